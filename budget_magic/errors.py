@@ -1,0 +1,115 @@
+"""The one exception tree of budget_magic.
+
+BudgetMagicError
+├── ConfigurationError      known before anything is sent: an option, a model, a missing credential
+├── WireError               a request did not end with `message_stop`
+│   ├── ApiError            the server answered with an error, by status or in mid-stream
+│   └── ConnectionBroken    no connection, a dropped stream, or one that ended too early
+├── ToolRefusal             a tool declines a call; the message goes to the model
+└── TaskFailed              a turn ended in state `failed`
+
+TaskInterrupted             a KeyboardInterrupt, so that "Run all" stops; stands outside the tree
+
+Reaching a ceiling is a normal ending and raises nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+HTTP_OK: Final = 200
+
+
+class Ending(Protocol):
+    """What the two errors that end a cell carry: an `Outcome` (which lives above this room)."""
+
+    @property
+    def detail(self) -> str:
+        """One sentence with the way out."""
+        ...
+
+
+class BudgetMagicError(Exception):
+    """Base of everything that budget_magic raises on its own account."""
+
+
+class ConfigurationError(BudgetMagicError):
+    """Something asked for cannot be done; nothing was sent and nothing changed."""
+
+
+class WireError(BudgetMagicError):
+    """A request that did not end with `message_stop`."""
+
+
+class ApiError(WireError):
+    """The server said no.
+
+    Parameters
+    ----------
+    message
+        What it said.
+    status
+        HTTP status; 200 for an `error` event in mid-stream.
+    error_type
+        `error.type` of the body, such as `overloaded_error`; None where there was none.
+    error_code
+        `error.details.error_code` of the body; None where there was none.
+    retry_after_s
+        Seconds the server asks to wait; None where it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        error_type: str | None = None,
+        error_code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+        self.error_code = error_code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def in_mid_stream(self) -> bool:
+        """Whether a reply had begun, so that it may be billed."""
+        return self.status == HTTP_OK
+
+
+class ConnectionBroken(WireError):
+    """No connection, a dropped stream, or a stream without `message_stop`.
+
+    Parameters
+    ----------
+    message
+        What broke.
+    reached
+        Whether the request may have reached the server; False releases what was held for it.
+    """
+
+    def __init__(self, message: str, *, reached: bool) -> None:
+        super().__init__(message)
+        self.reached = reached
+
+
+class ToolRefusal(BudgetMagicError):
+    """A tool declines a call; the message is sent to the model as an error result."""
+
+
+class TaskFailed(BudgetMagicError):
+    """A turn ended in state `failed`; `outcome` tells why and how to go on."""
+
+    def __init__(self, outcome: Ending) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+class TaskInterrupted(KeyboardInterrupt):
+    """A turn was stopped by a person; `outcome` tells what was done and what it may cost."""
+
+    def __init__(self, outcome: Ending) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome

@@ -1,0 +1,58 @@
+"""WHAT HAPPENED: frozen facts and their stamps, standard library only."""
+
+from budget_magic.events.ceilings import Ceilings
+from budget_magic.events.facts import (
+    ApprovalAsked,
+    ApprovalGiven,
+    AttemptFailed,
+    BlockStarted,
+    Delta,
+    DeltaKind,
+    Fact,
+    Live,
+    Noted,
+    Reason,
+    RetryScheduled,
+    SettingsChanged,
+    State,
+    StepFinished,
+    StepStarted,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+    TurnSettings,
+    TurnStarted,
+    WaitFinished,
+    WaitStarted,
+)
+from budget_magic.events.record import Record
+from budget_magic.events.usage import IterationUsage, Usage
+
+__all__ = [
+    "ApprovalAsked",
+    "ApprovalGiven",
+    "AttemptFailed",
+    "BlockStarted",
+    "Ceilings",
+    "Delta",
+    "DeltaKind",
+    "Fact",
+    "IterationUsage",
+    "Live",
+    "Noted",
+    "Reason",
+    "Record",
+    "RetryScheduled",
+    "SettingsChanged",
+    "State",
+    "StepFinished",
+    "StepStarted",
+    "ToolFinished",
+    "ToolStarted",
+    "TurnFinished",
+    "TurnSettings",
+    "TurnStarted",
+    "Usage",
+    "WaitFinished",
+    "WaitStarted",
+]

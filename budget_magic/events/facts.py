@@ -1,0 +1,295 @@
+"""WHAT HAPPENED: one frozen class per kind of fact, in the past tense, never edited afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from budget_magic.events.ceilings import Ceilings
+from budget_magic.events.usage import Usage
+
+State = Literal["running", "completed", "halted", "interrupted", "failed"]
+Reason = Literal[
+    "end_turn", "stop_sequence",
+    "cost_ceiling", "token_ceiling", "step_ceiling", "time_ceiling", "session_ceiling",
+    "monthly_cap", "stuck_loop", "max_tokens", "context_window", "refusal",
+    "keyboard", "stop_button",
+    "api_error", "connection", "configuration",
+]  # fmt: skip
+DeltaKind = Literal["thinking", "text", "call"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSettings:
+    """The settings under which requests of a turn are sent."""
+
+    client: str
+    """`anthropic`, `simulator`, or the notebook's name of the client."""
+    simulated: str | None
+    """Why Claude is simulated ("no API key found"); None with a real client."""
+    model: str
+    effort: str
+    budget: int | None
+    """Total of the task budget in tokens; None sends none."""
+    max_tokens: int
+    ceilings: Ceilings
+    system: str
+    tools: tuple[str, ...]
+    root: str
+    approve: str
+    """`ask`, `all`, `none`, or `function` where the caller gave one."""
+    wrap_up: bool
+    """Whether room is kept for a last answer."""
+    user_prices: bool = False
+    """True where the dollars are reckoned by prices that the user gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """A prompt was accepted; `resumed` where a turn that had ended goes on."""
+
+    kind: Literal["turn_started"] = "turn_started"
+    turn: int
+    settings: TurnSettings
+    prompt_typed: str = ""
+    prompt_sent: str = ""
+    inserted: tuple[str, ...] = ()
+    """The `{{ }}` expressions whose values were put into the prompt."""
+    cell_id: str | None = None
+    resumed: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged:
+    """Settings of a running turn changed; they hold from the next request on."""
+
+    kind: Literal["settings_changed"] = "settings_changed"
+    turn: int
+    settings: TurnSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something the reader should know, in one sentence."""
+
+    kind: Literal["noted"] = "noted"
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A request is about to be sent; its worst case is held until it is settled."""
+
+    kind: Literal["step_started"] = "step_started"
+    turn: int
+    step: int
+    """Number of the request within the turn, from 1."""
+    effort: str
+    max_tokens: int
+    last_answer: bool = False
+    """Claude was asked for a final summary; calls in the reply are not run."""
+    held_usd: Decimal | None = None
+    """Worst case of the request in US dollars; None without a price."""
+    held_tokens: int = 0
+    """Worst case of the request in tokens that count against the token ceiling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """A request did not end with `message_stop`."""
+
+    kind: Literal["attempt_failed"] = "attempt_failed"
+    turn: int
+    step: int
+    attempt: int
+    """Number of the attempt within the step, from 1."""
+    why: str
+    unconfirmed_usd: Decimal = Decimal(0)
+    """What the attempt may have cost at most; 0 where nothing can have been billed."""
+    unconfirmed_tokens: int = 0
+    at_least_usd: Decimal = Decimal(0)
+    """What the streamed part cost at least, an estimate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled:
+    """The step is tried again after a pause."""
+
+    kind: Literal["retry_scheduled"] = "retry_scheduled"
+    turn: int
+    step: int
+    attempt: int
+    """Number of the attempt to come."""
+    attempts: int
+    """How many attempts a step has at most."""
+    wait_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitStarted:
+    """A request waits for room that other requests hold under a shared ceiling."""
+
+    kind: Literal["wait_started"] = "wait_started"
+    turn: int
+    step: int
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFinished:
+    """The wait for room is over."""
+
+    kind: Literal["wait_finished"] = "wait_finished"
+    turn: int
+    step: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """One reply of the Messages API, complete and billed."""
+
+    kind: Literal["step_finished"] = "step_finished"
+    turn: int
+    step: int
+    model: str
+    """Model that answered, as the reply names it."""
+    stop_reason: str | None
+    content: tuple[dict[str, Any], ...]
+    """The reply's content blocks as the API's JSON, secrets replaced."""
+    usage: Usage
+    tool_result_tokens: int
+    """Tokens of the tool results that this step's prompt brought in, measured from prompt sizes."""
+    tool_result_tokens_estimated: bool = False
+    """True where other new text stood beside the results, or after a rewrite of the history."""
+    call_tokens: int = 0
+    """Share of tool calls in the output tokens."""
+    text_tokens: int = 0
+    """Share of text in the output tokens."""
+    split_estimated: bool = False
+    """True where the reply held both calls and text: the API does not say which used how many."""
+    budget_tokens: int
+    """Counted against the task budget: output tokens and tool-result tokens of this step."""
+    remaining: int | None
+    """Left of the task's budget after this step, by our own meter; None without a budget."""
+    cost_usd: Decimal | None
+    """US dollars at the prices in force; None where no price is known."""
+    elapsed_s: float
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """A call waits for a person; the turn's clock is stopped."""
+
+    kind: Literal["approval_asked"] = "approval_asked"
+    turn: int
+    step: int
+    call_id: str
+    name: str
+    input: dict[str, Any]
+    why: str
+    """Why it asks, such as "It is a function of this notebook, so it asks."."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven:
+    """A call was approved or denied."""
+
+    kind: Literal["approval_given"] = "approval_given"
+    turn: int
+    step: int
+    call_id: str
+    name: str
+    decision: Literal["once", "task", "denied"]
+    by: str
+    """`person`, `policy` or `function`."""
+    reason: str = ""
+    """Why it was denied; empty where nothing was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """A tool call began to run."""
+
+    kind: Literal["tool_started"] = "tool_started"
+    turn: int
+    step: int
+    call_id: str
+    name: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    """A tool call has its answer, as it will be sent: secrets replaced, length capped."""
+
+    kind: Literal["tool_finished"] = "tool_finished"
+    turn: int
+    step: int
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+    ran: bool = True
+    """False where the call was answered without running it ("not run: ...")."""
+    cut_bytes: int = 0
+    """UTF-8 bytes left out of the middle to keep the cap."""
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished:
+    """The turn ended; what is needed to go on stands in `detail`."""
+
+    kind: Literal["turn_finished"] = "turn_finished"
+    turn: int
+    step: int
+    """Steps of the turn so far."""
+    state: State
+    reason: Reason
+    detail: str
+    """One sentence in lower case with the way out."""
+    text: str
+    """Final text of the assistant, or the turn's text so far."""
+    elapsed_s: float
+    command: str = ""
+    """The command that goes on, such as `%claude_resume audit --max-cost 15`; empty without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockStarted:
+    """A content block began to stream (live only, never recorded)."""
+
+    turn: int
+    step: int
+    block: int
+    kind: DeltaKind
+    name: str = ""
+    """Name of the tool where the block is a call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A piece of a streaming block (live only, never recorded)."""
+
+    turn: int
+    step: int
+    block: int
+    kind: DeltaKind
+    text: str
+
+
+Fact = (
+    TurnStarted | SettingsChanged | Noted | StepStarted | AttemptFailed | RetryScheduled | WaitStarted
+    | WaitFinished | StepFinished | ApprovalAsked | ApprovalGiven | ToolStarted | ToolFinished
+    | TurnFinished
+)  # fmt: skip
+"""Everything that is recorded."""
+
+Live = BlockStarted | Delta
+"""What is only shown while it streams."""

@@ -1,0 +1,21 @@
+"""A fact with its stamp: id, sequence within the task, and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from budget_magic.events.facts import Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry of a task's journal."""
+
+    id: str
+    task: str
+    sequence: int
+    """Place within the task, from 1, without gaps."""
+    at: datetime
+    """When it was emitted, UTC and aware."""
+    fact: Fact

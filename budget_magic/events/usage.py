@@ -1,0 +1,52 @@
+"""What the API says it used for one reply, under the API's own names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationUsage:
+    """One entry of `usage.iterations`: a part of the reply that was billed on its own."""
+
+    kind: str
+    """`message`, `compaction`, `advisor_message` or `fallback_message`."""
+    model: str | None = None
+    """Model that served the part; None where it is the one asked for."""
+    input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_creation_1h_input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Input, cache reads and cache writes together."""
+        return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one reply; the four kinds of prompt and output tokens are disjoint."""
+
+    input_tokens: int = 0
+    """Prompt tokens that were neither read from the cache nor written to it."""
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    """Prompt tokens written to the cache, for five minutes and for one hour together."""
+    cache_creation_1h_input_tokens: int = 0
+    """The part of the writes that is kept for one hour."""
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    """The part of `output_tokens` that is thinking (raw, not its summary)."""
+    web_search_requests: int = 0
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
+    iterations: tuple[IterationUsage, ...] = ()
+    """Parts billed one by one; empty where the reply was served in one."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Size of the prompt: input, cache reads and cache writes together."""
+        return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens

@@ -1,0 +1,6 @@
+"""WHAT IT COST, WHAT IS LEFT: pure arithmetic."""
+
+from budget_magic.meter.reading import Kinds, Reading, advance, read
+from budget_magic.meter.spend import Outcome, Spend
+
+__all__ = ["Kinds", "Outcome", "Reading", "Spend", "advance", "read"]

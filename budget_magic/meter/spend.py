@@ -1,0 +1,77 @@
+"""Spend and Outcome: what was used, and how a turn ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from budget_magic.events import Reason, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What was used, under the API's names; sums of exact figures."""
+
+    steps: int = 0
+    """Completed replies; attempts that failed are not steps."""
+    tool_calls: int = 0
+    """Calls that ran."""
+    input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    """The part of `output_tokens` that is thinking."""
+    tool_result_tokens: int = 0
+    """Tokens of tool results, measured from prompt sizes; results never sent are not in it."""
+    budget_tokens: int = 0
+    """What counts against the task budget: output tokens and tool-result tokens."""
+    cost_usd: Decimal | None = Decimal(0)
+    """US dollars by the API's own usage figures; None where a price is unknown."""
+    unconfirmed_usd: Decimal = Decimal(0)
+    """Beside `cost_usd`: worst case of requests whose stream broke. Ceilings count both."""
+    unconfirmed_tokens: int = 0
+    """Likewise in tokens that count against the token ceiling."""
+    elapsed_s: float = 0.0
+    """Running time in seconds, waiting for a person or for room excluded."""
+
+    @property
+    def ceiling_tokens(self) -> int:
+        """Tokens that count against the token ceiling: input, cache writes and output."""
+        return self.input_tokens + self.cache_creation_input_tokens + self.output_tokens
+
+    @property
+    def billed_tokens(self) -> int:
+        """All tokens on the bill, cache reads among them."""
+        return self.ceiling_tokens + self.cache_read_input_tokens
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as JSON values; dollars are exact decimal strings."""
+        return {
+            name: str(value) if isinstance(value, Decimal) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a turn ended."""
+
+    task: str
+    turn: int
+    state: State
+    """`completed`, `halted`, `interrupted` or `failed`."""
+    reason: Reason
+    detail: str
+    """One sentence with the way out."""
+    text: str
+    """Final text of the assistant; the turn's text so far where a last answer had none."""
+    spend: Spend
+    """What this turn used."""
+    total: Spend
+    """What the task used over all its turns."""
+    budget: int | None
+    """Total of the task budget in tokens; None where none is set."""
+    remaining: int | None
+    """Left of it by our own meter; may be below 0."""

@@ -1,0 +1,25 @@
+"""WHAT IS KNOWN OF EACH MODEL: prices, budget, effort and thinking support, with date and source."""
+
+from budget_magic.models.prices import Prices, PriceTable, user_prices
+from budget_magic.models.table import (
+    EFFORT_LEVELS,
+    MINIMUM_BUDGET_TOKENS,
+    MODELS,
+    PRICES_AS_OF,
+    Model,
+    find_model,
+    models_with_budget,
+)
+
+__all__ = [
+    "EFFORT_LEVELS",
+    "MINIMUM_BUDGET_TOKENS",
+    "MODELS",
+    "PRICES_AS_OF",
+    "Model",
+    "PriceTable",
+    "Prices",
+    "find_model",
+    "models_with_budget",
+    "user_prices",
+]
