@@ -1,0 +1,145 @@
+"""Numbers as a reader sees them, written once, en-US."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+COMPACT_FROM: Final = 10_000
+MILLION: Final = 1_000_000
+HOUR_S: Final = 3600
+MINUTE_S: Final = 60
+CENT_PLACES: Final = 2
+SMALL_CEILING_USD: Final = Decimal("0.10")
+
+
+def exact(count: int) -> str:
+    """A count with all its digits.
+
+    >>> exact(25450), exact(-2584)
+    ('25,450', '-2,584')
+    """
+    return f"{count:,}"
+
+
+def compact(count: int) -> str:
+    """A count in at most five characters from 10,000 on: thousands to one place, millions to two.
+
+    >>> compact(9_999), compact(54_877), compact(500_000), compact(1_073_000), compact(999_999)
+    ('9,999', '54.9k', '500k', '1.07M', '1.00M')
+    """
+    if abs(count) < COMPACT_FROM:
+        return exact(count)
+    thousands = _rounded(Decimal(count) / 1000, 1)
+    if abs(thousands) < 1000:  # noqa: PLR2004 - the step from thousands to millions
+        return f"{thousands:f}".removesuffix(".0") + "k"
+    return f"{_rounded(Decimal(count) / MILLION, 2):,f}M"
+
+
+def rough(count: int) -> str:
+    """A count for a single moving line: two or three digits.
+
+    >>> rough(27_050), rough(3_878), rough(640), rough(1_073_000)
+    ('27k', '3.9k', '640', '1.07M')
+    """
+    if abs(count) < 1000:  # noqa: PLR2004 - below a thousand nothing is gained
+        return exact(count)
+    places = 1 if abs(count) < COMPACT_FROM else 0
+    thousands = _rounded(Decimal(count) / 1000, places)
+    return compact(count) if abs(thousands) >= 1000 else f"{thousands:f}k"  # noqa: PLR2004
+
+
+def dollars(amount: Decimal | None, places: int = CENT_PLACES) -> str:
+    """US dollars; a small amount is never shown as nothing, an unknown one says so.
+
+    >>> dollars(Decimal("0.5483")), dollars(Decimal("0.0004")), dollars(Decimal(0)), dollars(None)
+    ('$0.55', '<$0.01', '$0.00', 'unknown')
+    """
+    if amount is None:
+        return UNKNOWN
+    shown = _rounded(amount, places)
+    if amount > 0 and shown == 0:
+        return f"<${Decimal(1).scaleb(-places):f}"
+    return f"${shown:,f}"
+
+
+def ceiling_dollars(amount: Decimal) -> str:
+    """A ceiling in US dollars, with as many places as it has, at least two.
+
+    >>> ceiling_dollars(Decimal(5)), ceiling_dollars(Decimal("0.005"))
+    ('$5.00', '$0.005')
+    """
+    exponent = amount.normalize().as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return f"${_rounded(amount, max(CENT_PLACES, places)):,f}"
+
+
+def spent_dollars(amount: Decimal | None, ceiling: Decimal | None) -> str:
+    """US dollars beside their ceiling: under a ceiling of a few cents, two places more."""
+    small = ceiling is not None and ceiling < SMALL_CEILING_USD
+    return dollars(amount, CENT_PLACES + 2 if small else CENT_PLACES)
+
+
+def clock(seconds: float) -> str:
+    """A running time.
+
+    >>> clock(95.4), clock(3723), clock(0.2)
+    ('1:35', '1:02:03', '0:00')
+    """
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, MINUTE_S)
+    if whole < HOUR_S:
+        return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, MINUTE_S)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def step_time(seconds: float) -> str:
+    """The time of one step, to a tenth of a second below a minute.
+
+    >>> step_time(6.24), step_time(59.97), step_time(61)
+    ('6.2 s', '1:00', '1:01')
+    """
+    tenths = _rounded(Decimal(repr(float(seconds))), 1)
+    return clock(float(tenths)) if tenths >= MINUTE_S else f"{tenths:f} s"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage; neither nothing nor everything before it is.
+
+    >>> percent(0.6023), percent(0.004), percent(0.997), percent(1.04), percent(0.0)
+    ('60 %', '<1 %', '99 %', '104 %', '0 %')
+    """
+    if 0 < share < 0.005:  # noqa: PLR2004 - what would round to 0
+        return "<1 %"
+    whole = int(share * 100 + 0.5)
+    return f"{99 if share < 1 else whole} %" if whole >= 100 else f"{whole} %"  # noqa: PLR2004
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "step"), plural(8, "step")
+    ('1 step', '8 steps')
+    """
+    return f"{exact(count)} {noun}" + ("" if count == 1 else "s")
+
+
+def pace(tokens_a_step: float) -> str:
+    """Tokens a step: to ten tokens, compact from 10,000.
+
+    >>> pace(4818.75), pace(7.2), pace(15_549)
+    ('4,820', '7', '15.5k')
+    """
+    if tokens_a_step < 100:  # noqa: PLR2004 - too few to round
+        return exact(round(tokens_a_step))
+    return compact(round(tokens_a_step) if tokens_a_step >= COMPACT_FROM else _tens(tokens_a_step))
+
+
+def _tens(value: float) -> int:
+    return int(value / 10 + 0.5) * 10
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)

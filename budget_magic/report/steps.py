@@ -1,0 +1,286 @@
+"""The steps of a turn as rows and what is under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnFinished
+from budget_magic.meter import Kinds
+from budget_magic.report.gauges import kind_views, live_kinds
+from budget_magic.report.numbers import dollars, exact, plural, step_time
+from budget_magic.report.shapes import (
+    ApprovalView,
+    BlockView,
+    LiveState,
+    MarkView,
+    StepView,
+    TitlePart,
+)
+from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.titles import call_text, input_fields, title, title_parts
+from budget_magic.report.turn_facts import StepFacts, TurnFacts
+
+STEP_PLACES: Final = 3
+_MARK_CHARS: Final = 60
+_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
+
+
+def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]:
+    """All steps of the turn; the last is `live` while its request is under way."""
+    largest = max(
+        (step.finished.budget_tokens for step in facts.steps if step.finished is not None),
+        default=0,
+    )
+    streaming = live_kinds(live)
+    now = streaming.thinking + streaming.calls + streaming.results + streaming.text
+    scale = max(largest, now, 1)
+    views = []
+    for place, step in enumerate(facts.steps):
+        if step.finished is not None:
+            following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
+            views.append(_done(step, step.finished, following, facts.finished, scale))
+        elif step is facts.live_step:
+            views.append(_live(step, live, scale))
+        else:
+            views.append(_cut(step, scale))
+    return tuple(views)
+
+
+def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
+    """The calls that wait for a person, with their whole input."""
+    waiting = facts.open_approvals
+    return tuple(
+        ApprovalView(
+            call_id=asked.call_id,
+            name=one_line(asked.name, 80),
+            sentence=_approval_sentence(asked),
+            fields=input_fields(asked.input),
+            place=f"{place} of {len(waiting)} waiting" if len(waiting) > 1 else "",
+        )
+        for place, asked in enumerate(waiting, start=1)
+    )
+
+
+def _approval_sentence(asked: ApprovalAsked) -> str:
+    wants = f"Claude wants to run {one_line(asked.name, 80)}."
+    return f"{wants} {one_line(asked.why, 200)}".strip()
+
+
+def _done(
+    step: StepFacts,
+    reply: StepFinished,
+    following: StepFacts | None,
+    ended: TurnFinished | None,
+    scale: int,
+) -> StepView:
+    calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if _is_call(b)]
+    parts = title_parts(calls) or (TitlePart(detail=_words(reply, ended)),)
+    kinds = Kinds(
+        thinking=reply.usage.thinking_tokens,
+        calls=reply.call_tokens,
+        results=reply.tool_result_tokens,
+        text=reply.text_tokens,
+        estimated=reply.split_estimated or reply.tool_result_tokens_estimated,
+    )
+    views = kind_views(kinds, Kinds(), scale)
+    marks = _marks(step, reply)
+    return StepView(
+        number=step.number,
+        state="done",
+        title=title(parts),
+        parts=parts,
+        marks=marks,
+        kinds=views,
+        counted=exact(reply.budget_tokens),
+        counted_tokens=reply.budget_tokens,
+        cost=dollars(reply.cost_usd, STEP_PLACES),
+        time=step_time(reply.elapsed_s),
+        estimated=False,
+        last_answer=bool(step.started and step.started.last_answer),
+        blocks=_blocks(step, reply, following),
+        why=_why(reply),
+        notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
+    )
+
+
+def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
+    blocks = live.blocks if live else ()
+    doing = one_line(live.doing, _MARK_CHARS) if live else "working"
+    counted = sum(block.estimated_tokens for block in blocks)
+    counted += live.estimated_result_tokens if live else 0
+    waiting = doing == "waiting for approval"
+    usd = live.estimated_usd if live else None
+    retry = _retried(step)
+    return StepView(
+        number=step.number,
+        state="live",
+        title=doing,
+        parts=(TitlePart(detail=doing),),
+        marks=(
+            *retry,
+            MarkView(kind="waiting", text="waiting for you")
+            if waiting
+            else MarkView(kind="streaming", text="streaming" if blocks else "sent"),
+        ),
+        kinds=kind_views(Kinds(), live_kinds(live), scale),
+        counted=f"≈ {exact(counted)}" if counted else "",
+        counted_tokens=counted,
+        cost="" if usd is None else f"≈ {dollars(usd, STEP_PLACES)}",
+        time=step_time(live.step_elapsed_s) if live else "",
+        estimated=True,
+        last_answer=bool(step.started and step.started.last_answer),
+        blocks=tuple(
+            _block(block.kind, clean_text(block.text), name=one_line(block.name, 80))
+            for block in blocks
+        ),
+        why="",
+        notable=False,
+    )
+
+
+def _cut(step: StepFacts, scale: int) -> StepView:
+    last = step.failures[-1] if step.failures else None
+    held = sum((failure.unconfirmed_usd for failure in step.failures), Decimal(0))
+    why = one_line(last.why, 200) if last else ""
+    return StepView(
+        number=step.number,
+        state="cut",
+        title="no reply",
+        parts=(TitlePart(detail="no reply"),),
+        marks=(MarkView(kind="cut", text="cut off"), *_retried(step)),
+        kinds=kind_views(Kinds(), Kinds(), scale),
+        counted="0",
+        counted_tokens=0,
+        cost=("up to " if held else "") + dollars(held, STEP_PLACES),
+        time="",
+        estimated=False,
+        last_answer=bool(step.started and step.started.last_answer),
+        blocks=(),
+        why=why,
+        notable=False,
+    )
+
+
+def _words(reply: StepFinished, ended: TurnFinished | None) -> str:
+    if reply.stop_reason == "refusal":
+        return "declined"
+    if not any(block.get("type") == "text" for block in reply.content):
+        return "thinking only" if reply.content else "empty reply"
+    last = ended is not None and ended.step == reply.step
+    return "answer" if last or reply.stop_reason == "end_turn" else "text"
+
+
+def _retried(step: StepFacts) -> tuple[MarkView, ...]:
+    times = len(step.failures)
+    if not times:
+        return ()
+    return (MarkView(kind="retried", text=plural(times, "failed try").replace("trys", "tries")),)
+
+
+def _marks(step: StepFacts, reply: StepFinished) -> tuple[MarkView, ...]:
+    marks: list[MarkView] = []
+    denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
+    for given in step.given.values():
+        if given.decision == "denied":
+            reason = f": {one_line(given.reason, _MARK_CHARS)}" if given.reason else ""
+            marks.append(MarkView(kind="denied", text=f"denied{reason}"))
+        elif given.by != "policy":
+            task = " for this task" if given.decision == "task" else ""
+            marks.append(MarkView(kind="approved", text=f"approved{task}", glyph="✓"))
+    for result in step.results.values():
+        if result.ran and result.is_error:
+            marks.append(MarkView(kind="error", text="error", glyph="✕"))
+        elif not result.ran and result.call_id not in denied:
+            marks.append(MarkView(kind="not_run", text=_not_run(result)))
+    if reply.stop_reason == "max_tokens":
+        marks.append(MarkView(kind="cut", text="cut off"))
+    if step.started is not None and step.started.last_answer:
+        marks.append(MarkView(kind="last_answer", text="last answer"))
+    return (*dict.fromkeys(marks), *_retried(step))
+
+
+def _not_run(result: ToolFinished) -> str:
+    said = one_line(result.content.removeprefix("Error: "), _MARK_CHARS)
+    return said.rstrip(".") if said.lower().startswith("not run") else "not run"
+
+
+def _blocks(
+    step: StepFacts, reply: StepFinished, following: StepFacts | None
+) -> tuple[BlockView, ...]:
+    sent = following.finished if following else None
+    alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else None
+    blocks: list[BlockView] = []
+    answered: set[str] = set()
+    for block in reply.content:
+        kind = str(block.get("type", ""))
+        if kind in _THINKING:
+            text = clean_text(str(block.get("thinking") or ""))
+            blocks.append(_block("thinking", text or "(not shown by the API)"))
+        elif kind == "text":
+            blocks.append(_block("text", clean_text(str(block.get("text", "")))))
+        elif kind in _CALLS:
+            name, call_id = str(block.get("name", "")), str(block.get("id", ""))
+            call = call_text(name, block.get("input"))
+            blocks.append(_block("call", call, name=one_line(name, 80), call_id=call_id))
+            if call_id in step.results:
+                answered.add(call_id)
+                blocks.append(_result(step.results[call_id], alone))
+    rest = [result for call_id, result in step.results.items() if call_id not in answered]
+    return (*blocks, *(_result(result, alone) for result in rest))
+
+
+def _result(result: ToolFinished, tokens: int | None) -> BlockView:
+    word = "result"
+    if not result.ran:
+        word = "not run"
+    elif result.is_error:
+        word = "✕ error"
+    cut = f"{exact(result.cut_bytes)} bytes left out before it was sent" if result.cut_bytes else ""
+    return BlockView(
+        kind="result",
+        name=one_line(result.name, 80),
+        call_id=result.call_id,
+        text=clean_text(result.content),
+        is_error=result.is_error and result.ran,
+        ran=result.ran,
+        lines=result.content.count("\n") + 1,
+        tokens=tokens,
+        label=word if tokens is None else f"{word}, {plural(tokens, 'token')}",
+        cut=cut,
+    )
+
+
+def _block(
+    kind: Literal["thinking", "text", "call"], text: str, *, name: str = "", call_id: str = ""
+) -> BlockView:
+    lines = text.count("\n") + 1
+    return BlockView(kind=kind, name=name, call_id=call_id, text=text, lines=lines, label=kind)
+
+
+def _why(reply: StepFinished) -> str:
+    usage = reply.usage
+    split = "≈ " if reply.split_estimated else ""
+    sized = "≈ " if reply.tool_result_tokens_estimated else ""
+    return (
+        f"thinking {exact(usage.thinking_tokens)}, calls {split}{exact(reply.call_tokens)}, "
+        f"text {split}{exact(reply.text_tokens)}, results {sized}{exact(reply.tool_result_tokens)} "
+        f"· input {exact(usage.cache_read_input_tokens)} cached, "
+        f"{exact(usage.cache_creation_input_tokens)} written, {exact(usage.input_tokens)} fresh"
+    )
+
+
+def _is_call(block: Mapping[str, Any]) -> bool:
+    return block.get("type") in _CALLS
+
+
+def turn_text(facts: TurnFacts) -> str:
+    """The final text of the turn, as Markdown; empty while it runs."""
+    return clean_text(facts.finished.text) if facts.finished else ""
+
+
+def largest_step(steps: Sequence[StepView]) -> int:
+    """Counted tokens of the largest step."""
+    return max((step.counted_tokens for step in steps), default=0)

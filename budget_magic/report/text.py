@@ -1,0 +1,106 @@
+"""Foreign text made fit to be shown: no control codes, no overrides, no more than fits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from budget_magic.report.numbers import exact
+
+# Possessive repeats keep each pattern linear; an escape that never ends loses only its start.
+_ESCAPES: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
+    r"|\x1b[ -/]*+[0-~]"
+)
+_LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_UNFIT: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
+_CONTROL_PICTURES: Final = 0x2400
+_SPACE: Final = 0x20
+_DELETE: Final = 0x7F
+HEAD: Final = 0.7
+"""Share of a cut text that its beginning keeps."""
+
+
+def clean_text(text: str) -> str:
+    r"""`text` without terminal escapes; other control codes and bidi overrides become visible.
+
+    Parameters
+    ----------
+    text
+        Anything a model, a tool or a user wrote.
+
+    Returns
+    -------
+    str
+        Text whose only control codes are the newline and the tab, and that UTF-8 can encode.
+
+    Examples
+    --------
+    >>> clean_text("\x1b[31mred\x1b[0m\r\n\x07")
+    'red\n␇'
+    """
+    if _UNFIT.search(text) is None:
+        return text
+    text = _ESCAPES.sub("", text)
+    text = _LINE_ENDS.sub("\n", text)
+    return _UNFIT.sub(_visible, text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """The cleaned text on one line of at most `limit` characters, an ellipsis where it was cut."""
+    line = " ".join(clean_text(text[: 4 * limit + 64]).split())
+    cut = len(text) > 4 * limit + 64
+    if len(line) > limit or (cut and line):
+        return line[: limit - 1].rstrip() + "…"
+    return line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A text that was cut to fit, and what is missing."""
+
+    text: str
+    note: str
+    """What is shown of what, such as "first 8 and last 4 of 31 lines"; empty where all is."""
+
+
+def cut_text(text: str, *, lines: int, chars: int) -> Cut:
+    """At most `lines` lines and `chars` characters of `text`: its head and its tail.
+
+    Parameters
+    ----------
+    text
+        Cleaned text.
+    lines
+        Most lines to keep, at least 2.
+    chars
+        Most characters to keep, at least 2.
+    """
+    every = text.split("\n")
+    if len(every) > lines:
+        head = max(1, round(lines * HEAD))
+        tail = lines - head
+        kept = "\n".join([*every[:head], "…", *every[len(every) - tail :]])
+        if len(kept) <= chars:
+            return Cut(text=kept, note=f"first {head} and last {tail} of {exact(len(every))} lines")
+    if len(text) <= chars:
+        return Cut(text=text, note="")
+    head = max(1, round(chars * HEAD))
+    tail = chars - head
+    note = f"first {exact(head)} and last {exact(tail)} of {exact(len(text))} characters"
+    return Cut(text=f"{text[:head]}\n…\n{text[len(text) - tail :]}", note=note)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < _SPACE:
+        return chr(_CONTROL_PICTURES + code)
+    if code == _DELETE:
+        return "␡"
+    if 0x202A <= code <= 0x2069:  # noqa: PLR2004 - the directional codes
+        return f"[U+{code:04X}]"
+    return "" if code == 0xFEFF else "�"  # noqa: PLR2004 - a byte order mark says nothing

@@ -1,0 +1,108 @@
+"""Titles of steps and calls: what a call does, in a few words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from budget_magic.report.shapes import TitlePart
+from budget_magic.report.text import clean_text, one_line
+
+_MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
+"""Names of inputs that say by themselves what they are."""
+_QUOTED: Final = ("pattern", "query", "regex", "search")
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_DETAIL_CHARS: Final = 60
+_TITLE_CHARS: Final = 96
+_GROUPS: Final = 3
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
+
+
+def call_detail(name: str, call_input: object) -> str:
+    """What stands behind a tool's name in a title.
+
+    >>> call_detail("grep", {"pattern": "a|b", "path": "src/"})
+    '"a|b" src/'
+    >>> call_detail("glob", {"pattern": "*.py"}), call_detail("look", {"sku": "B-7", "n": 2})
+    ('*.py', 'sku=B-7 n=2')
+    """
+    if not isinstance(call_input, Mapping):
+        return ""
+    words = []
+    for key, value in sorted(call_input.items(), key=lambda item: item[0] in _MAIN):
+        if value in _EMPTY:
+            continue
+        shown = one_line(value if isinstance(value, str) else _json(value), _DETAIL_CHARS)
+        if key in _MAIN or (key in _QUOTED and name == "glob"):
+            words.append(shown)
+        elif key in _QUOTED:
+            words.append(f'"{shown}"')
+        else:
+            words.append(f"{one_line(str(key), 24)}={shown}")
+    return one_line(" ".join(words), _DETAIL_CHARS)
+
+
+def call_text(name: str, call_input: object) -> str:
+    """A call as it would be written in Python, whole.
+
+    >>> call_text("read_file", {"path": "a.py"})
+    'read_file(path="a.py")'
+    """
+    if not isinstance(call_input, Mapping):
+        return f"{clean_text(name)}({clean_text(_json(call_input))})"
+    inside = ", ".join(f"{key}={_json(value)}" for key, value in call_input.items())
+    return clean_text(f"{name}({inside})")
+
+
+def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
+    """The calls of a step, neighbours of the same tool put together."""
+    groups: list[tuple[str, list[str]]] = []
+    for name, call_input in calls:
+        shown, detail = one_line(name, 48), call_detail(name, call_input)
+        if not groups or groups[-1][0] != shown:
+            groups.append((shown, []))
+        groups[-1][1].append(detail)
+    parts = [
+        TitlePart(
+            name=name,
+            times=len(details),
+            detail=one_line(", ".join(filter(None, details)), _DETAIL_CHARS),
+        )
+        for name, details in groups[:_GROUPS]
+    ]
+    if len(groups) > _GROUPS:
+        parts.append(TitlePart(detail=f"{sum(len(d) for _, d in groups[_GROUPS:])} more"))
+    return tuple(parts)
+
+
+def title(parts: Sequence[TitlePart]) -> str:
+    """The parts on one line.
+
+    >>> title([TitlePart(name="read", detail="a, b"), TitlePart(name="grep")])
+    'read a, b and grep'
+    """
+    words = [part_text(part) for part in parts]
+    joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004
+    return one_line(joined, _TITLE_CHARS)
+
+
+def part_text(part: TitlePart) -> str:
+    """One part on one line."""
+    times = f"{TIMES}{part.times}" if part.times > 1 else ""
+    return " ".join(filter(None, (part.name, times, part.detail)))
+
+
+def input_fields(call_input: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The whole input of a call, name by name, never cut."""
+    return tuple(
+        (clean_text(str(key)), clean_text(value if isinstance(value, str) else _json(value)))
+        for key, value in call_input.items()
+    )
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        return "(cannot be shown)"

@@ -1,0 +1,117 @@
+"""WHAT THE READER SEES: a pure function from records to everything that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+from budget_magic.events import Record
+from budget_magic.meter import Reading
+from budget_magic.models import PriceTable, find_model
+from budget_magic.report.bill import meters_view
+from budget_magic.report.gauges import ceiling_views, gauge_view, input_view, pace_view
+from budget_magic.report.shapes import BlockView, LiveBlock, LiveState, StepView, TurnView
+from budget_magic.report.steps import approval_views, step_views, turn_text
+from budget_magic.report.text import clean_text, cut_text, one_line
+from budget_magic.report.turn_facts import turn_facts
+from budget_magic.report.words import (
+    now,
+    state_view,
+    steps_text,
+    tag_views,
+    unconfirmed_text,
+    verdict_view,
+)
+
+__all__ = ["LiveBlock", "LiveState", "TurnView", "view_as_json", "view_turn"]
+
+PREVIEW_LINES: Final = 8
+"""Lines of a result that the panel shows before it is opened."""
+PREVIEW_CHARS: Final = 2_000
+THINKING_LINES: Final = 12
+
+
+def view_turn(  # noqa: PLR0913 - the last three are rarely given
+    task: str,
+    records: Sequence[Record],
+    reading: Reading,
+    *,
+    live: LiveState | None = None,
+    save_transcript: bool = True,
+    prices: Mapping[str, PriceTable] | None = None,
+) -> TurnView:
+    """Everything that a reader of the turn `reading.turn` is shown.
+
+    Parameters
+    ----------
+    task
+        Name of the task.
+    records
+        The turn's records so far; those of other turns may be among them, and with all of the
+        task's the bill is that of the whole task.
+    reading
+        The task's meter after them.
+    live
+        What streams right now; None between deltas and after the turn.
+    save_transcript
+        False where saved output keeps only figures and answer.
+    prices
+        Prices that the user gave, by model id, for the lines of the bill.
+    """
+    facts = turn_facts(records, reading.turn)
+    if facts.finished is not None:
+        live = None
+    settings = facts.settings
+    model = one_line(settings.model, 80) if settings else ""
+    effort = one_line(settings.effort, 20) if settings else ""
+    row = find_model(model)
+    gauge = gauge_view(reading, live)
+    ceilings = ceiling_views(facts, reading, live)
+    verdict = verdict_view(facts)
+    return TurnView(
+        task=one_line(task, 80),
+        turn=reading.turn,
+        heading=f"{one_line(task, 80)} turn {reading.turn}",
+        model=model,
+        effort=effort,
+        effort_text=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
+        state=state_view(facts, live),
+        reason=facts.finished.reason if facts.finished else "",
+        now=now(facts, reading, live, ceilings),
+        verdict=verdict,
+        tags=tag_views(facts),
+        notes=tuple(clean_text(note) for note in facts.notes),
+        gauge=gauge,
+        pace=pace_view(facts, reading, gauge),
+        ceilings=ceilings,
+        input=input_view(reading.total),
+        meters=meters_view(records, facts, reading, prices or {}),
+        answer=turn_text(facts),
+        steps=step_views(facts, live),
+        steps_text=steps_text(reading),
+        approvals=approval_views(facts),
+        unconfirmed=unconfirmed_text(facts, reading, verdict),
+        save_transcript=save_transcript,
+    )
+
+
+def view_as_json(view: TurnView) -> dict[str, Any]:
+    """The view as JSON values for the panel, long parts cut to a preview.
+
+    `blocks[i].cut` then says what is missing; the whole text stays in `view`.
+    """
+    return asdict(replace(view, steps=tuple(_preview(step) for step in view.steps)))
+
+
+def _preview(step: StepView) -> StepView:
+    return replace(step, blocks=tuple(_preview_block(block) for block in step.blocks))
+
+
+def _preview_block(block: BlockView) -> BlockView:
+    lines = THINKING_LINES if block.kind == "thinking" else PREVIEW_LINES
+    if block.kind == "text":  # rendered as Markdown, which a cut in the middle would break
+        return block
+    cut = cut_text(block.text, lines=lines, chars=PREVIEW_CHARS)
+    note = ", ".join(filter(None, (cut.note, block.cut)))
+    return replace(block, text=cut.text, cut=note)

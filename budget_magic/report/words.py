@@ -1,0 +1,197 @@
+"""The words of a turn: its state, what happens now, how it ended, what it may still cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from budget_magic.meter import Reading
+from budget_magic.report.numbers import clock, compact, dollars, plural
+from budget_magic.report.shapes import (
+    CeilingView,
+    LiveState,
+    StateName,
+    StateView,
+    TagView,
+    VerdictView,
+)
+from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.turn_facts import StepFacts, TurnFacts
+
+_STATES: Final[dict[StateName, tuple[str, str, str]]] = {
+    "running": ("Running", "▶", "RUN"),
+    "retrying": ("Retrying", "▶", "RUN"),
+    "waiting": ("Waiting for you", "?", "ASK"),
+    "wrapping_up": ("Wrapping up", "◔", "LAST"),
+    "stopping": ("Stopping", "▶", "RUN"),
+    "completed": ("Completed", "✓", "OK"),
+    "halted": ("Halted", "‖", "HALT"),
+    "interrupted": ("Stopped", "⊖", "STOP"),
+    "failed": ("Failed", "✕", "FAIL"),
+}
+_CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "time": "time"}
+_NEAR_ENOUGH: Final = 0.5
+"""A last answer with every own ceiling further away than this has another reason."""
+GO_ON: Final = "Go on with"
+PLAYED: Final = (
+    "Claude is played by a script; tokens and dollars are what the real model would be billed "
+    "for this text."
+)
+
+
+def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
+    """The state of the turn, while it runs by what it waits for."""
+    name = _state_name(facts, live)
+    word, glyph, ascii_word = _STATES[name]
+    ended = facts.finished is not None
+    return StateView(name=name, word=word, glyph=glyph, ascii=ascii_word, ended=ended)
+
+
+def now(
+    facts: TurnFacts, reading: Reading, live: LiveState | None, ceilings: Sequence[CeilingView]
+) -> str:
+    """What stands beside the state: what happens now, or after the end what it came to."""
+    name = _state_name(facts, live)
+    if facts.finished is not None:
+        cost, time = dollars(reading.this_turn.cost_usd), clock(facts.finished.elapsed_s)
+        cost = "cost unknown" if reading.this_turn.cost_usd is None else cost
+        return f"{steps_text(reading)}, {cost} in {time}"
+    return _under_way(name, facts, live, ceilings)
+
+
+def _under_way(
+    name: StateName, facts: TurnFacts, live: LiveState | None, ceilings: Sequence[CeilingView]
+) -> str:
+    number = live.step if live else (facts.steps[-1].number if facts.steps else 1)
+    if name == "stopping":
+        return f"waiting for step {number} to let go"
+    if name == "waiting":
+        names = " and ".join(dict.fromkeys(one_line(a.name, 40) for a in facts.open_approvals))
+        return f"step {number}, {names or 'a tool'}; the clock is paused"
+    if facts.waiting_for_room is not None:
+        account = one_line(facts.waiting_for_room.account, 60)
+        return f"step {number}, waiting for room under {account}; the clock is paused"
+    if name == "retrying":
+        return f"step {number}, {_retry_text(facts, live)}"
+    if name == "wrapping_up":
+        return f"last step before {_last_before(ceilings)}, tools are not run"
+    return f"step {number}, {one_line(live.doing, 60) if live else 'working'}"
+
+
+def verdict_view(facts: TurnFacts) -> VerdictView | None:
+    """How the turn ended; None while it runs and where it completed without a command."""
+    ended = facts.finished
+    if ended is None or (ended.state == "completed" and not ended.command):
+        return None
+    return split_verdict(clean_text(ended.detail), one_line(ended.command, 400))
+
+
+def split_verdict(detail: str, command: str) -> VerdictView:
+    """The sentence of an ending with its command set apart, said once.
+
+    >>> split_verdict("halted at step 2: full; go on with `%claude_resume a`", "%claude_resume a")
+    VerdictView(sentence='Halted at step 2: full.', lead='Go on with', command='%claude_resume a', \
+after='')
+    """
+    detail = " ".join(detail.split())
+    if not command or command not in detail:
+        lead = GO_ON if command else ""
+        return VerdictView(sentence=_sentence(detail), lead=lead, command=command)
+    before, _, after = detail.partition(command)
+    before = before.rstrip("` ")
+    after = after.lstrip("` ").strip()
+    place = max(before.rfind("; "), before.rfind(". "))
+    lead = before[place + 2 :] if place >= 0 else before
+    sentence = before[:place] if place >= 0 else ""
+    return VerdictView(
+        sentence=_sentence(sentence),
+        lead=_capital(lead.strip().rstrip(":")) or GO_ON,
+        command=command,
+        after="" if after in {".", ""} else _closed(after.lstrip("; ")),
+    )
+
+
+def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
+    """The tags: `simulated` with its reason."""
+    why = facts.settings.simulated if facts.settings else None
+    if why is None:
+        return ()
+    return (TagView(text="simulated", sentence=f"Simulated: {one_line(why, 200)}. {PLAYED}"),)
+
+
+def unconfirmed_text(facts: TurnFacts, reading: Reading, verdict: VerdictView | None) -> str:
+    """What cut-off requests may have cost, both ends; empty where the verdict says it."""
+    broken = [
+        failure
+        for step in facts.steps
+        for failure in step.failures
+        if failure.unconfirmed_usd or failure.unconfirmed_tokens
+    ]
+    at_most = sum((failure.unconfirmed_usd for failure in broken), Decimal(0))
+    earlier = reading.total.unconfirmed_usd - at_most
+    rest = f"{dollars(earlier)} more is held from earlier turns." if earlier > 0 else ""
+    if not broken:
+        return rest
+    if verdict and at_most and dollars(at_most) in f"{verdict.sentence} {verdict.after}":
+        return rest
+    if at_most:
+        at_least = sum((failure.at_least_usd for failure in broken), Decimal(0))
+        span = f"at least {dollars(at_least)} (streamed), at most {dollars(at_most)} (held)"
+    else:
+        tokens = sum(failure.unconfirmed_tokens for failure in broken)
+        span = f"at most {compact(tokens)} tokens (held)"
+    verb = "was" if len(broken) == 1 else "were"
+    return f"{plural(len(broken), 'request')} {verb} cut off: {span}. {rest}".strip()
+
+
+def steps_text(reading: Reading) -> str:
+    """Steps and tool calls of the turn in words."""
+    spend = reading.this_turn
+    return f"{plural(spend.steps, 'step')}, {plural(spend.tool_calls, 'tool call')}"
+
+
+def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
+    if facts.finished is not None:
+        return facts.finished.state
+    doing = live.doing if live else ""
+    if doing == "stopping":
+        return "stopping"
+    if facts.open_approvals or doing == "waiting for approval":
+        return "waiting"
+    step = facts.live_step
+    if doing == "retrying" or (live is None and step is not None and step.retry is not None):
+        return "retrying"
+    if step is not None and step.started is not None and step.started.last_answer:
+        return "wrapping_up"
+    return "running"
+
+
+def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
+    step: StepFacts | None = facts.live_step
+    if step is None or step.retry is None:
+        return "trying again"
+    retry = step.retry
+    left = retry.wait_s if live is None or live.retry_in_s is None else live.retry_in_s
+    why = one_line(retry.why, 120)
+    return f"{why}; try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s"
+
+
+def _last_before(ceilings: Sequence[CeilingView]) -> str:
+    for ceiling in ceilings:
+        if ceiling.nearest and ceiling.share + ceiling.held_share >= _NEAR_ENOUGH:
+            return f"the {_CEILING_WORDS[ceiling.kind]} ceiling"
+    return "a ceiling"
+
+
+def _sentence(text: str) -> str:
+    return _closed(_capital(text.strip()))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _closed(text: str) -> str:
+    return text if not text or re.search(r"[.!?…]$", text) else f"{text}."
