@@ -1,0 +1,108 @@
+"""Who decides whether a call may run: the policy of `--approve`, or a function in its place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.tools.text import explained
+from budget_magic.tools.tool import RunInCaller, Tool
+from budget_magic.tools.waiting import run_to_end
+
+POLICIES: Final = ("ask", "all", "none")
+SUMMARY_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that waits for a decision: what an approval function gets and a card shows."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """The call on one line of at most 200 characters."""
+        inside = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        line = f"{self.name}({inside})"
+        return line if len(line) <= SUMMARY_LENGTH else line[: SUMMARY_LENGTH - 4] + "...)"
+
+
+ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
+Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A call that is not run, and why, in the words that the model is given."""
+
+    reason: str
+
+
+def parse_policy(value: object) -> Policy:
+    """A policy as typed or given in Python.
+
+    Raises
+    ------
+    ConfigurationError
+        It is neither one of the three words nor a function.
+    """
+    if value == "ask":
+        return "ask"
+    if value == "all":
+        return "all"
+    if value == "none":
+        return "none"
+    if callable(value) and not isinstance(value, type):
+        return value
+    raise ConfigurationError(
+        f"--approve {value!r} is not a policy; use ask, all or none (in Python also a function)"
+    )
+
+
+def decide(policy: Policy, tool: Tool, *, already_approved: bool) -> Literal["run", "ask"] | Denied:
+    """What happens to a call before anybody is asked.
+
+    A tool that only reads runs, and so does one approved for the rest of the task. A function as
+    policy is who gets asked: follow "ask" with `verdict`.
+    """
+    if tool.reads_only or already_approved or policy == "all":
+        return "run"
+    if policy == "none":
+        return Denied(f"not run: {tool.name} would have to ask, and the policy is to refuse that")
+    return "ask"
+
+
+async def verdict(
+    policy: ApprovalFunction, call: Call, run_in_caller: RunInCaller
+) -> Literal["run"] | Denied:
+    """What an approval function says; it runs on the notebook's thread, where it may ask a person.
+
+    True runs the call, False or a reason denies it. Anything else, an error too, denies it, since
+    a mistake must not run what nobody approved.
+    """
+
+    def ask() -> object:
+        said = policy(call)
+        return run_to_end(said) if inspect.iscoroutine(said) else said
+
+    try:
+        said = await run_in_caller(ask)
+    except Exception as error:  # noqa: BLE001 - the function is the user's
+        return Denied(f"not run: the approval function failed with {explained(error)}")
+    return read_verdict(said)
+
+
+def read_verdict(said: object) -> Literal["run"] | Denied:
+    """True, False or a reason, read as a decision."""
+    if isinstance(said, str):
+        return Denied(f"not run: denied by the user: {said}" if said else "not run: denied")
+    if said is True:
+        return "run"
+    if said is False:
+        return Denied("not run: denied by the user")
+    return Denied(f"not run: the approval function returned {said!r}, not True, False or a reason")

@@ -1,0 +1,219 @@
+"""`read`, `glob`, `grep` and `list`: the file tools, all below one root folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from anyio.to_thread import run_sync
+
+from budget_magic.errors import ToolRefusal
+from budget_magic.tools.search import glob_files, grep_files
+from budget_magic.tools.tool import RunInCaller, Tool
+from budget_magic.tools.walk import ENTRY_LIMIT
+from budget_magic.tools.walls import Walls, forbidden, open_regular, usable_root
+
+if TYPE_CHECKING:
+    from anthropic.lib.tools import BetaAsyncFunctionTool
+
+READ_LIMIT_BYTES: Final = 256 * 1024
+"""As the SDK's `DEFAULT_MAX_FILE_BYTES` (anthropic 2.12)."""
+LIST_LIMIT: Final = 500
+SEARCH_LIMIT_S: Final = 10.0
+BINARY_PROBE_BYTES: Final = 8192
+CHUNK_BYTES: Final = 64 * 1024
+MEDIA_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".bmp", ".tif", ".tiff")
+FILE_TOOL_NAMES: Final = ("glob", "grep", "list", "read")
+
+
+class FileTool:
+    """One file tool: read-only, run in a worker thread."""
+
+    reads_only = True
+    why_it_asks = "It only reads files under the root folder, so it does not ask."
+
+    def __init__(self, inner: BetaAsyncFunctionTool[Any]) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return self._inner.name
+
+    def definition(self) -> dict[str, Any]:
+        """The entry for the API's `tools`."""
+        return dict(self._inner.to_dict())
+
+    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:  # noqa: ARG002 - it never needs the notebook's thread
+        """The result as text; raises `ToolRefusal`."""
+        return str(await self._inner.call(arguments))
+
+
+def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[Tool]:
+    """The four file tools, confined to a root folder.
+
+    Parameters
+    ----------
+    root
+        The only folder they may touch.
+    search_limit_s
+        Seconds after which a `grep` is ended.
+
+    Raises
+    ------
+    ConfigurationError
+        The root does not exist, is a file, or may not be read.
+
+    Notes
+    -----
+    Names and arguments are those of the SDK's agent toolset (`anthropic.lib.tools.agent_toolset`),
+    which also resolves the paths. Its tools themselves cannot be used: its `grep` and `glob` meet
+    hidden and credential files and may run without end outside the main thread; its `read` sends
+    images and refuses text that is not UTF-8.
+    """
+    from anthropic import beta_async_tool  # noqa: PLC0415 - heavy to import
+
+    walls = Walls(usable_root(root))
+
+    async def read(file_path: str, view_range: list[int] | None = None) -> str:
+        """Read a text file under the root folder. Names that start with a dot, credential files, images, PDFs and other binary files are refused. Long results are cut in the middle: then read a range of lines.
+
+        Args:
+            file_path: Path of the file, relative to the root folder.
+            view_range: First and last line, counted from 1, both included; a last line of 0 or less means to the end of the file.
+        """  # noqa: E501 - sent to the model as it stands
+        return await _in_thread(partial(read_file, walls, file_path, view_range))
+
+    async def glob(pattern: str, path: str | None = None) -> str:
+        """List files whose path matches a glob pattern, newest first. Names that start with a dot, credential files, links, __pycache__, node_modules and virtual environments are left out.
+
+        Args:
+            pattern: Relative pattern such as **/*.py or src/*.{js,ts}; ** spans folders, * does not.
+            path: Folder to look in, relative to the root folder; the root folder if omitted.
+        """  # noqa: E501 - sent to the model as it stands
+        return await _in_thread(partial(glob_files, walls, pattern, path))
+
+    async def grep(pattern: str, path: str | None = None) -> str:
+        """Search the lines of text files for a regular expression (Python syntax); gives path:line:text. Names that start with a dot, credential files, links, binary files, __pycache__, node_modules and virtual environments are left out.
+
+        Args:
+            pattern: Regular expression; put (?i) first to ignore case.
+            path: File or folder to search, relative to the root folder; the root folder if omitted.
+        """  # noqa: E501 - sent to the model as it stands
+        return await _in_thread(partial(grep_files, walls, pattern, path, search_limit_s))
+
+    async def list_(path: str | None = None) -> str:
+        """List a folder: its subfolders, then its files with their sizes. Names that start with a dot and credential files are left out.
+
+        Args:
+            path: Folder to list, relative to the root folder; the root folder if omitted.
+        """  # noqa: E501 - sent to the model as it stands
+        return await _in_thread(partial(list_folder, walls, path))
+
+    functions: dict[str, Callable[..., Coroutine[Any, Any, str]]] = {
+        "glob": glob,
+        "grep": grep,
+        "list": list_,
+        "read": read,
+    }
+    return [FileTool(beta_async_tool(one, name=name)) for name, one in functions.items()]
+
+
+async def _in_thread(function: Callable[[], str]) -> str:
+    # Abandoned on Stop: it reads only, and its own limits end it soon.
+    return await run_sync(function, abandon_on_cancel=True)
+
+
+def read_file(walls: Walls, file_path: str, view_range: list[int] | None) -> str:
+    """The text of a file, or of some of its lines."""
+    real = walls.existing(file_path)
+    shown = walls.shown(real)
+    if real.suffix.casefold() in MEDIA_ENDINGS:
+        raise ToolRefusal(f"{shown}: images and PDFs are not read yet")
+    with open_regular(real, shown) as file:
+        probe = file.read(BINARY_PROBE_BYTES)
+        if b"\0" in probe or probe.startswith((b"%PDF-", b"\x89PNG")):
+            raise ToolRefusal(f"{shown} is a binary file; only text is read")
+        file.seek(0)
+        data = _whole(file, shown) if not view_range else _lines(file, shown, view_range)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1") + "\n[not UTF-8: read as Latin-1, so letters may be wrong]"
+    return text or "(the file is empty)"
+
+
+def _whole(file: BinaryIO, shown: str) -> bytes:
+    data = file.read(READ_LIMIT_BYTES + 1)
+    if len(data) > READ_LIMIT_BYTES:
+        size = os.fstat(file.fileno()).st_size
+        raise ToolRefusal(
+            f"{shown} has {size:,} bytes, more than the {READ_LIMIT_BYTES:,} that are read at "
+            "once; read a range of lines, such as view_range [1, 500]"
+        )
+    return data
+
+
+def _lines(file: BinaryIO, shown: str, view_range: list[int]) -> bytes:
+    """The lines from first to last, in bounded memory however long the file and its lines are."""
+    if len(view_range) != 2:  # noqa: PLR2004 - first and last
+        raise ToolRefusal("view_range has two numbers: the first line and the last")
+    first, last = max(1, view_range[0]), view_range[1]
+    if 0 < last < first:
+        raise ToolRefusal(f"view_range ends at line {last:,}, before it begins at {first:,}")
+    collected = bytearray()
+    number = 1
+    while (last <= 0 or number <= last) and (part := file.readline(CHUNK_BYTES)):
+        if number >= first:
+            collected += part
+            if len(collected) > READ_LIMIT_BYTES:
+                raise ToolRefusal(
+                    f"these lines of {shown} have more than the {READ_LIMIT_BYTES:,} bytes that "
+                    "are read at once; read fewer lines"
+                )
+        number += part.endswith(b"\n")
+    if not collected:
+        raise ToolRefusal(f"{shown} ends before line {first:,}")
+    return bytes(collected.removesuffix(b"\n"))
+
+
+def list_folder(walls: Walls, path: str | None) -> str:
+    """The entries of a folder, subfolders first, files with their sizes."""
+    real = walls.existing(path or ".")
+    if not real.is_dir():
+        raise ToolRefusal(f"{path} is a file; use `read` on it")
+    folders, files = [], []
+    try:
+        with os.scandir(real) as scan:
+            entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ToolRefusal(f"{path} cannot be listed: {(error.strerror or '').lower()}") from error
+    for entry in entries:
+        if forbidden(entry.name) or (entry.is_symlink() and not _may_follow(walls, entry)):
+            continue
+        name = walls.shown(Path(entry.path))
+        if entry.is_dir():
+            folders.append(f"{name}/")
+        elif entry.is_file():
+            files.append(f"{name}  {entry.stat().st_size:,} bytes")
+        else:
+            files.append(f"{name}  not an ordinary file")
+    lines = folders + files
+    if not lines:
+        return "(nothing to show: names that start with a dot and credential files are not listed)"
+    if len(lines) > LIST_LIMIT:
+        count = f"{len(lines):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
+        note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"
+        lines = [*lines[:LIST_LIMIT], note]
+    return "\n".join(lines)
+
+
+def _may_follow(walls: Walls, link: os.DirEntry[str]) -> bool:
+    try:
+        return walls.existing(link.path) is not None
+    except ToolRefusal:
+        return False

@@ -1,0 +1,61 @@
+"""The decorator that says what a notebook function does, without importing anything heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, overload
+
+from budget_magic.errors import ConfigurationError
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+MARK: Final = "__budget_magic_reads__"
+
+
+@overload
+def tool(function: FunctionT, /) -> FunctionT: ...
+
+
+@overload
+def tool(*, reads: bool = False) -> Callable[[FunctionT], FunctionT]: ...
+
+
+def tool(
+    function: FunctionT | None = None, /, *, reads: bool = False
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """The function itself, marked for use as a tool; it stays callable as before.
+
+    Parameters
+    ----------
+    function
+        Given where the decorator is used without parentheses.
+    reads
+        True declares that the function only reads: it then runs without asking, in a thread of
+        its own, beside other calls. A function without this mark asks first and runs on the
+        notebook's thread, one call at a time.
+
+    Examples
+    --------
+    >>> @tool(reads=True)
+    ... def row_count(table: str) -> int:
+    ...     return len(table)
+    >>> row_count("abc")
+    3
+    >>> is_declared_read_only(row_count)
+    True
+    """
+
+    def mark(marked: FunctionT) -> FunctionT:
+        try:
+            setattr(marked, MARK, reads)
+        except (AttributeError, TypeError):
+            message = f"{marked!r} cannot be marked as a tool; wrap it in a function of your own"
+            raise ConfigurationError(message) from None
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def is_declared_read_only(function: object) -> bool:
+    """Whether a function carries the mark of `tool(reads=True)`."""
+    return getattr(function, MARK, False) is True

@@ -1,0 +1,135 @@
+"""`glob` and `grep` over the files that may be seen, bounded in time and size."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from budget_magic.errors import ToolRefusal
+from budget_magic.tools import search_worker
+from budget_magic.tools.walk import GlobPattern, Walk
+from budget_magic.tools.walls import NEVER_SHOWN, Walls
+
+GLOB_LIMIT: Final = 200
+HIT_LIMIT: Final = 500
+SEARCHED_LINE_BYTES: Final = 10_000
+SHOWN_LINE_CHARS: Final = 300
+PATTERN_LENGTH: Final = 1_000
+
+
+def glob_files(walls: Walls, pattern: str, path: str | None) -> str:
+    """Paths of the files that match, newest first, one a line."""
+    wanted = GlobPattern(pattern)
+    walk = Walk(walls, _folder(walls, path))
+    found: list[tuple[float, Path]] = []
+    for entry in walk.files(wanted.may_match_below):
+        file = Path(entry.path)
+        if wanted.matches(file.relative_to(walk.start).parts):
+            found.append((_changed(entry), file))
+    found.sort(key=lambda item: (-item[0], item[1]))
+    lines = [walls.shown(file) for _, file in found[:GLOB_LIMIT]]
+    if not lines:
+        lines = [f"no matches; {NEVER_SHOWN}"]
+        if "/" not in pattern:
+            lines.append(f"[{pattern} looks at this folder only; **/{pattern} looks below it too]")
+    if len(found) > GLOB_LIMIT:
+        lines.append(f"[the newest {GLOB_LIMIT:,} of {len(found):,} matches]")
+    return "\n".join([*lines, *walk.notes()])
+
+
+def grep_files(walls: Walls, pattern: str, path: str | None, limit_s: float) -> str:
+    """Lines that match a regular expression, as `path:line:text`."""
+    if not pattern or len(pattern) > PATTERN_LENGTH:
+        raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
+    start = walls.existing(path or ".")
+    walk = Walk(walls, start)
+    files = [start] if start.is_file() else [Path(entry.path) for entry in walk.files()]
+    messages, is_complete = _searched(pattern, files, limit_s)
+    lines = []
+    notes = walk.notes()
+    for message in messages:
+        if isinstance(message, list):
+            index, number, text = message
+            lines.append(f"{walls.shown(files[index])}:{number}:{text}")
+        elif "bad_pattern" in message:
+            raise ToolRefusal(f"{pattern!r} is not a valid regular expression: {_reason(message)}")
+        else:
+            notes += _notes(message)
+    if not is_complete:
+        notes.append(
+            f"[stopped after {limit_s:g} s, so the search is not complete; "
+            "use a simpler pattern or a folder as path]"
+        )
+    if not lines:
+        lines.append("no matches" if is_complete else "no matches so far")
+    return "\n".join([*lines, *notes])
+
+
+def _folder(walls: Walls, path: str | None) -> Path:
+    start = walls.existing(path or ".")
+    if not start.is_dir():
+        raise ToolRefusal(f"{path} is not a folder")
+    return start
+
+
+def _changed(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _reason(message: dict[str, Any]) -> str:
+    return str(message["bad_pattern"])
+
+
+def _notes(report: dict[str, Any]) -> Iterable[str]:
+    if report["full"]:
+        yield f"[stopped after {HIT_LIMIT:,} matches; use a narrower pattern or a path]"
+    if report["long_lines"]:
+        yield (
+            f"[{report['long_lines']:,} lines are longer than {SEARCHED_LINE_BYTES:,} bytes; "
+            "only that much of them was searched]"
+        )
+    if report["unreadable"]:
+        yield f"[{report['unreadable']:,} files could not be opened]"
+
+
+def _searched(pattern: str, files: list[Path], limit_s: float) -> tuple[list[Any], bool]:
+    """The messages of the search process, and whether it came to its end in time."""
+    job = {
+        "pattern": pattern,
+        "files": [str(file) for file in files],
+        "hit_limit": HIT_LIMIT,
+        "line_bytes": SEARCHED_LINE_BYTES,
+        "shown_chars": SHOWN_LINE_CHARS,
+        "alarm_s": int(limit_s) + 5,
+    }
+    try:
+        done = subprocess.run(  # noqa: S603 - our own file, run by this interpreter
+            [sys.executable, "-I", "-S", "-X", "utf8", search_worker.__file__],
+            input=json.dumps(job).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=limit_s,
+            check=False,
+            # Nothing of this process's environment, credentials included, goes along.
+            env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        output, in_time = done.stdout, True
+    except subprocess.TimeoutExpired as late:
+        output, in_time = late.stdout or b"", False
+    except OSError as error:
+        raise ToolRefusal(f"the search could not be started: {error.strerror}") from error
+    # A line without its end was being written when the process was ended.
+    whole = output[: output.rfind(b"\n") + 1]
+    messages = [json.loads(line) for line in whole.splitlines()]
+    if in_time and not (messages and isinstance(messages[-1], dict)):
+        raise ToolRefusal("the search was ended from outside before it was complete")
+    return messages, in_time

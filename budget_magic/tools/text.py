@@ -1,0 +1,168 @@
+"""How values, errors and long texts become what is sent as the result of a call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from budget_magic.errors import ToolRefusal
+
+TABLE_ROWS: Final = 50
+
+
+def as_text(value: object) -> str:
+    """The text that stands for the value a function returned.
+
+    Raises
+    ------
+    ToolRefusal
+        The value is binary.
+
+    Examples
+    --------
+    >>> as_text({"rows": 3})
+    '{"rows": 3}'
+    >>> as_text(None)
+    'done, returned nothing'
+    """
+    if isinstance(value, str):
+        return str(value) or "done, returned an empty text"
+    if value is None:
+        return "done, returned nothing"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        size = memoryview(value).nbytes
+        raise ToolRefusal(f"the function returned {size:,} bytes of binary data; return text")
+    if is_data_frame(value):
+        return markdown_table(value)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+
+
+def is_data_frame(value: object) -> bool:
+    """Whether a value is a pandas DataFrame, told without importing pandas."""
+    return any(
+        kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] == "pandas"
+        for kind in type(value).__mro__
+    )
+
+
+def markdown_table(frame: Any, rows: int = TABLE_ROWS) -> str:
+    """A DataFrame as a Markdown table of its first rows; a last line says so where it was cut."""
+    head = frame.head(rows)
+    numbered = type(head.index).__name__ == "RangeIndex"
+    columns = [str(column) for column in head.columns]
+    header = columns if numbered else [str(head.index.name or ""), *columns]
+    lines = [_table_row(header), _table_row(["---"] * len(header))]
+    lines.extend(
+        _table_row([str(cell) for cell in row])
+        for row in head.itertuples(index=not numbered, name=None)
+    )
+    if len(frame) > rows:
+        lines += ["", f"(the first {rows:,} of {len(frame):,} rows)"]
+    elif not len(frame):
+        lines += ["", "(no rows)"]
+    return "\n".join(lines)
+
+
+def _table_row(cells: list[str]) -> str:
+    escaped = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def without_lone_surrogates(text: str) -> str:
+    """The text with each half of a surrogate pair replaced, since UTF-8 cannot carry one.
+
+    Examples
+    --------
+    >>> without_lone_surrogates("a" + chr(0xD800) + "b") == "a" + chr(0xFFFD) + "b"
+    True
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def capped(text: str, cap_bytes: int) -> tuple[str, int]:
+    """The text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
+
+    Head and tail are kept, on line borders where that costs at most half of them; one line
+    between them says how much is missing.
+
+    Examples
+    --------
+    >>> capped("short", 100)
+    ('short', 0)
+    """
+    data = text.encode()
+    if len(data) <= cap_bytes:
+        return text, 0
+    room = max(0, cap_bytes - len(_left_out(len(data)).encode()))
+    head = _head(data, room - room // 2)
+    tail = _tail(data, room // 2)
+    missing = len(data) - len(head) - len(tail)
+    joined = head.decode() + _left_out(missing) + tail.decode()
+    # A cap smaller than the line itself is kept all the same.
+    return joined.encode()[:cap_bytes].decode(errors="ignore"), missing
+
+
+def _left_out(count: int) -> str:
+    return f"\n[{count:,} bytes left out here]\n"
+
+
+def _head(data: bytes, size: int) -> bytes:
+    part = data[:size].decode(errors="ignore").encode()
+    border = part.rfind(b"\n")
+    return part[:border] if border >= size // 2 and border > 0 else part
+
+
+def _tail(data: bytes, size: int) -> bytes:
+    start = len(data) - size
+    while start < len(data) and data[start] & 0xC0 == 0x80:  # noqa: PLR2004 - UTF-8's own bits
+        start += 1
+    part = data[start:]
+    border = part.find(b"\n")
+    return part[border + 1 :] if 0 <= border < size // 2 else part
+
+
+def explained(error: BaseException) -> str:
+    """One text that tells the model what went wrong: "ValueError: message".
+
+    A refusal speaks for itself. Arguments that do not fit are named one by one, with the reason.
+    """
+    message = _message(error)
+    if isinstance(error, ToolRefusal) or _is_tool_error(error):
+        return message or "the call was refused"
+    cause = error.__cause__
+    if message.startswith("Invalid arguments for ") and hasattr(cause, "errors"):
+        return f"{message}: {'; '.join(_argument_fault(fault) for fault in _faults(cause))}"
+    kind = type(error).__name__
+    return f"{kind}: {message}" if message else kind
+
+
+def _is_tool_error(error: BaseException) -> bool:
+    kind = type(error)
+    return kind.__name__ == "ToolError" and kind.__module__.partition(".")[0] == "anthropic"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the error is a stranger's, and so is its __str__
+        return "(its message could not be read)"
+
+
+def _faults(cause: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cause.errors(include_url=False, include_context=False)
+    return found
+
+
+def _argument_fault(fault: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "arguments"
+    text = f"{where}: {fault['msg']}"
+    if fault["type"] in {"missing_argument", "missing", "unexpected_keyword_argument"}:
+        return text
+    got = repr(fault["input"])
+    limit = 80
+    return f"{text} (got {got if len(got) <= limit else got[:limit] + '...'})"

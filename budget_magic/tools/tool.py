@@ -1,0 +1,92 @@
+"""The seam between the loop and what Claude may do: a tool, and the answer to one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.text import capped, explained, without_lone_surrogates
+
+T = TypeVar("T")
+
+RESULT_CAP_BYTES: Final = 20_000
+
+
+class RunInCaller(Protocol):
+    """Runs a function on the thread that waits for the turn (the notebook's), one at a time.
+
+    What the function raises is raised here too. One thing the session that fills this in must
+    mind: asyncio ends the whole event loop when a task lets KeyboardInterrupt or SystemExit out,
+    and all tasks share the portal's loop. An interrupt of the waiting thread must therefore reach
+    the loop as a cancellation of the turn, not as a KeyboardInterrupt.
+    """
+
+    async def __call__(self, function: Callable[[], T], /) -> T:
+        """What the function returns."""
+        ...
+
+
+class Tool(Protocol):
+    """Something that Claude may call."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        ...
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it changes nothing: it then runs without asking, and beside others."""
+        ...
+
+    @property
+    def why_it_asks(self) -> str:
+        """One sentence for the approval card."""
+        ...
+
+    def definition(self) -> dict[str, Any]:
+        """The entry for the API's `tools`, as plain JSON."""
+        ...
+
+    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
+        """The result as text; raises `ToolRefusal`, or whatever went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswer:
+    """The answer to one call, as it is sent, shown and kept."""
+
+    content: str
+    is_error: bool = False
+    cut_bytes: int = 0
+    """UTF-8 bytes left out of the middle to keep the cap."""
+
+
+async def answer(
+    tool: Tool,
+    arguments: dict[str, Any],
+    run_in_caller: RunInCaller,
+    redactor: Redactor,
+    cap_bytes: int = RESULT_CAP_BYTES,
+) -> ToolAnswer:
+    """The answer to one call: secrets replaced, length capped, every error told as text.
+
+    Only an `Exception` becomes an error result. An interrupt and a cancellation pass through.
+    """
+    try:
+        content, is_error = await tool.call(arguments, run_in_caller), False
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises is told to the model
+        content, is_error = explained(error), True
+    return sendable(content, redactor, is_error=is_error, cap_bytes=cap_bytes)
+
+
+def sendable(
+    content: str, redactor: Redactor, *, is_error: bool = False, cap_bytes: int = RESULT_CAP_BYTES
+) -> ToolAnswer:
+    """A text as the answer to a call: secrets are replaced before a cut could split one."""
+    text = redactor.redact(without_lone_surrogates(content))
+    text, cut_bytes = capped(text, cap_bytes)
+    return ToolAnswer(content=text, is_error=is_error, cut_bytes=cut_bytes)

@@ -1,0 +1,131 @@
+"""The tools of a task, from the names and functions that `--tools` and `tools=` give."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.tools.files import FILE_TOOL_NAMES, file_tools
+from budget_magic.tools.functions import function_tool
+from budget_magic.tools.tool import Tool
+
+LATER: Final = frozenset({"edit", "shell", "python", "memory", "delegate"})
+MCP: Final = "mcp:"
+
+Lookup = Callable[[str], object]
+"""Finds an object of the notebook by name; raises LookupError or NameError where there is none."""
+
+
+class Toolbox:
+    """The tools of a task, by name, always in the same order.
+
+    Examples
+    --------
+    >>> Toolbox([]).names
+    ()
+    """
+
+    __slots__ = ("_tools",)
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        by_name: dict[str, Tool] = {}
+        for tool in tools:
+            if tool.name in by_name:
+                taken = "a file tool" if tool.name in FILE_TOOL_NAMES else "another tool"
+                raise ConfigurationError(
+                    f"{tool.name} is also the name of {taken}; give the function another name"
+                )
+            by_name[tool.name] = tool
+        # Sorted: the cached prefix of a task begins with the tools, in this order.
+        self._tools: Mapping[str, Tool] = MappingProxyType(dict(sorted(by_name.items())))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all tools, sorted."""
+        return tuple(self._tools)
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """The entries for the API's `tools`, sorted by name."""
+        return [tool.definition() for tool in self._tools.values()]
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name; None if there is none."""
+        return self._tools.get(name)
+
+    def reading_only(self) -> Toolbox:
+        """The tools that only read: all that a task in the background may use."""
+        return Toolbox(tool for tool in self._tools.values() if tool.reads_only)
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a `--tools` list.
+
+    Examples
+    --------
+    >>> split_names("files, row_count")
+    ['files', 'row_count']
+    """
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def build_toolbox(
+    entries: Sequence[str | Callable[..., Any]],
+    *,
+    root: Path,
+    lookup: Lookup,
+    candidates: Iterable[str] = (),
+) -> Toolbox:
+    """The toolbox that the entries of `--tools` or `tools=` ask for.
+
+    Parameters
+    ----------
+    entries
+        `files`, names of functions in the notebook, functions; or `none` alone.
+    root
+        The only folder that the file tools may touch; not looked at without `files`.
+    lookup
+        Finds a function of the notebook by name.
+    candidates
+        Names to suggest for one that is not found.
+
+    Raises
+    ------
+    ConfigurationError
+        An entry is unknown, given twice, of a later version, or cannot be a tool.
+    """
+    if "none" in entries:
+        if len(entries) > 1:
+            raise ConfigurationError("--tools none stands alone; leave it out to use other tools")
+        return Toolbox([])
+    tools: list[Tool] = []
+    for position, entry in enumerate(entries):
+        if entry in entries[:position]:
+            called = entry if isinstance(entry, str) else getattr(entry, "__name__", entry)
+            raise ConfigurationError(f"--tools names {called} twice; name it once")
+        if entry == "files":
+            tools += file_tools(root)
+        elif isinstance(entry, str):
+            tools.append(_named(entry, lookup, candidates))
+        else:
+            tools.append(function_tool(entry))
+    return Toolbox(tools)
+
+
+def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
+    if name in LATER or name.startswith(MCP):
+        raise ConfigurationError(
+            f"--tools {name} is not part of this version; use files or functions of the notebook"
+        )
+    try:
+        found = lookup(name)
+    except (LookupError, NameError, AttributeError):
+        close = difflib.get_close_matches(name, ["files", "none", *candidates], n=3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "; use files or define it"
+        message = f"--tools {name}: there is no function of that name in the notebook{hint}"
+        raise ConfigurationError(message) from None
+    # The API takes no dots, which a method such as `table.rows` has.
+    return function_tool(found, name.replace(".", "_"))

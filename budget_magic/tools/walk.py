@@ -1,0 +1,177 @@
+"""Going through the files under a folder, and matching their names against a glob pattern."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import translate
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from budget_magic.errors import ToolRefusal
+from budget_magic.tools.walls import Walls, forbidden
+
+SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
+ENTRY_LIMIT: Final = 50_000
+PATTERN_LENGTH: Final = 1_000
+BRACE_LIMIT: Final = 64
+
+Parts = tuple[str, ...]
+
+
+def _every_folder(_parts: Parts) -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class Walk:
+    """The files under a folder that may be seen, links not followed, names in order.
+
+    Our own walk, because the SDK's `glob` and `grep` would meet hidden and credential files, and
+    a filter behind them cannot tell whether their limits were used up by what it must drop.
+    """
+
+    walls: Walls
+    start: Path
+    entry_limit: int = ENTRY_LIMIT
+    is_cut: bool = field(default=False, init=False)
+    """Whether the limit was reached, so that files are missing."""
+    unreadable: int = field(default=0, init=False)
+    """Folders that could not be opened."""
+
+    def files(self, enters: Callable[[Parts], bool] = _every_folder) -> Iterator[os.DirEntry[str]]:
+        """Each file, those of a folder before those of its subfolders.
+
+        Parameters
+        ----------
+        enters
+            Whether to go into a subfolder, by its parts relative to the start.
+        """
+        left = self.entry_limit
+        folders: list[tuple[Path, Parts]] = [(self.start, ())]
+        while folders:
+            folder, parts = folders.pop()
+            entries = self._entries(folder, left)
+            left -= len(entries)
+            below = []
+            for entry in entries:
+                if forbidden(entry.name):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    yield entry
+                elif _is_worth_entering(entry) and enters((*parts, entry.name)):
+                    below.append((folder / entry.name, (*parts, entry.name)))
+            folders.extend(reversed(below))
+
+    def notes(self) -> list[str]:
+        """What the reader must know about what is missing."""
+        found = []
+        if self.is_cut:
+            found.append(f"[stopped after {self.entry_limit:,} entries; give a folder as path]")
+        if self.unreadable:
+            found.append(f"[{self.unreadable:,} folders could not be opened]")
+        return found
+
+    def _entries(self, folder: Path, left: int) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as scan:
+                entries = list(islice(scan, left + 1))
+        except OSError:
+            self.unreadable += 1
+            return []
+        if len(entries) > left:
+            self.is_cut = True
+            del entries[left:]
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_worth_entering(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_dir(follow_symlinks=False) or entry.name in SKIPPED_FOLDERS:
+        return False
+    # A virtual environment holds thousands of files that nobody means to search.
+    return not os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH110, PTH118 - fast
+
+
+class GlobPattern:
+    """A glob pattern such as `src/**/*.{py,pyi}`, matched part by part in linear time.
+
+    `*` and `?` stay within one name, `**` spans folders, `[...]` and `{...,...}` as usual.
+    Written here because `PurePath.full_match` needs Python 3.13.
+
+    Examples
+    --------
+    >>> GlobPattern("**/*.py").matches(("a", "b.py"))
+    True
+    >>> GlobPattern("*.py").matches(("a", "b.py"))
+    False
+    """
+
+    def __init__(self, pattern: str) -> None:
+        if not pattern or len(pattern) > PATTERN_LENGTH:
+            raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
+        if pattern.startswith(("/", "~")) or Path(pattern).is_absolute():
+            raise ToolRefusal("the pattern must be relative; give a folder as path if need be")
+        self._alternatives = [_compiled(one) for one in _braces(pattern)]
+
+    def matches(self, parts: Parts) -> bool:
+        """Whether a file with these path parts matches."""
+        return any(len(one) in _reached(one, parts) for one in self._alternatives)
+
+    def may_match_below(self, parts: Parts) -> bool:
+        """Whether a file in the folder with these path parts could match."""
+        return any(_reached(one, parts) - {len(one)} for one in self._alternatives)
+
+
+def _compiled(pattern: str) -> list[re.Pattern[str] | None]:
+    """The pattern's parts; None stands for `**`."""
+    parts = [part for part in pattern.split("/") if part not in {"", "."}]
+    if ".." in parts:
+        raise ToolRefusal("`..` is not allowed in a pattern; give a folder as path")
+    return [None if part == "**" else re.compile(translate(part)) for part in parts]
+
+
+def _reached(pattern: list[re.Pattern[str] | None], parts: Parts) -> set[int]:
+    """How far into the pattern the path parts lead: every position that is possible."""
+    states = _past_stars(pattern, {0})
+    for part in parts:
+        after: set[int] = set()
+        for state in states:
+            if state == len(pattern):
+                continue
+            piece = pattern[state]
+            if piece is None:
+                after.add(state)
+            elif piece.match(part):
+                after.add(state + 1)
+        states = _past_stars(pattern, after)
+    return states
+
+
+def _past_stars(pattern: list[re.Pattern[str] | None], states: set[int]) -> set[int]:
+    found = set(states)
+    for state in states:
+        position = state
+        while position < len(pattern) and pattern[position] is None:
+            position += 1
+            found.add(position)
+    return found
+
+
+def _braces(pattern: str) -> list[str]:
+    """The pattern with its innermost braces written out, one alternative each."""
+    done: list[str] = []
+    open_ones = [pattern]
+    while open_ones:
+        one = open_ones.pop()
+        braces = re.search(r"\{([^{}]*,[^{}]*)\}", one)
+        if braces is None:
+            done.append(one)
+        else:
+            before, after = one[: braces.start()], one[braces.end() :]
+            open_ones += [before + choice + after for choice in braces[1].split(",")]
+        if len(done) + len(open_ones) > BRACE_LIMIT:
+            raise ToolRefusal(f"the pattern's braces give more than {BRACE_LIMIT} alternatives")
+    return done
