@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+_COMMENTS: Final = ("#", "//", "*", "--", ">>>", "...")
+_RAW_STRING: Final = re.compile(r"\br[\"']")
+"""What stands in a raw string is mostly a pattern that looks for the problem."""
 SEVERITIES: Final = ("high", "medium", "low")
 CODE: Final = frozenset(
     "py pyi ipynb js ts jsx tsx mjs sh bash zsh rb go java kt php c cc cpp h hpp rs cs pl r sql"
@@ -40,9 +43,10 @@ class Rule:
             return False
         if self.not_in_tests and re.search(r"(^|/)(tests?/|test_|conftest)", path):
             return False
-        if self.title != UNFINISHED and line.lstrip().startswith(("#", "//", "*", "--")):
+        if self.title != UNFINISHED and line.lstrip().startswith(_COMMENTS):
             return False
-        if re.search(self.pattern, line) is None:
+        match = re.search(self.pattern, line)
+        if match is None or _RAW_STRING.search(line[: match.start() + 1]):
             return False
         if self.confirm and re.search(self.confirm, line) is None:
             return False
@@ -104,7 +108,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
                 severity="high",
                 pattern=_SECRET_NAME
                 + r"""\w*["']?\]? ?[:=] ?["'][^"']{4,}["']|AKIA[0-9A-Z]{16}|PRIVATE KEY-----""",
-                unless=r"environ|getenv|getpass|\$\{|\{\{|<[a-z_-]+>|(?i:your[-_ ])|== ",
+                unless=r"environ|getenv|getpass|tokens|token_(count|limit|ceiling)|\$\{|\{\{|<[a-z_-]+>|(?i:your[-_ ])|== ",
                 config=True,
                 why="Everyone with the repository, its history or a backup has the secret.",
                 instead="Read it from the environment or a secret store, and replace the secret"
@@ -162,7 +166,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
                 pattern=r"(?i:token|secret|passw(or)?d|passwd|signature|digest|hmac|api_?key)"
                 r"""["'\w\])(.]* ?[!=]= ?\w|[!=]= ?[\w."'\[]*"""
                 r"(?i:token|secret|passw(or)?d|signature|digest|hmac|api_?key)",
-                unless=r"""[!=]= ?(None|True|False|["']{2}|\d|len\()|len\(|\.kind\b|\.type\b""",
+                unless=r"""tokens|stop_reason|[!=]= ?(None|True|False|["']{2}|\d|len\()|len\(|\.kind\b|\.type\b""",
                 not_in_tests=True,
                 why="The comparison stops at the first wrong character, and its time tells where.",
                 instead="Use `hmac.compare_digest`, and keep passwords as slow salted hashes.",

@@ -64,6 +64,8 @@ def _about_results(view: View) -> list[str]:
     if view.last:
         size = sum(len(done.text) for done in view.last)
         return [f"The last {len(view.last)} results gave me {size:,} characters."]
+    if view.done:
+        return [f"I still have {len(view.done)} results from before; this needs one more look."]
     return ["Nothing is known yet, so I start with an overview."]
 
 
