@@ -17,7 +17,19 @@ from budget_magic.simulator.faults import (
     truncate,
 )
 from budget_magic.simulator.reply import Call, Reply
-from budget_magic.simulator.scenes import SCENES, Audit, FunctionScene, Scene, Scripted
+from budget_magic.simulator.scenes import (
+    SCENES,
+    Audit,
+    BudgetTooSmall,
+    FunctionScene,
+    Greedy,
+    LongAudit,
+    Runaway,
+    Scene,
+    Scripted,
+    load_scene,
+    scene_from_data,
+)
 from budget_magic.simulator.signals import Signal
 from budget_magic.simulator.simulator import Simulator
 from budget_magic.simulator.view import Done, Offered, View
@@ -27,14 +39,18 @@ __all__ = [
     "Audit",
     "Bill",
     "BilledRequest",
+    "BudgetTooSmall",
     "Call",
     "Carry",
     "Done",
     "Fault",
     "FunctionScene",
+    "Greedy",
+    "LongAudit",
     "Offered",
     "Reply",
     "RequestRecord",
+    "Runaway",
     "Scene",
     "Scripted",
     "Signal",
@@ -43,9 +59,11 @@ __all__ = [
     "drop",
     "error_event",
     "hold",
+    "load_scene",
     "overloaded",
     "rate_limit",
     "refused_connection",
+    "scene_from_data",
     "silence",
     "slow",
     "status_error",

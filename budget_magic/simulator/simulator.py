@@ -12,12 +12,10 @@ from budget_magic.simulator.core import Core
 from budget_magic.simulator.countdown import Carry
 from budget_magic.simulator.exchange import RequestRecord
 from budget_magic.simulator.faults import Fault
-from budget_magic.simulator.reply import Reply
-from budget_magic.simulator.scenes import Scene, find_scene
+from budget_magic.simulator.scenes import SceneLike, find_scene
 from budget_magic.simulator.signals import Signal
 from budget_magic.simulator.stream import Streaming
 from budget_magic.simulator.transport import AsyncSimulatorTransport, SimulatorTransport
-from budget_magic.simulator.view import View
 
 
 class Simulator:
@@ -26,8 +24,8 @@ class Simulator:
     Parameters
     ----------
     scene
-        What the model does: a shipped scene by name, a scene, a list of replies, or a function
-        from a view to a reply.
+        What the model does: the name of a shipped scene, a TOML file, a scene, a list of replies,
+        or a function from a view to a reply.
     seed
         Decides everything that is left to chance.
     pace_tokens_per_s
@@ -52,7 +50,7 @@ class Simulator:
 
     def __init__(  # noqa: PLR0913 - one keyword per thing that can be simulated
         self,
-        scene: Scene | str | Sequence[Reply] | Callable[[View], Reply] = "audit",
+        scene: SceneLike = "audit",
         *,
         seed: int = 0,
         pace_tokens_per_s: float | None = None,

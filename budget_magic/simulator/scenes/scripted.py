@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
-from budget_magic.simulator.reply import Reply
+from budget_magic.simulator.reply import Call, Reply
 from budget_magic.simulator.scenes.scene import Scene
+from budget_magic.simulator.scenes.toolbox import any_call
 from budget_magic.simulator.view import View
 
 OVER: Final = Reply(text="This is the simulator: the script is over.")
@@ -16,7 +18,9 @@ class Scripted(Scene):
     """Plays replies in order.
 
     A reply with a condition (`when`) is played whenever that holds, ahead of the others; it keeps
-    its place and may be played again. After the last reply, `then` is played for ever.
+    its place and may be played again. After the last reply, `then` is played for ever. A call of
+    `*` is a call of any offered tool, one of `a|b` of the first of these that is offered, with
+    inputs from the prompt.
 
     Parameters
     ----------
@@ -50,6 +54,13 @@ class Scripted(Scene):
 
     def reply(self, view: View) -> Reply:
         """The next reply of the script."""
+        planned = self._planned(view)
+        if any(_is_open(call) for call in planned.calls):
+            calls = [_settled(call, view, at) for at, call in enumerate(planned.calls)]
+            return replace(planned, calls=calls)
+        return planned
+
+    def _planned(self, view: View) -> Reply:
         for reply in self._whenever:
             if reply.when is not None and reply.when(view):
                 return reply
@@ -63,3 +74,14 @@ class Scripted(Scene):
         """Keep a reply that was cut for the next request."""
         if self._by == "order" and reply.when is None:
             self._again.append(reply)
+
+
+def _is_open(call: Call) -> bool:
+    return call.name == "*" or "|" in call.name
+
+
+def _settled(call: Call, view: View, place: int) -> Call:
+    if not _is_open(call):
+        return call
+    some = any_call(view, view.replies + place, call.name)
+    return Call(some.name, {**some.input, **call.input}, call.result_tokens)

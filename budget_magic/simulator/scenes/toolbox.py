@@ -193,3 +193,40 @@ def _as(kind: object, text: str) -> Any:
 def results_of(view: View, kind: str, files: FileTools) -> list[Done]:
     """All answered calls of file tools of one kind, oldest first."""
     return [done for done in view.done if files.kind(done.name) == kind]
+
+
+def any_call(view: View, number: int = 0, name: str = "*") -> Call:
+    """A call of some offered tool, its inputs made up where the prompt gives none.
+
+    Parameters
+    ----------
+    view
+        What is offered.
+    number
+        Which of the tools, in turn; also varies what is made up.
+    name
+        `*` for any tool, or names split by `|` of which the first that is offered is meant. Where
+        none is offered, the first name is called all the same, as a confused model might.
+    """
+    wanted = [] if name == "*" else name.split("|")
+    tools = [tool for tool in view.tools if not wanted or tool.name in wanted]
+    if not tools:
+        return Call(wanted[0] if wanted else "search", {})
+    tool = tools[number % len(tools)]
+    call = function_call(tool, view.prompt) if file_tools(view).kind(tool.name) is None else None
+    return call or Call(tool.name, {one: made_up(one, tool, number) for one in tool.required})
+
+
+def made_up(name: str, tool: Offered, number: int) -> Any:
+    """Some value that the schema of an argument allows, another one for each number."""
+    schema = _plain(tool.properties.get(name) or {})
+    if "default" in schema:
+        return schema["default"]
+    if schema.get("enum"):
+        return schema["enum"][number % len(schema["enum"])]
+    if name in _PATH:
+        return "."
+    if name in _PATTERN:
+        return "**/*" if tool.name in NAMES["glob"] else f"step {number}"
+    values = {"integer": number, "number": float(number), "boolean": True, "array": [], "object": {}}
+    return values.get(str(schema.get("type")), f"attempt {number}")

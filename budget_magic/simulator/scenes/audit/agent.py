@@ -44,7 +44,8 @@ _WORK: Final = re.compile(
 )
 _NO_TOOLS: Final = re.compile(
     r"\b(without (any |using |calling |further |more )*tools?|no (more |further )?tools?\b"
-    r"|do(n't| not) (call|use) (any |more |further )*tools?|final (summary|answer|report))",
+    r"|do(n't| not) (call|use) (any |more |further )*tools?|final (summary|answer|report)"
+    r"|summari[sz]e (the|this|our|your) (conversation|work|task|progress))",
     re.IGNORECASE,
 )
 _DULL: Final = frozenset(

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from budget_magic.simulator.scenes.audit.rules import CODE, CONFIG, RULES, SEVERITIES, Rule
+from budget_magic.simulator.scenes.audit.rules import (
+    CODE,
+    CONFIG,
+    GROUPS,
+    RULES,
+    SEVERITIES,
+    Rule,
+    search_pattern,
+)
 from budget_magic.simulator.scenes.toolbox import FileTools
 from budget_magic.simulator.view import Done, View
 
@@ -16,6 +24,9 @@ _HIT: Final = re.compile(r"^(?P<path>.+?):(?P<line>\d+):(?P<text>.*)$")
 _BARE_HIT: Final = re.compile(r"^(?P<line>\d+):(?P<text>.*)$")
 _NUMBERED: Final = re.compile(r"^\s*(\d+)(?:\t|: |\| ?|→)(.*)$")
 _LISTED: Final = re.compile(r"^\s*(?:[-*•]\s+)?(?P<name>[^\s(][^\t(]*?)(?:\s{2,}.*|\t.*|\s*\(.*\))?$")
+_REPORTED: Final = re.compile(
+    r"^- `(?P<path>[^`:]+):(?P<line>\d+)`: (?P<fence>`+) ?(?P<text>.+?) ?(?P=fence)$", re.MULTILINE
+)
 _NOTHING: Final = ("no matches", "(empty)", "")
 _NOT_A_FILE: Final = re.compile(r"\[.*\]|\.\.\..*|.*[:.!?]\s*")
 
@@ -103,12 +114,22 @@ def gather(view: View, files: FileTools) -> Evidence:
                 seen.setdefault(path)
         else:
             _take_listing(done, seen)
+    for prompt in view.prompts:
+        _take_report(found, prompt)
     found.root = _common([path for path in seen if os.path.isabs(path)])
     shown: dict[str, str] = {}
     for path in seen:
         shown.setdefault(found.short(path), path)
     found.files = sorted(shown.values(), key=found.short)
     return found
+
+
+def _take_report(found: Evidence, prompt: str) -> None:
+    """The findings of an earlier report, where a conversation was replaced by its summary."""
+    for match in _REPORTED.finditer(prompt):
+        found.lines[match["path"], int(match["line"])] = match["text"]
+    if _REPORTED.search(prompt) and "Searched all files" in prompt:
+        found.searched.extend(search_pattern(rules) for _, rules in GROUPS)
 
 
 def _take_hits(found: Evidence, done: Done, seen: dict[str, None]) -> None:

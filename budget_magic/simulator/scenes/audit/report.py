@@ -84,7 +84,9 @@ def _coverage(evidence: Evidence, *, brief: bool) -> list[str]:
     whole = [path for path in evidence.read if path not in evidence.partly]
     sources = evidence.source_files()
     unread = [evidence.short(path) for path in sources if not evidence.was_read(path)]
-    read = [f"Read: {_names([evidence.short(path) for path in whole])}."]
+    read = []
+    if whole or not evidence.partly:
+        read.append(f"Read: {_names([evidence.short(path) for path in whole])}.")
     if evidence.partly:
         read.append(f"Read in part: {_names([evidence.short(p) for p in evidence.partly])}.")
     searches = len(set(evidence.searched))
