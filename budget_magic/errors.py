@@ -79,7 +79,7 @@ class ApiError(WireError):
         return self.status == HTTP_OK
 
 
-class ConnectionBroken(WireError):
+class ConnectionBroken(WireError):  # noqa: N818 - says what happened
     """No connection, a dropped stream, or a stream without `message_stop`.
 
     Parameters
@@ -95,11 +95,11 @@ class ConnectionBroken(WireError):
         self.reached = reached
 
 
-class ToolRefusal(BudgetMagicError):
+class ToolRefusal(BudgetMagicError):  # noqa: N818 - the field's word
     """A tool declines a call; the message is sent to the model as an error result."""
 
 
-class TaskFailed(BudgetMagicError):
+class TaskFailed(BudgetMagicError):  # noqa: N818 - public name
     """A turn ended in state `failed`; `outcome` tells why and how to go on."""
 
     def __init__(self, outcome: Ending) -> None:

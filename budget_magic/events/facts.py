@@ -285,10 +285,21 @@ class Delta:
 
 
 Fact = (
-    TurnStarted | SettingsChanged | Noted | StepStarted | AttemptFailed | RetryScheduled | WaitStarted
-    | WaitFinished | StepFinished | ApprovalAsked | ApprovalGiven | ToolStarted | ToolFinished
+    TurnStarted
+    | SettingsChanged
+    | Noted
+    | StepStarted
+    | AttemptFailed
+    | RetryScheduled
+    | WaitStarted
+    | WaitFinished
+    | StepFinished
+    | ApprovalAsked
+    | ApprovalGiven
+    | ToolStarted
+    | ToolFinished
     | TurnFinished
-)  # fmt: skip
+)
 """Everything that is recorded."""
 
 Live = BlockStarted | Delta

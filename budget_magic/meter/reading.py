@@ -63,7 +63,7 @@ def read(facts: Iterable[Fact], start: Reading | None = None) -> Reading:
     return reading
 
 
-def advance(reading: Reading, fact: Fact) -> Reading:
+def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per kind
     """The reading after one more fact."""
     match fact:
         case TurnStarted():

@@ -1,0 +1,17 @@
+"""THE AGENT LOOP: what a turn needs, its steps, and why it ends."""
+
+from budget_magic.loop.agent import run_turn
+from budget_magic.loop.clock import Stopwatch
+from budget_magic.loop.conversation import Conversation
+from budget_magic.loop.room import Room
+from budget_magic.loop.task import Approver, TaskContext, TurnContext
+
+__all__ = [
+    "Approver",
+    "Conversation",
+    "Room",
+    "Stopwatch",
+    "TaskContext",
+    "TurnContext",
+    "run_turn",
+]

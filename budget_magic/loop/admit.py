@@ -1,0 +1,161 @@
+"""Before a request is sent: how large it can be, whether it fits, and what it says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from budget_magic.events import WaitFinished, WaitStarted
+from budget_magic.loop import stop
+from budget_magic.loop.conversation import NOT_SHOWN, prompt_bound, text_block
+from budget_magic.loop.task import TurnContext
+from budget_magic.meter.reserve import LAST_REPLY_TOKENS, Account, Demand, Granted, Refused
+from budget_magic.wire import Request
+
+LAST_ANSWER: Final = (
+    "This is the last reply before a ceiling: write your final summary now, from what you know,"
+    " and do not call tools."
+)
+COUNT_MARGIN: Final = Decimal("0.02")
+"""The API's count is documented as an estimate that may be off by a little."""
+LEAST_MARGIN_TOKENS: Final = 200
+
+Blocks = list[dict[str, Any]]
+
+
+async def admit(turn: TurnContext, *, is_told_last: bool) -> tuple[Granted, bool]:
+    """Reserve room for the next request and enter its message into the history.
+
+    Parameters
+    ----------
+    turn
+        The turn under way.
+    is_told_last
+        Whether an earlier attempt of this step already asked for a last answer.
+
+    Returns
+    -------
+        What was granted, and whether the request asks for a last answer.
+
+    Raises
+    ------
+    Halted
+        There is no room; nothing was held and the history is unchanged.
+    """
+    conversation = turn.task.conversation
+    blocks = conversation.outgoing()
+    must_be_last = is_told_last or turn.is_last_step
+    granted = await _reserve(turn, blocks, must_be_last=must_be_last)
+    if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
+        shortened = [_not_shown(block) for block in blocks]
+        if shortened != blocks:
+            blocks = shortened
+            granted = await _reserve(turn, blocks, must_be_last=True)
+    if isinstance(granted, Refused):
+        raise stop.Halted(stop.out_of_room(turn, granted.reason, granted))
+    if granted.last_answer and not is_told_last:
+        blocks = [*blocks, text_block(LAST_ANSWER)]
+    conversation.commit(blocks, spoken_effort=_effort_by_message(turn, blocks))
+    return granted, is_told_last or granted.last_answer
+
+
+def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
+    """The request for the history as it stands, with `extra` as one more user message."""
+    task, conversation = turn.task, turn.task.conversation
+    messages = conversation.sent()
+    if extra:
+        messages = (*messages, {"role": "user", "content": extra})
+    return Request(
+        model=task.settings.model,
+        max_tokens=max_tokens,
+        system=task.settings.system,
+        tools=tuple(task.toolbox.definitions()),
+        messages=messages,
+        effort=conversation.effort,
+        budget=task.settings.budget,
+        adaptive_thinking=task.model is None or task.model.adaptive_thinking,
+        drops_bound_thinking=conversation.drops_bound_thinking,
+        breakpoints=() if extra else conversation.breakpoints(),
+    )
+
+
+def _not_shown(block: dict[str, Any]) -> dict[str, Any]:
+    return {**block, "content": NOT_SHOWN} if block["type"] == "tool_result" else block
+
+
+async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> Granted | Refused:
+    task = turn.task
+    with_sentence = [*blocks, text_block(LAST_ANSWER)]
+    preamble = (task.toolbox.definitions(), task.settings.system)
+    bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
+    demand = _demand(turn, bound, must_be_last=must_be_last)
+    if not _fits_whole(demand, task.accounts):
+        counting = request(turn, extra=with_sentence, max_tokens=1)
+        counted = await task.client.count_tokens(counting)
+        if counted is not None:
+            margin = max(int(counted * COUNT_MARGIN), LEAST_MARGIN_TOKENS)
+            demand = _demand(turn, min(bound, counted + margin), must_be_last=must_be_last)
+        if demand.wanted_tokens < 1:
+            raise stop.Halted(stop.context_window(turn))
+    return await _wait_for_room(turn, demand)
+
+
+def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
+    """Whether all that is wanted fits by the rough bound, so that nothing need be counted."""
+    if demand.wanted_tokens < LAST_REPLY_TOKENS:
+        return False
+    worst = demand.worst(demand.wanted_tokens)
+    beside = demand.with_last_answer(demand.wanted_tokens)
+    for account in accounts:
+        usd, tokens = account.headroom()
+        most_usd = worst.usd if account.shared else max(worst.usd, beside.usd)
+        most_tokens = worst.tokens if account.shared else max(worst.tokens, beside.tokens)
+        if (usd is not None and most_usd > usd) or (tokens is not None and most_tokens > tokens):
+            return False
+    return True
+
+
+def _demand(turn: TurnContext, bound: int, *, must_be_last: bool) -> Demand:
+    task, model = turn.task, turn.task.model
+    wanted = task.settings.max_tokens
+    if model is not None:
+        wanted = min(wanted, model.max_output_tokens, model.context_tokens - bound)
+    baseline = task.conversation.baseline
+    return Demand(
+        prompt_tokens=bound,
+        known_tokens=min(baseline.prompt_tokens, bound) if baseline and baseline.is_cached else 0,
+        wanted_tokens=wanted,
+        prices=task.prices,
+        factor=task.factor,
+        first=turn.is_first_request,
+        wrap_up=task.settings.wrap_up,
+        must_be_last=must_be_last,
+    )
+
+
+async def _wait_for_room(turn: TurnContext, demand: Demand) -> Granted | Refused:
+    task, since_s = turn.task, turn.task.now()
+    waits = False
+
+    def on_wait(account: Account) -> None:
+        nonlocal waits
+        waits = True
+        task.emit(WaitStarted(turn=turn.turn, step=turn.step + 1, account=account.name))
+
+    with turn.watch.paused():
+        decision = await task.room.reserve(demand, task.accounts, on_wait)
+    if waits:
+        waited_s = task.now() - since_s
+        task.emit(WaitFinished(turn=turn.turn, step=turn.step + 1, waited_s=waited_s))
+    return decision
+
+
+def _effort_by_message(turn: TurnContext, blocks: Blocks) -> str | None:
+    """The effort to announce in the history, where that keeps the cached prefix."""
+    task, conversation = turn.task, turn.task.conversation
+    wanted = task.settings.effort
+    is_new_input = any(block["type"] == "text" for block in blocks)
+    by_message = task.model is not None and task.model.effort_per_message
+    if not by_message or not is_new_input or conversation.spoken_effort in {None, wanted}:
+        return None
+    return wanted

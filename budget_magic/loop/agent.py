@@ -1,0 +1,132 @@
+"""The agent loop: step, reply, calls, and again, until something ends the turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from budget_magic.events import Reason, TurnFinished
+from budget_magic.loop import stop
+from budget_magic.loop.calls import answer_open_calls, run_calls
+from budget_magic.loop.step import Answered, take_step
+from budget_magic.loop.task import TurnContext
+
+StoppedBy = Callable[[], Reason | None]
+
+
+async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
+    """Run one turn to its end; whatever ends it leaves a history that can go on.
+
+    Parameters
+    ----------
+    turn
+        The turn, its prompt already in the conversation where there is one.
+    stopped_by
+        Tells, after a cancellation, whether a person stopped the turn and how.
+
+    Returns
+    -------
+        The last fact of the turn, already emitted.
+    """
+    try:
+        ending = await _run_to_the_end(turn)
+    except stop.Halted as halted:
+        ending = halted.ending
+    except asyncio.CancelledError:
+        reason = stopped_by()
+        if reason is None:
+            raise
+        ending = stop.interrupted(turn, reason)
+    answer_open_calls(turn, _why_not_run(ending))
+    finished = TurnFinished(
+        turn=turn.turn,
+        step=turn.step,
+        state=ending.state,
+        reason=ending.reason,
+        detail=ending.detail,
+        text=_final_text(turn, ending),
+        elapsed_s=turn.watch.elapsed_s,
+        command=ending.command,
+    )
+    turn.task.emit(finished)
+    return finished
+
+
+async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
+    while True:
+        ceilings = turn.task.settings.ceilings
+        if ceilings.steps is not None and turn.step >= ceilings.steps:
+            return stop.step_ceiling(turn)
+        if turn.left_s is not None and turn.left_s <= 0:
+            return stop.time_ceiling(turn)
+        answered = await take_step(turn)
+        ending = _ending_after(turn, answered)
+        if ending is not None:
+            return ending
+        await run_calls(turn)
+
+
+def _ending_after(turn: TurnContext, answered: Answered) -> stop.Ending | None:
+    """How a reply ends the turn; None where the loop goes on."""
+    reply, granted = answered.reply, answered.granted
+    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
+    turn.texts.append(text)
+    match reply.stop_reason:
+        case "refusal":
+            _forget_refused(turn, reply.content)
+            return stop.refusal(turn)
+        case "model_context_window_exceeded":
+            return stop.context_window(turn)
+        case "max_tokens" if granted.shrunk_by is not None:
+            return _ceiling(turn, granted.shrunk_by)
+        case "max_tokens" if not answered.was_last:
+            return stop.max_tokens(turn, granted.max_tokens)
+    if answered.was_last:
+        return _last_answer_ceiling(turn, answered)
+    if reply.stop_reason == "pause_turn":
+        return None
+    if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
+        return None
+    reason: Reason = "stop_sequence" if reply.stop_reason == "stop_sequence" else "end_turn"
+    return stop.completed(turn, reason)
+
+
+def _last_answer_ceiling(turn: TurnContext, answered: Answered) -> stop.Ending:
+    """The ceiling for which Claude was asked for a last answer."""
+    if answered.granted.shrunk_by is not None:
+        return _ceiling(turn, answered.granted.shrunk_by)
+    ceiling = turn.task.settings.ceilings.steps
+    if ceiling is not None and turn.step >= ceiling:
+        return stop.step_ceiling(turn)
+    return stop.time_ceiling(turn)
+
+
+def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
+    return stop.out_of_room(turn, reason)
+
+
+def _forget_refused(turn: TurnContext, content: tuple[dict[str, Any], ...]) -> None:
+    conversation = turn.task.conversation
+    if conversation.messages[-1] == {"role": "assistant", "content": list(content)}:
+        conversation.messages.pop()
+        conversation.open_calls = ()
+    conversation.forget_prompt()
+
+
+def _why_not_run(ending: stop.Ending) -> str:
+    match ending.reason:
+        case "max_tokens":
+            return "the reply was cut off"
+        case "cost_ceiling" | "token_ceiling" | "step_ceiling" | "time_ceiling" | "session_ceiling":
+            return f"the {ending.reason.replace('_', ' ')} was reached"
+        case _:
+            return "the turn ended before"
+
+
+def _final_text(turn: TurnContext, ending: stop.Ending) -> str:
+    """The last reply's text; the turn's text so far where an early end left none."""
+    last = turn.texts[-1] if turn.texts else ""
+    if last or ending.state == "completed":
+        return last
+    return "\n\n".join(text for text in turn.texts if text)

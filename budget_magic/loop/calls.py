@@ -1,0 +1,174 @@
+"""The calls of one reply: asked for where they must be, run, and answered in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import anyio
+
+from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from budget_magic.loop import stop
+from budget_magic.loop.conversation import OpenCall
+from budget_magic.loop.task import Decision, TaskContext, TurnContext
+from budget_magic.tools.approval import Call, Denied, decide, read_verdict, verdict
+from budget_magic.tools.tool import Tool, answer
+
+
+_APPROVED = Decision(kind="once", by="function")
+
+
+async def run_calls(turn: TurnContext) -> None:
+    """Answer every open call; read-only ones that follow each other run side by side.
+
+    Raises
+    ------
+    Halted
+        The time ceiling was reached; calls that had not finished are answered so.
+    """
+    for is_reading, calls in _in_groups(turn.task):
+        if is_reading:
+            await _run_beside_each_other(turn, calls)
+        else:
+            for call in calls:
+                if await _is_allowed(turn, call):
+                    await _run(turn, call)
+        if turn.left_s is not None and turn.left_s <= 0:
+            raise stop.Halted(stop.time_ceiling(turn))
+
+
+def answer_open_calls(turn: TurnContext, why: str) -> None:
+    """Answer what is still open without running it, so that the history stays valid."""
+    for call in turn.task.conversation.unanswered():
+        was_started = call.id in turn.started_calls
+        _finish(turn, call, "interrupted" if was_started else f"not run: {why}", ran=was_started)
+
+
+def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
+    """Runs of calls that may go beside each other, in the order of the reply."""
+
+    def reads(call: OpenCall) -> bool:
+        tool = task.toolbox.get(call.name)
+        return tool is None or tool.reads_only
+
+    for is_reading, calls in groupby(task.conversation.unanswered(), key=reads):
+        yield is_reading, list(calls)
+
+
+async def _run_beside_each_other(turn: TurnContext, calls: list[OpenCall]) -> None:
+    with anyio.move_on_after(turn.left_s) as scope:
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(_run, turn, call)
+    if scope.cancelled_caught:
+        raise stop.Halted(stop.time_ceiling(turn))
+
+
+async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
+    task, tool = turn.task, turn.task.toolbox.get(call.name)
+    if tool is None:
+        return True
+    first = decide(task.policy, tool, already_approved=call.name in task.approved_tools)
+    if first == "run":
+        return True
+    decision = await _asked(turn, call, tool) if first == "ask" else _denied(first, by="policy")
+    _note_decision(turn, call, decision)
+    if decision.kind == "task":
+        task.approved_tools.add(call.name)
+    if decision.kind == "denied":
+        told = read_verdict(decision.reason or False) if decision.by == "person" else None
+        _finish(turn, call, told.reason if isinstance(told, Denied) else decision.reason, ran=False)
+    return decision.kind != "denied"
+
+
+async def _asked(turn: TurnContext, call: OpenCall, tool: Tool) -> Decision:
+    """What the person, or the function in their place, says; the clock stands still."""
+    task = turn.task
+    asked = Call(id=call.id, name=call.name, arguments=call.input)
+    with turn.watch.paused():
+        if callable(task.policy):
+            said = await verdict(task.policy, asked, task.run_in_caller)
+            return _denied(said, by="function") if isinstance(said, Denied) else _APPROVED
+        task.emit(
+            ApprovalAsked(
+                turn=turn.turn,
+                step=turn.step,
+                call_id=call.id,
+                name=call.name,
+                input=task.redactor.redact(call.input),
+                why=tool.why_it_asks,
+            )
+        )
+        return await task.approver(asked, tool)
+
+
+def _denied(said: Denied, *, by: str) -> Decision:
+    return Decision(kind="denied", reason=said.reason, by=by)
+
+
+def _note_decision(turn: TurnContext, call: OpenCall, decision: Decision) -> None:
+    turn.task.emit(
+        ApprovalGiven(
+            turn=turn.turn,
+            step=turn.step,
+            call_id=call.id,
+            name=call.name,
+            decision=decision.kind,
+            by=decision.by,
+            reason=decision.reason,
+        )
+    )
+
+
+async def _run(turn: TurnContext, call: OpenCall) -> None:
+    task, started_s = turn.task, turn.task.now()
+    tool = task.toolbox.get(call.name)
+    if tool is None:
+        offered = ", ".join(task.toolbox.names) or "none"
+        _finish(turn, call, f"there is no tool {call.name}; offered: {offered}", ran=False)
+        return
+    turn.started_calls.add(call.id)
+    task.emit(
+        ToolStarted(
+            turn=turn.turn,
+            step=turn.step,
+            call_id=call.id,
+            name=call.name,
+            input=task.redactor.redact(call.input),
+        )
+    )
+    result = await answer(tool, call.input, task.run_in_caller, task.redactor)
+    _finish(
+        turn,
+        call,
+        result.content,
+        is_error=result.is_error,
+        cut_bytes=result.cut_bytes,
+        elapsed_s=task.now() - started_s,
+    )
+
+
+def _finish(  # noqa: PLR0913 - one keyword per field of the fact
+    turn: TurnContext,
+    call: OpenCall,
+    content: str,
+    *,
+    ran: bool = True,
+    is_error: bool = True,
+    cut_bytes: int = 0,
+    elapsed_s: float = 0.0,
+) -> None:
+    turn.task.conversation.answer(call.id, content, is_error=is_error)
+    turn.task.emit(
+        ToolFinished(
+            turn=turn.turn,
+            step=turn.step,
+            call_id=call.id,
+            name=call.name,
+            content=content,
+            is_error=is_error,
+            ran=ran,
+            cut_bytes=cut_bytes,
+            elapsed_s=elapsed_s,
+        )
+    )

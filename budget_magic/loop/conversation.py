@@ -1,0 +1,187 @@
+"""The history of one task: append-only messages, open calls, and what is known of its size."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+FIRST_REQUEST_TOKENS: Final = 2_000
+"""Added to the bound of a request whose size nothing is known about: what the API puts around it."""
+BLOCK_TOKENS: Final = 64
+"""Added to the bound for each new block."""
+GO_ON: Final = "Go on with the task."
+NOT_SHOWN: Final = "not shown: the ceiling is near"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A call of the last reply, in the order of the reply."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The last billed request, from which the next one's size is known."""
+
+    prompt_tokens: int
+    reply_tokens: int
+    """Output tokens of its reply; 0 where that did not enter the history."""
+    messages: int
+    """How many messages of the history these two cover."""
+    is_cached: bool = True
+    """False once effort, budget, model or tools changed: the next request writes it all again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """What has been said; a message is never edited once it was answered."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    open_calls: tuple[OpenCall, ...] = ()
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Result blocks by call id, not sent yet."""
+    prompt: str | None = None
+    """A prompt that is not sent yet."""
+    paused: bool = False
+    """Whether the last reply ended with `pause_turn`: it is sent again as it is."""
+    baseline: Baseline | None = None
+    requests: tuple[int, ...] = ()
+    """How many messages each of the last two requests held: where cached prefixes end."""
+    effort: str | None = None
+    """Top-level effort of the requests so far."""
+    spoken_effort: str | None = None
+    """Effort in force, after changes by message."""
+    bound_to: tuple[str, ...] = ()
+    """Tools under which earlier thinking was signed."""
+    drops_bound_thinking: bool = False
+
+    def copy(self) -> Conversation:
+        """An independent copy, from which a turn can start again."""
+        return replace(self, messages=list(self.messages), answers=dict(self.answers))
+
+    def answer(self, call_id: str, content: str, *, is_error: bool) -> None:
+        """Keep the result of an open call until the next request."""
+        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+        if is_error:
+            block["is_error"] = True
+        self.answers[call_id] = block
+
+    def unanswered(self) -> list[OpenCall]:
+        """Open calls without a result, in the order of the reply."""
+        return [call for call in self.open_calls if call.id not in self.answers]
+
+    def outgoing(self) -> list[dict[str, Any]]:
+        """Content of the next user message; empty where the last one is to be sent again."""
+        blocks = [self.answers[call.id] for call in self.open_calls if call.id in self.answers]
+        if self.prompt is not None:
+            blocks.append(text_block(self.prompt))
+        if not blocks and self.messages and self.messages[-1]["role"] == "assistant":
+            return [] if self.paused else [text_block(GO_ON)]
+        return blocks
+
+    def commit(self, blocks: list[dict[str, Any]], *, spoken_effort: str | None = None) -> None:
+        """Enter a user message into the history; it is sent with the next request."""
+        if blocks:
+            self.messages.append({"role": "user", "content": blocks})
+            self.open_calls, self.answers, self.prompt = (), {}, None
+        if spoken_effort is not None:
+            config = {"output_config": {"effort": spoken_effort}}
+            self.messages.append({"role": "system", "content": [], **config})
+            self.spoken_effort = spoken_effort
+
+    def commit_reply(self, content: tuple[dict[str, Any], ...], *, paused: bool) -> bool:
+        """Enter a reply; False where it has nothing that the API would take back."""
+        if not _can_be_resent(content):
+            return False
+        self.messages.append({"role": "assistant", "content": list(content)})
+        self.open_calls = tuple(
+            OpenCall(id=block["id"], name=block["name"], input=dict(block["input"]))
+            for block in content
+            if block["type"] == "tool_use"
+        )
+        self.answers, self.paused = {}, paused
+        return True
+
+    def forget_prompt(self) -> None:
+        """Take a prompt that was refused out of the last user message; tool results stay."""
+        while self.messages and self.messages[-1]["role"] == "system":
+            self.messages.pop()
+            self.spoken_effort = self.effort
+        if self.messages and self.messages[-1]["role"] == "user":
+            last = self.messages.pop()
+            results = [block for block in last["content"] if block["type"] == "tool_result"]
+            if results:
+                self.messages.append({"role": "user", "content": results})
+        self.baseline = None
+
+    def sent(self) -> tuple[dict[str, Any], ...]:
+        """The messages as a request carries them."""
+        return tuple(self.messages)
+
+    def breakpoints(self) -> tuple[int, ...]:
+        """Messages whose end is marked: the end of the last request and of this one."""
+        ends = [
+            _last_user(self.messages[:count]) for count in (*self.requests[-1:], len(self.messages))
+        ]
+        return tuple(sorted({end for end in ends if end is not None}))
+
+    def new_blocks(self) -> list[dict[str, Any]]:
+        """Blocks of user messages that no billed request has carried yet."""
+        start = 0 if self.baseline is None else self.baseline.messages
+        return [block for message in self.messages[start:] for block in message["content"]]
+
+
+def text_block(text: str) -> dict[str, Any]:
+    """A text block as the API takes it."""
+    return {"type": "text", "text": text}
+
+
+def bound_tokens(blocks: list[dict[str, Any]]) -> int:
+    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block."""
+    return sum(len(_json(block)) + BLOCK_TOKENS for block in blocks)
+
+
+def prompt_bound(
+    conversation: Conversation, extra: list[dict[str, Any]], *, preamble: object
+) -> int:
+    """Upper bound of the next prompt in tokens.
+
+    Parameters
+    ----------
+    conversation
+        With everything that is already entered.
+    extra
+        Blocks that would be sent beside it.
+    preamble
+        Tools and system prompt; they count where nothing is known of an earlier prompt.
+    """
+    new = bound_tokens(conversation.new_blocks() + extra)
+    if conversation.baseline is None:
+        return FIRST_REQUEST_TOKENS + len(_json(preamble)) + new
+    return conversation.baseline.prompt_tokens + conversation.baseline.reply_tokens + new
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _last_user(messages: list[dict[str, Any]]) -> int | None:
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index]["role"] == "user":
+            return index
+    return None
+
+
+def _can_be_resent(content: tuple[dict[str, Any], ...]) -> bool:
+    says_something = any(
+        block["type"] not in {"thinking", "redacted_thinking"}
+        and (block["type"] != "text" or block["text"].strip())
+        for block in content
+    )
+    signed = all(block.get("signature") for block in content if block["type"] == "thinking")
+    empty_text = any(block["type"] == "text" and not block["text"] for block in content)
+    return says_something and signed and not empty_text

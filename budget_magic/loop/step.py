@@ -1,0 +1,84 @@
+"""One step: admit a request, stream it, and try again where that is worth it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+
+from budget_magic.errors import WireError
+from budget_magic.events import RetryScheduled, StepStarted
+from budget_magic.loop import stop
+from budget_magic.loop.admit import admit
+from budget_magic.loop.attempt import stream_once
+from budget_magic.loop.task import TurnContext
+from budget_magic.meter.reserve import Granted
+from budget_magic.report.numbers import plural
+from budget_magic.wire import MAX_ATTEMPTS, Reply, retry_wait_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A reply, complete and billed."""
+
+    reply: Reply
+    granted: Granted
+    was_last: bool
+    """Whether Claude was asked for a last answer."""
+
+
+async def take_step(turn: TurnContext) -> Answered:
+    """Send the next request and return its reply, already billed.
+
+    Raises
+    ------
+    Halted
+        No room for the request, no time for it, or it failed for good.
+    """
+    attempt, is_last = 0, False
+    started_s = turn.watch.elapsed_s
+    while True:
+        attempt += 1
+        granted, is_last = await admit(turn, is_told_last=is_last)
+        if attempt == 1:
+            turn.task.emit(_started(turn, granted, is_last=is_last))
+        try:
+            reply = await stream_once(turn, granted, attempt=attempt, started_s=started_s)
+        except WireError as error:
+            await _wait_before_retry(turn, error, attempt)
+        else:
+            return Answered(reply=reply, granted=granted, was_last=is_last)
+
+
+def _started(turn: TurnContext, granted: Granted, *, is_last: bool) -> StepStarted:
+    task = turn.task
+    return StepStarted(
+        turn=turn.turn,
+        step=turn.step + 1,
+        effort=task.conversation.spoken_effort or task.settings.effort,
+        max_tokens=granted.max_tokens,
+        last_answer=is_last,
+        held_usd=None if task.prices is None else granted.hold.usd,
+        held_tokens=granted.hold.tokens,
+    )
+
+
+async def _wait_before_retry(turn: TurnContext, error: WireError, attempt: int) -> None:
+    wait_s = retry_wait_s(error, attempt=attempt, jitter=turn.task.jitter())
+    if wait_s is None:
+        raise stop.Halted(stop.failed(turn, error, attempt)) from error
+    left_s = turn.left_s
+    if left_s is not None and wait_s >= left_s:
+        why = f" while waiting: the server asks for {plural(round(wait_s), 'second')}"
+        raise stop.Halted(stop.time_ceiling(turn, why)) from error
+    turn.task.emit(
+        RetryScheduled(
+            turn=turn.turn,
+            step=turn.step + 1,
+            attempt=attempt + 1,
+            attempts=MAX_ATTEMPTS,
+            wait_s=wait_s,
+            why=str(error),
+        )
+    )
+    await anyio.sleep(wait_s)

@@ -1,0 +1,224 @@
+"""Why a turn ends, each reason as one sentence with the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+from typing import Final
+
+from budget_magic.errors import ApiError, WireError
+from budget_magic.events import Reason, State
+from budget_magic.loop.task import TaskContext, TurnContext
+from budget_magic.meter.reserve import Account, Refused
+from budget_magic.report.numbers import ceiling_dollars, clock, dollars, plural
+
+UNAUTHORISED: Final = frozenset({401, 403})
+NOT_FOUND: Final = 404
+BAD_REQUEST: Final = 400
+TOO_LARGE: Final = 413
+CENT: Final = Decimal("0.01")
+MORE: Final = Decimal("1.5")
+"""How far a suggested ceiling lies above the one that was reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """State, reason, and the sentence; `command` goes on."""
+
+    state: State
+    reason: Reason
+    detail: str
+    command: str = ""
+
+
+class Halted(Exception):  # noqa: N818 - how a turn ends is no error
+    """Unwinds a step that cannot go on; carries how the turn ends."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.detail)
+        self.ending = ending
+
+
+def completed(turn: TurnContext, reason: Reason) -> Ending:
+    """The turn came to its natural end."""
+    spend = turn.task.reading().this_turn
+    parts = [plural(turn.step, "step"), plural(spend.tool_calls, "tool call")]
+    if spend.cost_usd is not None:
+        parts.append(dollars(spend.cost_usd))
+    return Ending(state="completed", reason=reason, detail=", ".join(parts))
+
+
+def step_ceiling(turn: TurnContext) -> Ending:
+    """The last step that the step ceiling allows is done."""
+    steps = turn.task.settings.ceilings.steps or 0
+    return _halted(
+        turn,
+        "step_ceiling",
+        f"the ceiling of {plural(steps, 'step')} a turn is reached",
+        f"--max-steps {max(steps * 2, 1)}",
+    )
+
+
+def time_ceiling(turn: TurnContext, why: str = "") -> Ending:
+    """No time is left, or not enough for another step."""
+    ceiling = turn.task.settings.ceilings.elapsed_s or 0.0
+    longer = max(round(ceiling * 2), 60)
+    option = f"{longer // 60}m" if longer % 60 == 0 else f"{longer}s"
+    told = f"the time ceiling of {clock(ceiling)} is reached{why}"
+    return _halted(turn, "time_ceiling", told, f"--max-time {option}")
+
+
+def out_of_room(turn: TurnContext, reason: Reason, refused: Refused | None = None) -> Ending:
+    """A cost, token or session ceiling leaves no room for another request."""
+    task = turn.task
+    account = refused.account if refused is not None else task.account
+    if reason == "session_ceiling":
+        shared = next((one for one in task.accounts if one.shared), account)
+        return _session(turn, shared)
+    if reason == "cost_ceiling":
+        ceiling = account.cost_usd or Decimal(0)
+        taken = account.spent.usd + account.unconfirmed.usd
+        needs = refused.needs.usd if refused is not None else Decimal(0)
+        told = f"the {ceiling_dollars(ceiling)} cost ceiling is reached ({_cost_parts(account, needs)})"
+        enough = _rounded_up(max(ceiling * MORE, (taken + needs * 2) * MORE))
+        return _halted(turn, reason, told, f"--max-cost {enough}")
+    ceiling_tokens = account.total_tokens or 0
+    taken_tokens = account.spent.tokens + account.unconfirmed.tokens
+    needs_tokens = refused.needs.tokens if refused is not None else 0
+    told = f"the ceiling of {ceiling_tokens:,} tokens is reached ({_token_parts(account, needs_tokens)})"
+    more = _rounded_up(
+        max(Decimal(ceiling_tokens) * MORE, Decimal(taken_tokens + needs_tokens * 2) * MORE)
+    )
+    return _halted(turn, reason, told, f"--max-total-tokens {int(Decimal(more))}")
+
+
+def max_tokens(turn: TurnContext, limit: int) -> Ending:
+    """A reply was cut by `max_tokens` that no ceiling had shrunk."""
+    more = min(limit * 2, 128_000)
+    return _halted(
+        turn, "max_tokens", f"the reply was cut at {limit:,} tokens", f"--max-tokens {more}"
+    )
+
+
+def context_window(turn: TurnContext) -> Ending:
+    """The conversation no longer fits into the model's context window."""
+    told = (
+        f"halted at step {turn.step}: the conversation no longer fits into the context window;"
+        f" start afresh with --new and tell Claude what is known"
+    )
+    return Ending(state="halted", reason="context_window", detail=told)
+
+
+def refusal(turn: TurnContext) -> Ending:
+    """Claude declined to answer."""
+    told = f"halted at step {turn.step}: Claude declined; rephrase and run the cell"
+    return Ending(state="halted", reason="refusal", detail=told)
+
+
+def interrupted(turn: TurnContext, reason: Reason) -> Ending:
+    """A person stopped the turn."""
+    command = f"%claude_resume {turn.task.name}"
+    told = f"stopped in step {turn.step + 1}; what was done is kept"
+    if turn.cut_off is not None:
+        told += (
+            f"; cut off: at least {dollars(turn.cut_off.at_least_usd)} (streamed),"
+            f" at most {dollars(turn.cut_off.unconfirmed_usd)} (held)"
+        )
+    return Ending(
+        state="interrupted",
+        reason=reason,
+        detail=f"{told}; go on with `{command}`",
+        command=command,
+    )
+
+
+def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
+    """A request failed for good."""
+    command = f"%claude_resume {turn.task.name}"
+    tries = f" after {plural(attempts, 'attempt')}" if attempts > 1 else ""
+    place = f"step {turn.step + 1} failed{tries}"
+    if not isinstance(error, ApiError):
+        return Ending(
+            state="failed",
+            reason="connection",
+            detail=f"{place}: the connection broke ({error}); nothing is lost; go on with `{command}`",
+            command=command,
+        )
+    reason, way_out = _api_failure(turn.task, error, command)
+    return Ending(
+        state="failed",
+        reason=reason,
+        detail=f"{place}: {error} ({_status(error)}); {way_out}",
+        command=command,
+    )
+
+
+def _api_failure(task: TaskContext, error: ApiError, command: str) -> tuple[Reason, str]:
+    text = str(error)
+    if error.status in UNAUTHORISED:
+        return "configuration", f"check the API key, then `{command}`"
+    if error.status == NOT_FOUND:
+        return "configuration", f"choose another model: `{command} --model ID`"
+    if error.status == BAD_REQUEST and "task_budget" in text:
+        return "configuration", f"run without a task budget: `{command} --budget none`"
+    if error.status in {BAD_REQUEST, TOO_LARGE}:
+        return "api_error", f"nothing is lost; when that is mended, `{command}`"
+    return "api_error", f"nothing is lost; go on with `{command}`"
+
+
+def _status(error: ApiError) -> str:
+    kind = f" {error.error_type}" if error.error_type else ""
+    return f"in mid-stream,{kind}" if error.in_mid_stream else f"HTTP {error.status}{kind}"
+
+
+def _halted(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
+    command = f"%claude_resume {turn.task.name} {option}"
+    detail = f"halted at step {turn.step}: {told}; go on with `{command}`"
+    return Ending(state="halted", reason=reason, detail=detail, command=command)
+
+
+def _session(turn: TurnContext, account: Account) -> Ending:
+    command = f"%claude_resume {turn.task.name}"
+    usd_left, _ = account.headroom()
+    by_cost = account.cost_usd is not None and (usd_left is None or usd_left < account.cost_usd / 2)
+    if by_cost or account.total_tokens is None:
+        told, name = (
+            f"the {ceiling_dollars(account.cost_usd or Decimal(0))} ceiling",
+            "ANTHROPIC_COST_BUDGET",
+        )
+        parts = _cost_parts(account, Decimal(0))
+    else:
+        told, name = f"the ceiling of {account.total_tokens:,} tokens", "ANTHROPIC_TOKEN_BUDGET"
+        parts = _token_parts(account, 0)
+    detail = (
+        f"halted at step {turn.step}: {told} of {account.name} is reached ({parts});"
+        f" raise {name}, then `{command}`"
+    )
+    return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
+
+
+def _cost_parts(account: Account, needs: Decimal) -> str:
+    parts = [f"{dollars(account.spent.usd)} spent"]
+    if account.requests_unconfirmed:
+        cut = plural(account.requests_unconfirmed, "cut-off request")
+        parts.append(f"{dollars(account.unconfirmed.usd)} held for {cut}")
+    if needs:
+        parts.append(f"the next step could cost {dollars(needs)}")
+    return ", ".join(parts)
+
+
+def _token_parts(account: Account, needs: int) -> str:
+    parts = [f"{account.spent.tokens:,} used"]
+    if account.requests_unconfirmed:
+        cut = plural(account.requests_unconfirmed, "cut-off request")
+        parts.append(f"{account.unconfirmed.tokens:,} held for {cut}")
+    if needs:
+        parts.append(f"the next step could take {needs:,}")
+    return ", ".join(parts)
+
+
+def _rounded_up(value: Decimal) -> str:
+    """Two significant digits, upwards, not finer than a cent, without an exponent."""
+    place = max(Decimal(1).scaleb(value.adjusted() - 1), CENT) if value > 0 else CENT
+    rounded = max((value / place).to_integral_value(rounding=ROUND_UP) * place, CENT)
+    return f"{rounded:.2f}" if place == CENT else f"{rounded.normalize():f}"

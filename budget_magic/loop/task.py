@@ -1,0 +1,129 @@
+"""What a turn needs: the task's client, settings, history and accounts, and the seams around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from budget_magic.events import AttemptFailed, Fact, Live, TurnSettings
+from budget_magic.loop.clock import Stopwatch
+from budget_magic.loop.conversation import Conversation
+from budget_magic.loop.room import Room
+from budget_magic.meter.cost import US_INFERENCE, price_table
+from budget_magic.meter.estimate import Ratios
+from budget_magic.meter.reading import Reading
+from budget_magic.meter.reserve import Account
+from budget_magic.models import Model, PriceTable, find_model
+from budget_magic.tools.approval import Call, Policy
+from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.tool import RunInCaller, Tool
+from budget_magic.tools.toolbox import Toolbox
+from budget_magic.wire import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person decided about a call."""
+
+    kind: Literal["once", "task", "denied"]
+    reason: str = ""
+    """Why it was denied; empty where nothing was said."""
+    by: str = "person"
+
+
+class Approver(Protocol):
+    """Asks a person about one call; the loop's clock stands still meanwhile."""
+
+    async def __call__(self, call: Call, tool: Tool) -> Decision:
+        """What was decided."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskContext:
+    """One task as the loop sees it; it outlives turns."""
+
+    name: str
+    client: Client
+    settings: TurnSettings
+    """May be replaced while a turn runs; each request takes what is in force."""
+    toolbox: Toolbox
+    policy: Policy
+    approver: Approver
+    run_in_caller: RunInCaller
+    redactor: Redactor
+    accounts: tuple[Account, ...]
+    """The chain of ceilings, the task's own first."""
+    room: Room
+    own_prices: Mapping[str, PriceTable]
+    emit: Callable[[Fact], None]
+    live: Callable[[Live], None]
+    reading: Callable[[], Reading]
+    """The meter after everything emitted so far."""
+    now: Callable[[], float]
+    """A monotonic clock in seconds."""
+    jitter: Callable[[], float]
+    """A number in [0, 1)."""
+    conversation: Conversation = field(default_factory=Conversation)
+    approved_tools: set[str] = field(default_factory=set)
+    ratios: Ratios = field(default_factory=Ratios)
+    factor: Decimal = US_INFERENCE
+    """What prices are multiplied by at worst, until a reply names its inference region."""
+
+    @property
+    def model(self) -> Model | None:
+        """The row of the model in force; None for one that the table does not know."""
+        return find_model(self.settings.model)
+
+    @property
+    def prices(self) -> PriceTable | None:
+        """The prices in force; None where unknown."""
+        return price_table(self.settings.model, self.own_prices)
+
+    @property
+    def account(self) -> Account:
+        """The task's own account."""
+        return self.accounts[0]
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnContext:
+    """One turn: a task with its place, its clock, and how it may be stopped."""
+
+    task: TaskContext
+    turn: int
+    watch: Stopwatch
+    step: int = 0
+    """Steps finished; a resumed turn goes on counting."""
+    longest_step_s: float = 0.0
+    is_first_request: bool = True
+    texts: list[str] = field(default_factory=list)
+    """What Claude said in this turn, one entry a reply."""
+    started_calls: set[str] = field(default_factory=set)
+    """Ids of calls that began to run."""
+    cut_off: AttemptFailed | None = None
+    """The attempt that an interrupt cut off."""
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left under the time ceiling; None where it is open."""
+        ceiling = self.task.settings.ceilings.elapsed_s
+        return None if ceiling is None else ceiling - self.watch.elapsed_s
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether the step or the time ceiling leaves room for one step only."""
+        return self.meets_step_ceiling or self.meets_time_ceiling
+
+    @property
+    def meets_step_ceiling(self) -> bool:
+        """Whether the next step is the last that the step ceiling allows."""
+        ceiling = self.task.settings.ceilings.steps
+        return ceiling is not None and self.step + 1 >= ceiling
+
+    @property
+    def meets_time_ceiling(self) -> bool:
+        """Whether less time is left than the longest step took."""
+        return self.left_s is not None and self.left_s < self.longest_step_s

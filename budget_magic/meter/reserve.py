@@ -1,0 +1,251 @@
+"""Reserve and settle: what a request may take under every ceiling above it, as pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final, Literal
+
+from budget_magic.meter.cost import MTOK, expected_usd, worst_case_usd
+from budget_magic.models import PriceTable
+
+STEP_REPLY_TOKENS: Final = 4_096
+"""Room for a reply below which an ordinary step is not sent."""
+LAST_REPLY_TOKENS: Final = 1_024
+"""Room for a reply below which not even a last answer is sent."""
+LAST_ANSWER_TOKENS: Final = 2_000
+"""Reply for which room is kept, beside the prompt once more at the write price."""
+
+CeilingReason = Literal["cost_ceiling", "token_ceiling", "session_ceiling"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """Dollars and the tokens that count against token ceilings."""
+
+    usd: Decimal = Decimal(0)
+    tokens: int = 0
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(usd=self.usd + other.usd, tokens=self.tokens + other.tokens)
+
+    def __sub__(self, other: Amount) -> Amount:
+        return Amount(usd=self.usd - other.usd, tokens=self.tokens - other.tokens)
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """One ceiling and what stands against it; changed only on the loop's thread."""
+
+    name: str
+    """How a sentence calls it: `audit`, or "this kernel session"."""
+    cost_usd: Decimal | None
+    total_tokens: int | None
+    shared: bool = False
+    """Whether several tasks draw on it; no room for a last answer is kept then."""
+    spent: Amount = field(default_factory=Amount)
+    """Confirmed by usage figures."""
+    unconfirmed: Amount = field(default_factory=Amount)
+    """Worst case of requests that broke; counts like spent."""
+    held: Amount = field(default_factory=Amount)
+    """Worst case of requests under way."""
+    requests_held: int = 0
+    requests_unconfirmed: int = 0
+
+    def headroom(self) -> tuple[Decimal | None, int | None]:
+        """What is left in dollars and in tokens; None where the account is open."""
+        taken = self.spent + self.unconfirmed + self.held
+        usd = None if self.cost_usd is None else self.cost_usd - taken.usd
+        tokens = None if self.total_tokens is None else self.total_tokens - taken.tokens
+        return usd, tokens
+
+    def hold(self, amount: Amount) -> None:
+        """Take the worst case of a request before it is sent."""
+        self.held += amount
+        self.requests_held += 1
+
+    def settle(self, held: Amount, *, spent: Amount, unconfirmed: Amount | None = None) -> None:
+        """Replace what was held by what was used, or by what may have been."""
+        self.held -= held
+        self.requests_held -= 1
+        self.spent += spent
+        if unconfirmed is not None and unconfirmed != Amount():
+            self.unconfirmed += unconfirmed
+            self.requests_unconfirmed += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a request needs, before its `max_tokens` is known."""
+
+    prompt_tokens: int
+    """Upper bound of the prompt."""
+    known_tokens: int
+    """The part of it that the last request left in the cache."""
+    wanted_tokens: int
+    """Largest `max_tokens` that settings, model and context window allow."""
+    prices: PriceTable | None
+    """None only where the cost ceilings are open."""
+    factor: Decimal
+    """What prices are multiplied by, such as 1.1 until a reply names its inference region."""
+    first: bool
+    """Whether it is the first request of a turn."""
+    wrap_up: bool
+    """Whether room is kept for a last answer."""
+    must_be_last: bool = False
+    """Whether the step or the time ceiling makes this the last step."""
+
+    def worst(self, output_tokens: int) -> Amount:
+        """What the request takes at most with this many reply tokens."""
+        usd = Decimal(0)
+        if self.prices is not None:
+            usd = worst_case_usd(
+                self.prices,
+                prompt_tokens=self.prompt_tokens,
+                output_tokens=output_tokens,
+                factor=self.factor,
+            )
+        return Amount(usd=usd, tokens=self.prompt_tokens + output_tokens)
+
+    def with_last_answer(self, output_tokens: int) -> Amount:
+        """What the request takes if its prefix is cached, and a last answer after it."""
+        new = self.prompt_tokens - self.known_tokens
+        usd = Decimal(0)
+        if self.prices is not None:
+            usd = expected_usd(
+                self.prices,
+                known_tokens=self.known_tokens,
+                new_tokens=new,
+                output_tokens=output_tokens,
+                factor=self.factor,
+            ) + worst_case_usd(
+                self.prices,
+                prompt_tokens=self.prompt_tokens,
+                output_tokens=LAST_ANSWER_TOKENS,
+                factor=self.factor,
+            )
+        tokens = new + output_tokens + self.prompt_tokens + LAST_ANSWER_TOKENS
+        return Amount(usd=usd, tokens=tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """The request may be sent."""
+
+    max_tokens: int
+    last_answer: bool
+    hold: Amount
+    shrunk_by: CeilingReason | None
+    """The ceiling for which `max_tokens` is smaller than wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The request does not fit."""
+
+    account: Account
+    reason: CeilingReason
+    needs: Amount
+    """The least it would have to hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustWait:
+    """The request does not fit only because others hold reservations."""
+
+    account: Account
+
+
+def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | MustWait:
+    """Decide on a request and hold its worst case in every account, or hold nothing.
+
+    Parameters
+    ----------
+    demand
+        What is to be sent.
+    accounts
+        The chain from the task up; each must have room.
+
+    Notes
+    -----
+    The rules are those of "The last answer before a ceiling" in the documentation: an ordinary
+    step if 4,096 tokens of reply fit at worst case and, at expected prices, beside a last answer;
+    else a last answer if 1,024 tokens fit at worst case; else nothing.
+    """
+    chain = tuple(accounts)
+    for account in chain:
+        if account.shared and account.requests_held and _waits(demand, account):
+            return MustWait(account=account)
+    decision = _decide(demand, chain)
+    if isinstance(decision, Granted):
+        for account in chain:
+            account.hold(decision.hold)
+    return decision
+
+
+def _decide(demand: Demand, chain: tuple[Account, ...]) -> Granted | Refused:
+    worst = [(_most(demand, account, demand.worst), account) for account in chain]
+    room, tightest = min(worst, key=lambda pair: pair[0], default=(demand.wanted_tokens, None))
+    least = min(LAST_REPLY_TOKENS, demand.wanted_tokens)
+    if room < least and tightest is not None:
+        return Refused(
+            account=tightest, reason=_reason(demand, tightest, least), needs=demand.worst(least)
+        )
+    if demand.must_be_last:
+        return _grant(demand, room, tightest, last_answer=demand.wrap_up)
+    if demand.first or not demand.wrap_up:
+        return _grant(demand, room, tightest, last_answer=False)
+    kept = [
+        (_most(demand, account, demand.with_last_answer), account)
+        for account in chain
+        if not account.shared
+    ]
+    beside, keeper = min(kept, key=lambda pair: pair[0], default=(demand.wanted_tokens, None))
+    if min(room, beside) >= min(STEP_REPLY_TOKENS, demand.wanted_tokens):
+        nearest = tightest if room <= beside else keeper
+        return _grant(demand, min(room, beside), nearest, last_answer=False)
+    return _grant(demand, room, tightest if room < STEP_REPLY_TOKENS else keeper, last_answer=True)
+
+
+def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: bool) -> Granted:
+    max_tokens = min(room, demand.wanted_tokens)
+    for_room = last_answer and not demand.must_be_last
+    limited = nearest is not None and (max_tokens < demand.wanted_tokens or for_room)
+    return Granted(
+        max_tokens=max_tokens,
+        last_answer=last_answer,
+        hold=demand.worst(max_tokens),
+        shrunk_by=_reason(demand, nearest, max_tokens + 1) if limited and nearest else None,
+    )
+
+
+def _waits(demand: Demand, account: Account) -> bool:
+    usd, tokens = account.headroom()
+    needs = demand.worst(demand.wanted_tokens)
+    return (usd is not None and needs.usd > usd) or (tokens is not None and needs.tokens > tokens)
+
+
+def _most(demand: Demand, account: Account, needs: Callable[[int], Amount]) -> int:
+    """Largest reply for which `needs` stays within the account; below 0 where none fits."""
+    usd, tokens = account.headroom()
+    none = needs(0)
+    most = demand.wanted_tokens
+    if tokens is not None:
+        most = min(most, tokens - none.tokens)
+    if usd is not None and demand.prices is not None:
+        left = usd - none.usd
+        per_token = demand.prices.for_prompt(demand.prompt_tokens).output * demand.factor / MTOK
+        if left < 0:
+            most = min(most, -1)
+        elif per_token > 0:
+            most = min(most, int((left / per_token).to_integral_value(rounding=ROUND_FLOOR)))
+    return most
+
+
+def _reason(demand: Demand, account: Account, output_tokens: int) -> CeilingReason:
+    if account.shared:
+        return "session_ceiling"
+    usd, _ = account.headroom()
+    needs = max(demand.worst(output_tokens).usd, demand.with_last_answer(output_tokens).usd)
+    return "cost_ceiling" if usd is not None and needs > usd else "token_ceiling"

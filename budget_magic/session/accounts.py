@@ -1,0 +1,52 @@
+"""The ceilings above all tasks of this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.loop import Room
+from budget_magic.meter.reserve import Account
+from budget_magic.session.settings import Defaults
+
+COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"
+TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of tokens, no secret
+
+ROOM: Final = Room()
+"""All reservations of this process."""
+SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens=None, shared=True)
+"""What all tasks on a real client share."""
+
+
+def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ) -> Account:
+    """The session's account with the ceilings that are in force now.
+
+    Raises
+    ------
+    ConfigurationError
+        One of the two environment variables is not a number of at least 0.
+    """
+    cost, tokens = defaults.session_cost_usd, defaults.session_tokens
+    if cost is None:
+        cost = _number(environ, COST_VARIABLE, "US dollars, such as 20")
+    if tokens is None:
+        found = _number(environ, TOKEN_VARIABLE, "tokens, such as 2000000")
+        tokens = None if found is None else int(found)
+    SESSION.cost_usd, SESSION.total_tokens = cost, tokens
+    return SESSION
+
+
+def _number(environ: Mapping[str, str], name: str, unit: str) -> Decimal | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or value < 0:
+        raise ConfigurationError(f"{name} is {text!r}; set it to a number of {unit}, or unset it")
+    return value

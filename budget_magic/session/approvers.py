@@ -1,0 +1,48 @@
+"""Asking a person about a call: by `input()` where there is one to ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from budget_magic.loop import Approver
+from budget_magic.loop.task import Decision
+from budget_magic.report.text import clean_text
+from budget_magic.session.runner import Run
+from budget_magic.session.surroundings import HERE
+from budget_magic.tools.approval import Call
+from budget_magic.tools.tool import Tool
+
+YES = frozenset({"y", "yes"})
+TASK = frozenset({"t", "task"})
+NO = frozenset({"n", "no", ""})
+
+
+def by_input(current_run: Callable[[], Run | None]) -> Approver:
+    """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
+
+    async def ask(call: Call, tool: Tool) -> Decision:
+        run = current_run()
+        if run is None or not HERE.has_stdin():
+            return Decision(
+                kind="denied",
+                reason=f"nobody is there to approve {call.name}; `--approve all` runs it unasked",
+                by="policy",
+            )
+        return await run.caller.run(lambda: _ask(call, tool))
+
+    return ask
+
+
+def _ask(call: Call, tool: Tool) -> Decision:
+    shown = clean_text(json.dumps(call.arguments, indent=2, ensure_ascii=False))
+    question = (
+        f"Claude wants to run {clean_text(call.name)}. {tool.why_it_asks}\n{shown}\n"
+        "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
+    )
+    said = input(question).strip()
+    if said.lower() in YES:
+        return Decision(kind="once")
+    if said.lower() in TASK:
+        return Decision(kind="task")
+    return Decision(kind="denied", reason="" if said.lower() in NO else said)

@@ -1,0 +1,98 @@
+"""Calls back into the thread that waits for a turn: the notebook's own functions run there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    function: Callable[[], Any]
+    answered: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class WaitingThread:
+    """Runs functions for the loop on the thread that waits, one at a time.
+
+    Parameters
+    ----------
+    on_interrupt
+        Called when a function was ended by KeyboardInterrupt; it must cancel the turn, because
+        asyncio would end the whole loop if the interrupt itself went there.
+    """
+
+    def __init__(self, on_interrupt: Callable[[], None]) -> None:
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._on_interrupt = on_interrupt
+        self._wake: Callable[[], None] = lambda: None
+        self._context = contextvars.copy_context()
+
+    def wake_with(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, from the loop's thread, whenever there is something to do."""
+        self._wake = wake
+
+    def wake(self) -> None:
+        """Tell the waiting thread to look."""
+        self._wake()
+
+    async def run(self, function: Callable[[], T], /) -> T:
+        """What `function` returns or raises on the waiting thread; called on the loop."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(function=function, answered=answered, loop=loop))
+        self._wake()
+        return await answered
+
+    def work_off(self) -> None:
+        """Run what has been asked for; called on the waiting thread."""
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            self._do(job)
+
+    def _do(self, job: _Job) -> None:
+        try:
+            with interrupts_raise():
+                result = self._context.copy().run(job.function)
+        except (KeyboardInterrupt, SystemExit):
+            self._on_interrupt()
+        except BaseException as error:  # noqa: BLE001 - raised again where the call was made
+            job.loop.call_soon_threadsafe(_fail, job.answered, error)
+        else:
+            job.loop.call_soon_threadsafe(_succeed, job.answered, result)
+
+
+@contextmanager
+def interrupts_raise() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt inside; an async cell would swallow it (ipykernel 7)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _succeed(answered: asyncio.Future[Any], result: object) -> None:
+    if not answered.done():
+        answered.set_result(result)
+
+
+def _fail(answered: asyncio.Future[Any], error: BaseException) -> None:
+    if not answered.done():
+        answered.set_exception(error)

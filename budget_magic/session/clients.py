@@ -1,0 +1,121 @@
+"""Which client answers a task: the real API, the simulator, or an object of the notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.wire import Client
+
+AUTO: Final = "auto"
+SIMULATOR: Final = "simulator"
+ANTHROPIC: Final = "anthropic"
+CHOICE_VARIABLE: Final = "BUDGET_MAGIC_CLIENT"
+NO_KEY: Final = "no API key found"
+ASKED_FOR: Final = "the simulator was asked for"
+PACE_TOKENS_PER_S: Final = 900.0
+"""How fast the simulator streams where a person watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A client with its name, and why it is a simulation where it is one."""
+
+    name: str
+    client: Client
+    simulated: str | None
+    key: str | None = None
+    """The credential it sends, so that it can be kept out of everything shown."""
+
+
+def choose_client(
+    wanted: object,
+    *,
+    name: str = "client",
+    someone_watches: bool,
+    environ: Mapping[str, str] = os.environ,
+) -> Chosen:
+    """The client that answers.
+
+    Parameters
+    ----------
+    wanted
+        `"auto"`, `"simulator"`, or an object with `.beta.messages.stream`.
+    name
+        How the notebook calls that object.
+    someone_watches
+        Whether a person sits there: only then does `auto` fall back to the simulator, which then
+        streams at a readable pace.
+    environ
+        The process's environment.
+
+    Raises
+    ------
+    ConfigurationError
+        `auto` finds no credentials where nobody sits or where a server was named, or the object
+        is no client.
+    """
+    if wanted == AUTO:
+        wanted = SIMULATOR if environ.get(CHOICE_VARIABLE) == SIMULATOR else AUTO
+    if wanted == SIMULATOR:
+        return _simulator(ASKED_FOR, someone_watches=someone_watches)
+    if wanted != AUTO:
+        return _own(wanted, name)
+    real = _real()
+    if real is not None:
+        return real
+    if environ.get("ANTHROPIC_BASE_URL"):
+        raise ConfigurationError(
+            "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too, or choose"
+            " --client simulator"
+        )
+    if not someone_watches:
+        raise ConfigurationError(
+            "no API key found, and nobody sits here to see that Claude is simulated: set"
+            " ANTHROPIC_API_KEY, or choose --client simulator"
+        )
+    return _simulator(NO_KEY, someone_watches=someone_watches)
+
+
+def kind_of_auto(environ: Mapping[str, str] = os.environ) -> str:
+    """What `auto` would choose now: `anthropic` or `simulator`."""
+    if environ.get(CHOICE_VARIABLE) == SIMULATOR:
+        return SIMULATOR
+    if environ.get("ANTHROPIC_API_KEY") or environ.get("ANTHROPIC_AUTH_TOKEN"):
+        return ANTHROPIC
+    return SIMULATOR if _real() is None else ANTHROPIC
+
+
+def _real() -> Chosen | None:
+    from budget_magic.wire.sdk import SdkClient, real_client  # noqa: PLC0415 - imports anthropic
+
+    client = real_client()
+    if client is None:
+        return None
+    key = client.api_key or client.auth_token
+    return Chosen(name=ANTHROPIC, client=SdkClient(client), simulated=None, key=key)
+
+
+def _own(wanted: Any, name: str) -> Chosen:
+    from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
+
+    key = getattr(wanted, "api_key", None)
+    return Chosen(
+        name=name,
+        client=SdkClient(wanted),
+        simulated=None,
+        key=key if isinstance(key, str) else None,
+    )
+
+
+def _simulator(why: str, *, someone_watches: bool) -> Chosen:
+    from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
+    from budget_magic.wire.sdk import SdkClient, simulated_client  # noqa: PLC0415 - imports anthropic
+
+    played = Simulator("audit", pace_tokens_per_s=PACE_TOKENS_PER_S if someone_watches else None)
+    return Chosen(
+        name=SIMULATOR, client=SdkClient(simulated_client(played.transport())), simulated=why
+    )

@@ -1,0 +1,114 @@
+"""One run of a turn: started on the loop's thread, waited for on the caller's, stopped by anyone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from budget_magic.events import Reason, TurnFinished
+from budget_magic.loop import TurnContext, run_turn
+from budget_magic.session.caller import WaitingThread
+from budget_magic.session.portal import cancel, portal
+
+BEAT_S = 0.05
+"""How often a waiting thread looks up by itself, so that interrupts are seen on every platform."""
+
+
+class Run:
+    """A turn that is running, or has ended.
+
+    Parameters
+    ----------
+    caller
+        Where functions of the notebook run.
+    """
+
+    def __init__(self, caller: WaitingThread) -> None:
+        self.caller = caller
+        self.done = threading.Event()
+        self.finished: TurnFinished | None = None
+        self.stopped_by: Reason | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._future: Future[None] | None = None
+        self._lock = threading.Lock()
+        self._keep: Callable[[TurnFinished], None] = lambda _finished: None
+
+    def on_done(self, keep: Callable[[TurnFinished], None]) -> None:
+        """Have the last fact kept before anyone who waits is woken."""
+        self._keep = keep
+
+    def start(self, make_turn: Callable[[], TurnContext]) -> None:
+        """Begin; `make_turn` is called on the loop's thread."""
+        self._future = portal().start(lambda: self._main(make_turn))
+
+    def stop(self, reason: Reason) -> None:
+        """Stop the turn; the first reason counts. From any thread, any number of times."""
+        with self._lock:
+            if self.stopped_by is None:
+                self.stopped_by = reason
+            task = self._task
+        if task is not None and not self.done.is_set():
+            cancel(task)
+
+    def wait(self) -> TurnFinished:
+        """Wait in this thread, doing the work that must be done here; Ctrl-C stops the turn."""
+        woken = threading.Event()
+        self.caller.wake_with(woken.set)
+        while not self.done.is_set():
+            try:
+                self.caller.work_off()
+                woken.wait(BEAT_S)
+                woken.clear()
+            except KeyboardInterrupt:
+                self.stop("keyboard")
+        return self.result()
+
+    async def wait_async(self, on_cancel: Callable[[], None]) -> TurnFinished:
+        """Wait in a coroutine; `on_cancel` decides what a cancellation of it does."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self.caller.wake_with(lambda: loop.call_soon_threadsafe(woken.set))
+        while not self.done.is_set():
+            self.caller.work_off()
+            try:
+                await asyncio.wait_for(woken.wait(), BEAT_S)
+            except TimeoutError:
+                continue
+            except asyncio.CancelledError:
+                _uncancel()
+                on_cancel()
+            woken.clear()
+        return self.result()
+
+    def result(self) -> TurnFinished:
+        """How the turn ended; raises what broke the loop itself."""
+        if self._future is not None:
+            self._future.result()
+        if self.finished is None:
+            raise RuntimeError("the turn ended without a result")
+        return self.finished
+
+    async def _main(self, make_turn: Callable[[], TurnContext]) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine of the portal runs in a task
+        try:
+            with self._lock:
+                self._task = task
+                stopped_early = self.stopped_by is not None
+            turn = make_turn()
+            if stopped_early:
+                task.cancel()
+            self.finished = await run_turn(turn, lambda: self.stopped_by)
+            self._keep(self.finished)
+            while task.cancelling():
+                task.uncancel()
+        finally:
+            self.done.set()
+            self.caller.wake()
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

@@ -1,0 +1,37 @@
+"""Where we run: whether a person sits there, and how to ask one. The magics room fills it in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+
+def _stdin_is_a_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _no() -> bool:
+    return False
+
+
+def _nothing(name: str) -> object:
+    raise KeyError(name)
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What a notebook, a terminal or a script offers."""
+
+    has_stdin: Callable[[], bool] = _stdin_is_a_terminal
+    """Whether a person can be asked by `input()`."""
+    awaits_cells: Callable[[], bool] = _no
+    """Whether a cancelled coroutine means that a person interrupted the cell."""
+    lookup: Callable[[str], object] = _nothing
+    """Finds an object of the notebook by name; raises KeyError where there is none."""
+    candidates: Callable[[], Iterable[str]] = tuple
+    """Names that a mistyped one may have meant."""
+
+
+HERE = Surroundings()
+"""The surroundings of this process."""

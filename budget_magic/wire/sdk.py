@@ -1,0 +1,244 @@
+"""The only module that speaks through the `anthropic` SDK; its errors are translated here."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
+from budget_magic.events import DeltaKind, IterationUsage, Usage
+from budget_magic.wire.client import Begun, BlockBegun, Piece, Reply, WireEvent
+from budget_magic.wire.request import Request
+
+if TYPE_CHECKING:
+    import httpx2
+    from anthropic import AsyncAnthropic
+
+logger = logging.getLogger("budget_magic")
+
+SIMULATOR_URL: Final = "http://simulator.invalid"
+_BLOCKS: Final[dict[str, DeltaKind]] = {
+    "thinking": "thinking",
+    "text": "text",
+    "tool_use": "call",
+    "server_tool_use": "call",
+    "mcp_tool_use": "call",
+}
+
+
+class SdkClient:
+    """A `Client` over any object of the SDK that has `.beta.messages.stream`.
+
+    Parameters
+    ----------
+    client
+        AsyncAnthropic or one of its siblings for other clouds; retries are switched off.
+
+    Raises
+    ------
+    ConfigurationError
+        The object has no `.beta.messages.stream`, or is a synchronous client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        if not callable(getattr(_beta_messages(client), "stream", None)):
+            raise ConfigurationError(
+                f"a {type(client).__name__} is no client: give an AsyncAnthropic or another"
+                " object with .beta.messages.stream"
+            )
+        if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
+            raise ConfigurationError(
+                f"{type(client).__name__} is a synchronous client; use its Async twin, such as"
+                " AsyncAnthropic"
+            )
+        with_options = getattr(client, "with_options", None)
+        self._client = with_options(max_retries=0) if with_options else client
+
+    async def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
+        """The events of one reply, the last a `Reply`; see `Client.stream`."""
+        with _translated():
+            async with (
+                self._client.beta.messages.stream(**request.as_params()) as stream,
+                aclosing(_events(stream)) as events,
+            ):
+                async for event in events:
+                    yield event
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """The API's own estimate of the prompt in tokens; None where it cannot be had."""
+        count = getattr(_beta_messages(self._client), "count_tokens", None)
+        if count is None:
+            return None
+        try:
+            with _translated():
+                counted = await count(**request.as_count_params())
+        except (ApiError, ConnectionBroken) as error:
+            logger.debug("count_tokens failed: %s", type(error).__name__)
+            return None
+        return int(counted.input_tokens)
+
+
+def real_client() -> AsyncAnthropic | None:
+    """A client with the credentials that the SDK finds; None where it finds none."""
+    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
+
+    try:
+        client = anthropic.AsyncAnthropic(max_retries=0)
+    except anthropic.AnthropicError as error:
+        raise ConfigurationError(f"the credentials cannot be used: {error}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"the credentials cannot be used: {error}") from error
+    if client.api_key or client.auth_token or client.credentials is not None:
+        return client
+    return None
+
+
+def simulated_client(transport: httpx2.AsyncBaseTransport) -> AsyncAnthropic:
+    """The real SDK client over a transport that plays the Messages API in process."""
+    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
+    import httpx2  # noqa: PLC0415 - comes with it
+
+    return anthropic.AsyncAnthropic(
+        api_key="simulated",
+        base_url=SIMULATOR_URL,
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=transport),
+    )
+
+
+def _beta_messages(client: Any) -> Any:
+    return getattr(getattr(client, "beta", None), "messages", None)
+
+
+async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
+    kinds: dict[int, DeltaKind] = {}
+    async for event in stream:
+        match event.type:
+            case "message_start":
+                yield Begun(usage=_usage(event.message.usage))
+            case "content_block_start":
+                kind = _BLOCKS.get(event.content_block.type)
+                if kind is not None:
+                    kinds[event.index] = kind
+                    name = getattr(event.content_block, "name", "")
+                    yield BlockBegun(block=event.index, kind=kind, name=name)
+            case "content_block_delta":
+                text = _delta_text(event.delta)
+                if text and event.index in kinds:
+                    yield Piece(block=event.index, kind=kinds[event.index], text=text)
+            case "message_stop":
+                yield _reply(stream)
+                return
+    raise ConnectionBroken("the stream ended before message_stop", reached=True)
+
+
+def _delta_text(delta: Any) -> str:
+    match delta.type:
+        case "text_delta":
+            return str(delta.text)
+        case "thinking_delta":
+            return str(delta.thinking)
+        case "input_json_delta":
+            return str(delta.partial_json)
+        case _:
+            return ""
+
+
+def _reply(stream: Any) -> Reply:
+    message = stream.current_message_snapshot
+    content = message.to_dict()["content"]
+    for block in content:
+        block.pop("parsed_output", None)
+    return Reply(
+        content=tuple(content),
+        stop_reason=message.stop_reason,
+        usage=_usage(message.usage),
+        model=message.model,
+        request_id=stream.request_id,
+    )
+
+
+def _usage(usage: Any) -> Usage:
+    searches = getattr(usage.server_tool_use, "web_search_requests", 0)
+    thinking = getattr(usage.output_tokens_details, "thinking_tokens", 0)
+    return Usage(
+        input_tokens=usage.input_tokens or 0,
+        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
+        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
+        cache_creation_1h_input_tokens=_written_for_an_hour(usage),
+        output_tokens=usage.output_tokens or 0,
+        thinking_tokens=thinking or 0,
+        web_search_requests=searches or 0,
+        service_tier=usage.service_tier,
+        speed=usage.speed,
+        inference_geo=usage.inference_geo,
+        iterations=tuple(_iteration(part) for part in usage.iterations or ()),
+    )
+
+
+def _iteration(part: Any) -> IterationUsage:
+    return IterationUsage(
+        kind=part.type,
+        model=getattr(part, "model", None),
+        input_tokens=part.input_tokens or 0,
+        cache_read_input_tokens=part.cache_read_input_tokens or 0,
+        cache_creation_input_tokens=part.cache_creation_input_tokens or 0,
+        cache_creation_1h_input_tokens=_written_for_an_hour(part),
+        output_tokens=part.output_tokens or 0,
+    )
+
+
+def _written_for_an_hour(usage: Any) -> int:
+    return getattr(usage.cache_creation, "ephemeral_1h_input_tokens", 0) or 0
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    import anthropic  # noqa: PLC0415 - the caller's client has imported it
+    import httpx2  # noqa: PLC0415 - likewise
+
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        raise ApiError(
+            error.api_message or error.message,
+            status=error.status_code,
+            error_type=error.type,
+            error_code=error.error_code,
+            retry_after_s=_retry_after_s(error.response.headers),
+        ) from error
+    except anthropic.APIConnectionError as error:
+        cause = error.__cause__
+        reached = not isinstance(
+            cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
+        )
+        raise ConnectionBroken(_named(cause or error), reached=reached) from error
+    except httpx2.HTTPError as error:
+        raise ConnectionBroken(_named(error), reached=True) from error
+    except anthropic.AnthropicError as error:
+        raise ConfigurationError(f"the client cannot send: {error}") from error
+    except ValueError as error:
+        raise ConnectionBroken(
+            f"the stream could not be read: {_named(error)}", reached=True
+        ) from error
+
+
+def _named(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _retry_after_s(headers: Any) -> float | None:
+    milliseconds = headers.get("retry-after-ms")
+    after = headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return max(float(milliseconds) / 1000, 0.0)
+        return None if after is None else max(float(after), 0.0)
+    except ValueError:
+        moment = email.utils.parsedate_tz(after)
+        return None if moment is None else max(email.utils.mktime_tz(moment) - time.time(), 0.0)
