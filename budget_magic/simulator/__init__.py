@@ -30,6 +30,7 @@ from budget_magic.simulator.scenes import (
     load_scene,
     scene_from_data,
 )
+from budget_magic.simulator.serving import run_server, serve
 from budget_magic.simulator.signals import Signal
 from budget_magic.simulator.simulator import Simulator
 from budget_magic.simulator.view import Done, Offered, View
@@ -63,7 +64,9 @@ __all__ = [
     "overloaded",
     "rate_limit",
     "refused_connection",
+    "run_server",
     "scene_from_data",
+    "serve",
     "silence",
     "slow",
     "status_error",

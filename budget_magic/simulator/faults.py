@@ -88,9 +88,7 @@ def status_error(
     )
 
 
-def rate_limit(
-    *, on: On = None, retry_after: float | str | None = 1
-) -> Fault:
+def rate_limit(*, on: On = None, retry_after: float | str | None = 1) -> Fault:
     """A 429 with `retry-after` seconds."""
     message = "This request would exceed your organization's rate limit (simulated)."
     return status_error(429, on=on, message=message, retry_after=retry_after)

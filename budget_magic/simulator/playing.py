@@ -26,9 +26,7 @@ _EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-con
 
 def no_connection(record: RequestRecord) -> Exchange:
     """A request that never arrives."""
-    return Exchange(
-        record=record, status=0, headers={}, opening=(), steps=iter(()), refuses=True
-    )
+    return Exchange(record=record, status=0, headers={}, opening=(), steps=iter(()), refuses=True)
 
 
 def whole(

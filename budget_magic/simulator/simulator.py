@@ -69,9 +69,7 @@ class Simulator:
             faults=faults,
             carry=carry,
             clock=clock,
-            streaming=Streaming(
-                tokens_per_s=pace_tokens_per_s, delta_characters=delta_characters
-            ),
+            streaming=Streaming(tokens_per_s=pace_tokens_per_s, delta_characters=delta_characters),
             count_error=count_error,
             cache_miss_rate=cache_miss_rate,
             wrong_keys=wrong_keys,

@@ -111,7 +111,9 @@ class View:
         return next((by_name[name] for name in names if name in by_name), None)
 
 
-def make_view(request: Request, *, number: int, seed: int, digest: bytes, remaining: int | None) -> View:
+def make_view(
+    request: Request, *, number: int, seed: int, digest: bytes, remaining: int | None
+) -> View:
     """The view of a checked request."""
     reader = _Reader(request)
     return View(

@@ -109,7 +109,8 @@ def _when(data: object, where: str) -> Callable[[View], bool]:
 def _known(data: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in data:
         if key not in known:
-            raise ConfigurationError(f"{where}: no {key!r} here; there is {', '.join(sorted(known))}")
+            there = ", ".join(sorted(known))
+            raise ConfigurationError(f"{where}: no {key!r} here; there is {there}")
 
 
 def _text(data: Mapping[str, Any], key: str, where: str) -> str | None:

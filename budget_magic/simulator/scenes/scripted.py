@@ -70,7 +70,7 @@ class Scripted(Scene):
         self._next += 1
         return self._script[place] if place < len(self._script) else self._then
 
-    def unplayed(self, view: View, reply: Reply) -> None:
+    def unplayed(self, view: View, reply: Reply) -> None:  # noqa: ARG002 - the door of all scenes
         """Keep a reply that was cut for the next request."""
         if self._by == "order" and reply.when is None:
             self._again.append(reply)

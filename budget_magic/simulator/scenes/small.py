@@ -17,7 +17,18 @@ _WORK: Final = (
     ("build", "I build again with the change."),
     ("test", "The build went through, so I run the tests; one still fails."),
 )
-_WORDS: Final = "import def class return raise assert with for while if else try".split()
+_WORDS: Final = (
+    "import",
+    "def",
+    "class",
+    "return",
+    "raise",
+    "assert",
+    "with",
+    "for",
+    "while",
+    "if",
+)
 _FILLER: Final = "The simulator fills the room that it was given. "
 _TOKENS_OF_FILLER: Final = 10
 
@@ -64,7 +75,7 @@ def another_call(view: View, number: int) -> Call:
 
 
 class Greedy(Scene):
-    """Fills `max_tokens` in every reply, to the last token, and calls a tool where one is offered."""
+    """Fills `max_tokens` in every reply, to the last token, and calls what tools it is offered."""
 
     def reply(self, view: View) -> Reply:
         """A reply as long as allowed."""

@@ -129,7 +129,7 @@ def function_call(tool: Offered, prompt: str) -> Call | None:
     return Call(tool.name, filled)
 
 
-def fill(name: str, tool: Offered, prompt: str, used: Iterable[str] = ()) -> Any:
+def fill(name: str, tool: Offered, prompt: str, used: Iterable[str] = ()) -> Any:  # noqa: PLR0911 - one return a rule
     """A value for one argument, by simple rules; None where the prompt gives none.
 
     In this order: `name=value` in the prompt, the default, a listed choice, a number, something in
@@ -137,7 +137,9 @@ def fill(name: str, tool: Offered, prompt: str, used: Iterable[str] = ()) -> Any
     """
     schema = _plain(tool.properties.get(name) or {})
     kind = schema.get("type")
-    stated = re.search(rf"\b{re.escape(name)}\s*(?:[=:]|is)\s*[\"'`]?([\w.\-/@]+)", prompt, re.I)
+    stated = re.search(
+        rf"\b{re.escape(name)}\s*(?:[=:]|is)\s*[\"'`]?([\w.\-/@]+)", prompt, re.IGNORECASE
+    )
     if stated:
         return _as(kind, stated.group(1))
     if "default" in schema:
@@ -228,5 +230,6 @@ def made_up(name: str, tool: Offered, number: int) -> Any:
         return "."
     if name in _PATTERN:
         return "**/*" if tool.name in NAMES["glob"] else f"step {number}"
-    values = {"integer": number, "number": float(number), "boolean": True, "array": [], "object": {}}
+    values: dict[str, Any] = {"integer": number, "number": float(number), "boolean": True}
+    values |= {"array": [], "object": {}}
     return values.get(str(schema.get("type")), f"attempt {number}")

@@ -169,7 +169,9 @@ def _audit_step(view: View, files: FileTools, evidence: Evidence) -> tuple[list[
         if view.budget and view.remaining is not None:
             at_once = max(1, min(at_once, view.remaining // (2 * _TOKENS_OF_A_RESULT)))
         calls = [files.grep_call(pattern) for pattern in missing[:at_once]]
-        about = ", ".join(name for name, rules in GROUPS if search_pattern(rules) in missing[:at_once])
+        about = ", ".join(
+            name for name, rules in GROUPS if search_pattern(rules) in missing[:at_once]
+        )
         return [call for call in calls if call], f"Now I search for {about}."
     return _read_step(view, files, evidence)
 
@@ -223,8 +225,7 @@ def _question_step(view: View, files: FileTools, evidence: Evidence) -> tuple[li
     if not any(calls):
         hits = evidence.hits()
         path = evidence.full_path(hits[0].path) if hits else next(iter(evidence.source_files()), "")
-        calls = [files.read_call(path) if path else None, None if here else files.list_call()]
-        calls = [call for call in calls if call][:1]
+        calls = [files.read_call(path) if path else None] if path else [files.list_call()]
     return [call for call in calls if call], "One more look for that."
 
 

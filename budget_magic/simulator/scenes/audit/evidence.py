@@ -23,7 +23,9 @@ from budget_magic.simulator.view import Done, View
 _HIT: Final = re.compile(r"^(?P<path>.+?):(?P<line>\d+):(?P<text>.*)$")
 _BARE_HIT: Final = re.compile(r"^(?P<line>\d+):(?P<text>.*)$")
 _NUMBERED: Final = re.compile(r"^\s*(\d+)(?:\t|: |\| ?|→)(.*)$")
-_LISTED: Final = re.compile(r"^\s*(?:[-*•]\s+)?(?P<name>[^\s(][^\t(]*?)(?:\s{2,}.*|\t.*|\s*\(.*\))?$")
+_LISTED: Final = re.compile(
+    r"^\s*(?:[-*•]\s+)?(?P<name>[^\s(][^\t(]*?)(?:\s{2,}.*|\t.*|\s*\(.*\))?$"
+)
 _REPORTED: Final = re.compile(
     r"^- `(?P<path>[^`:]+):(?P<line>\d+)`: (?P<fence>`+) ?(?P<text>.+?) ?(?P=fence)$", re.MULTILINE
 )

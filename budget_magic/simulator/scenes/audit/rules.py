@@ -54,7 +54,7 @@ class Rule:
 
 
 UNFINISHED: Final = "Work left open"
-_SECRET_NAME: Final = (
+_NAME_OF_A_SECRET: Final = (  # noqa: S105 - a pattern
     r"(?i:passw(or)?d|passwd|secret|api_?key|access_?key|auth_?token|private_?key|token)"
 )
 
@@ -106,9 +106,10 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             Rule(
                 title="Secret written into the source",
                 severity="high",
-                pattern=_SECRET_NAME
+                pattern=_NAME_OF_A_SECRET
                 + r"""\w*["']?\]? ?[:=] ?["'][^"']{4,}["']|AKIA[0-9A-Z]{16}|PRIVATE KEY-----""",
-                unless=r"environ|getenv|getpass|tokens|token_(count|limit|ceiling)|\$\{|\{\{|<[a-z_-]+>|(?i:your[-_ ])|== ",
+                unless=r"environ|getenv|getpass|tokens|token_(count|limit|ceiling)|"
+                r"\$\{|\{\{|<[a-z_-]+>|(?i:your[-_ ])|== ",
                 config=True,
                 why="Everyone with the repository, its history or a backup has the secret.",
                 instead="Read it from the environment or a secret store, and replace the secret"
@@ -166,7 +167,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
                 pattern=r"(?i:token|secret|passw(or)?d|passwd|signature|digest|hmac|api_?key)"
                 r"""["'\w\])(.]* ?[!=]= ?\w|[!=]= ?[\w."'\[]*"""
                 r"(?i:token|secret|passw(or)?d|signature|digest|hmac|api_?key)",
-                unless=r"""tokens|stop_reason|[!=]= ?(None|True|False|["']{2}|\d|len\()|len\(|\.kind\b|\.type\b""",
+                unless=r"tokens|stop_reason|"
+                r"""[!=]= ?(None|True|False|["']{2}|\d|len\()|len\(|\.kind\b|\.type\b""",
                 not_in_tests=True,
                 why="The comparison stops at the first wrong character, and its time tells where.",
                 instead="Use `hmac.compare_digest`, and keep passwords as slow salted hashes.",
