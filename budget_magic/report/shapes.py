@@ -271,6 +271,8 @@ class StepView:
     counted: str
     counted_tokens: int
     cost: str
+    cost_usd: str
+    """Exact decimal; empty where it is unknown or not booked yet."""
     time: str
     estimated: bool
     """True while it streams: counted and cost are estimates."""

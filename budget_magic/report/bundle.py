@@ -1,0 +1,62 @@
+"""What a cell's output holds: the same turn as HTML, Markdown, plain text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from budget_magic.events import Record
+from budget_magic.meter import Reading
+from budget_magic.report.markdown_report import markdown_report
+from budget_magic.report.plain import plain_report
+from budget_magic.report.shapes import TurnView
+from budget_magic.report.static_html import static_html
+from budget_magic.report.turn_facts import turn_facts
+
+TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
+
+
+def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
+    """The output of a turn by MIME type.
+
+    Parameters
+    ----------
+    view
+        The turn as it is shown.
+    turn
+        The turn for programs, as `turn_json` gives it.
+    """
+    return {
+        "text/html": static_html(view),
+        "text/markdown": markdown_report(view),
+        "text/plain": plain_report(view),
+        TURN_MIME: dict(turn),
+    }
+
+
+def turn_json(task: str, records: Sequence[Record], reading: Reading) -> dict[str, Any]:
+    """The turn `reading.turn` for programs that read executed notebooks.
+
+    Returns
+    -------
+    dict
+        JSON values; dollars are exact decimal strings. While the turn runs, `state` is `running`
+        and `reason` None.
+    """
+    facts = turn_facts(records, reading.turn)
+    ended, settings = facts.finished, facts.settings
+    return {
+        "version": 1,
+        "task": task,
+        "turn": reading.turn,
+        "state": ended.state if ended else "running",
+        "reason": ended.reason if ended else None,
+        "detail": ended.detail if ended else "",
+        "budget": reading.budget,
+        "remaining": reading.remaining,
+        "spend": reading.this_turn.as_json(),
+        "total": reading.total.as_json(),
+        "client": settings.client if settings else "",
+        "model": settings.model if settings else "",
+        "effort": settings.effort if settings else "",
+    }

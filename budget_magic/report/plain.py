@@ -1,0 +1,264 @@
+"""A turn as plain text: the final report, the moving line, and one line a step."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from budget_magic.report.bars import spark, text_bar
+from budget_magic.report.numbers import rough
+from budget_magic.report.shapes import CeilingView, StepView, TurnView
+from budget_magic.report.text import cut_text, one_line
+
+INDENT: Final = "  "
+ANSWER_LINES: Final = 300
+ANSWER_CHARS: Final = 12_000
+_LINE_BARS: Final = (20, 12)
+_CEILING_BAR: Final = 20
+_LEAD: Final = re.compile(r"\s*(?:[-*+>] |\d{1,9}[.)] )?\s*")
+_ASCII: Final = str.maketrans({
+    "\u2026": "...", "\u00d7": "x", "\u00b7": ".", "\u2248": "~", "\u2013": "-", "\u203a": ">",
+    "\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'", "\u2713": "OK", "\u2715": "!",
+    "\u2501": "=", "\u2588": "#", "\u2593": "=", "\u2592": "-", "\u2591": ".",
+})  # fmt: skip
+"""What stands for the marks of this package where a terminal has ASCII only."""
+
+
+def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
+    """The turn as plain text of at most `width` columns, the answer and names aside.
+
+    Parameters
+    ----------
+    view
+        The turn.
+    width
+        Columns, at least 40.
+    utf8
+        False writes words and ASCII in place of the marks and bars.
+    """
+    lines = [
+        *_head(view, width, utf8=utf8),
+        "",
+        *_gauge(view, width, utf8=utf8),
+        "",
+        *_ceilings(view, utf8=utf8),
+        *_answer(view, width),
+        *_tail(view),
+    ]
+    text = "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    return text if utf8 else in_ascii(text)
+
+
+def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
+    """The turn on one line, to be drawn in place while it runs; at most `width` columns.
+
+    >>> # ▶ audit  step 8/50  █████▓▒▒▒▒▒▒▒▒░······  27k of 64k left  $0.52  1:22  writing
+    """
+    mark = view.state.glyph if utf8 else view.state.ascii
+    figures = {ceiling.kind: ceiling for ceiling in view.ceilings}
+    parts = [f"{mark} {one_line(view.task, 16)}"]
+    if "steps" in figures:
+        steps = figures["steps"]
+        number = view.steps[-1].number if view.steps else 1
+        parts.append(f"step {number}" + (f"/{steps.ceiling}" if steps.ceiling else ""))
+    gauge = view.gauge
+    left = f"{rough(gauge.used)} used"
+    if gauge.budget is not None and gauge.remaining is not None:
+        word = "over" if gauge.over else "left"
+        left = f"{rough(abs(gauge.remaining))} of {rough(gauge.budget)} {word}"
+    rest = [left]
+    if "cost" in figures:
+        rest += [figures["cost"].spent, figures["time"].spent]
+    rest.append(_doing(view))
+    room = width if utf8 else width - 2  # an ellipsis becomes three characters
+    bars = [] if gauge.budget is None else [text_bar(gauge, n, utf8=utf8) for n in _LINE_BARS]
+    for bar in [*bars, ""]:
+        line = "  ".join(filter(None, [*parts, bar, *rest]))
+        if columns(line) <= room:
+            break
+    return fit(line, room) if utf8 else in_ascii(fit(line, room))
+
+
+def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
+    """One finished step on one line.
+
+    >>> #   1  glob src/**/*.py and read_file README.md         4,251 tok  $0.044    6.2 s
+
+    Parameters
+    ----------
+    step
+        The step.
+    width
+        Columns, at least 60.
+    titled
+        False leaves the title out, where the transcript is not to be saved.
+    utf8
+        False writes ASCII.
+    """
+    marks = " ".join(f"{mark.glyph} {mark.text}".strip() for mark in step.marks)
+    title = f"{step.title} {marks}".strip() if titled else marks
+    room = width - 35
+    figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
+    line = f"{step.number:>3}  {pad(fit(title, room), room)} {figures}".rstrip()
+    return line if utf8 else in_ascii(line)
+
+
+def in_ascii(text: str) -> str:
+    """The text in ASCII: words and look-alikes for marks, question marks for the rest."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def columns(text: str) -> int:
+    """Terminal columns of a line: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def fit(text: str, width: int) -> str:
+    """The line cut to `width` columns, an ellipsis where it was cut."""
+    if columns(text) <= width:
+        return text
+    text = text[:width]
+    while columns(text) > width - 1:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def pad(text: str, width: int) -> str:
+    """The line filled with spaces to `width` columns."""
+    return text + " " * max(0, width - columns(text))
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """The lines of a text folded at spaces to `width` columns, list items with a hanging indent.
+
+    Code between fences and rows of tables stay as they are.
+    """
+    fenced = False
+    for raw in text.split("\n"):
+        line = raw.expandtabs(4).rstrip()
+        fence = line.lstrip().startswith(("```", "~~~"))
+        fenced ^= fence
+        if fenced or fence or line.lstrip().startswith("|") or columns(line) <= width:
+            yield line
+        else:
+            yield from _folded_line(line, width)
+
+
+def _folded_line(line: str, width: int) -> Iterator[str]:
+    match = _LEAD.match(line)
+    lead = match.group() if match and len(match.group()) <= width // 2 else ""
+    current = ""
+    for word in line[len(lead) :].split():
+        joined = f"{current} {word}" if current else word
+        if current and columns(lead + joined) > width:
+            yield lead + current
+            lead, joined = " " * len(lead), word
+        current = joined
+    yield lead + current
+
+
+def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
+    mark = f"{view.state.glyph} {view.state.word}" if utf8 else view.state.ascii
+    tags = [tag.text for tag in view.tags]
+    named = ", ".join(filter(None, [view.heading, view.model, view.effort_text, *tags]))
+    now = "" if view.state.ended else f"  {view.now}"
+    lines = [f"{mark}{now}  {named}"]
+    paragraphs = []
+    if view.verdict is not None:
+        verdict = view.verdict
+        paragraphs.append(verdict.sentence)
+        if verdict.command:
+            paragraphs.append(f"{verdict.lead}: {verdict.command}")
+        paragraphs.append(verdict.after)
+    paragraphs += [view.unconfirmed, *view.notes]
+    for paragraph in filter(None, paragraphs):
+        lines += [INDENT + line for line in wrapped(paragraph, width - 2)]
+    sim = "~" if utf8 else "SIM"
+    for tag in view.tags:
+        first, *rest = wrapped(tag.sentence, width - 2 - len(sim))
+        lines += [f"{sim} {first}", *(INDENT + line for line in rest)]
+    return lines
+
+
+def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
+    gauge = view.gauge
+    caption = ", ".join(filter(None, (gauge.caption, gauge.used_text)))
+    kinds = "  ".join(
+        f"{kind.glyph if utf8 else kind.ascii} {kind.label} {kind.text}" for kind in gauge.kinds
+    )
+    bar = text_bar(gauge, min(60, width - 4), utf8=utf8)
+    lines = [f"{gauge.number} {caption}", bar if utf8 else f"[{bar}]", *_folded(kinds, width - 2)]
+    if utf8 and view.pace.shares:
+        lines.append(f"left after each step  {spark(view.pace.shares)}  {view.pace.text}")
+    elif view.pace.text:
+        lines.append(view.pace.text)
+    if gauge.turn_line:
+        lines.append(gauge.turn_line)
+    return [INDENT + line for line in lines]
+
+
+def _folded(kinds: str, width: int) -> list[str]:
+    lines = [""]
+    for part in kinds.split("  "):
+        joined = f"{lines[-1]}  {part}" if lines[-1] else part
+        if columns(joined) > width:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return lines
+
+
+def _ceilings(view: TurnView, *, utf8: bool) -> list[str]:
+    lines = [_ceiling(ceiling, utf8=utf8) for ceiling in view.ceilings]
+    inputs = view.input
+    lines.append(f"{INDENT}input    {inputs.cached} cached, {inputs.new} new: {inputs.percent}")
+    scope = f", {view.meters.scope}" if view.meters.scope else ""
+    meters = f"{view.meters.counted} counted against the budget, {view.meters.billed} billed"
+    lines.append(f"{INDENT}two meters{scope}: {meters}")
+    source = view.meters.source
+    if source.startswith(("Your", "No")):
+        lines.append(f"{INDENT}{source}")
+    return lines
+
+
+def _ceiling(ceiling: CeilingView, *, utf8: bool) -> str:
+    filled = round(ceiling.share * _CEILING_BAR)
+    bar = ("━" if utf8 else "=") * (filled or (1 if ceiling.share else 0))
+    held = f"  {ceiling.held} held" if ceiling.held else ""
+    line = f"{INDENT}{ceiling.label:<8}{ceiling.spent:>7} {ceiling.of:<10}"
+    if not ceiling.ceiling:
+        return line + held
+    return f"{line} {bar:<{_CEILING_BAR}} {ceiling.percent:>6}{held}  {ceiling.word}"
+
+
+def _answer(view: TurnView, width: int) -> list[str]:
+    text = view.answer.strip("\n")
+    if not text.strip():
+        return []
+    cut = cut_text(text, lines=ANSWER_LINES, chars=ANSWER_CHARS)
+    lines = ["", *(INDENT + line for line in wrapped(cut.text, width - 2))]
+    return [*lines, f"{INDENT}({cut.note})"] if cut.note else lines
+
+
+def _tail(view: TurnView) -> list[str]:
+    if not view.state.ended or not view.save_transcript:
+        return []
+    return ["", f"{INDENT}transcript: t = %claude_task {view.task}; t.turns[-1]"]
+
+
+def _doing(view: TurnView) -> str:
+    if view.state.ended:
+        return view.state.word.lower()
+    if view.state.name == "wrapping_up":
+        return "last step"
+    if view.state.name != "running":
+        return view.state.word.lower().removesuffix(" for you")
+    _, _, doing = view.now.partition(", ")
+    return doing or view.now
