@@ -100,8 +100,10 @@ after='')
         lead = GO_ON if command else ""
         return VerdictView(sentence=_sentence(detail), lead=lead, command=command)
     before, _, after = detail.partition(command)
-    before = before.rstrip("` ")
-    after = after.lstrip("` ").strip()
+    if before.endswith("`"):  # the sentence may add an option to the command
+        option, _, after = after.partition("`")
+        command += option
+    before, after = before.rstrip("` "), after.strip()
     place = max(before.rfind("; "), before.rfind(". "))
     lead = before[place + 2 :] if place >= 0 else before
     sentence = before[:place] if place >= 0 else ""
