@@ -15,7 +15,7 @@ from budget_magic.errors import ToolRefusal
 from budget_magic.tools.search import glob_files, grep_files
 from budget_magic.tools.tool import RunInCaller, Tool
 from budget_magic.tools.walk import ENTRY_LIMIT
-from budget_magic.tools.walls import Walls, forbidden, open_regular, usable_root
+from budget_magic.tools.walls import NEVER_SHOWN, Walls, forbidden, open_regular, usable_root
 
 if TYPE_CHECKING:
     from anthropic.lib.tools import BetaAsyncFunctionTool
@@ -144,7 +144,7 @@ def read_file(walls: Walls, file_path: str, view_range: list[int] | None) -> str
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1") + "\n[not UTF-8: read as Latin-1, so letters may be wrong]"
-    return text or "(the file is empty)"
+    return text or "[the file is empty]"
 
 
 def _whole(file: BinaryIO, shown: str) -> bytes:
@@ -204,7 +204,7 @@ def list_folder(walls: Walls, path: str | None) -> str:
             files.append(f"{name}  not an ordinary file")
     lines = folders + files
     if not lines:
-        return "(nothing to show: names that start with a dot and credential files are not listed)"
+        return f"[nothing to show; {NEVER_SHOWN}]"
     if len(lines) > LIST_LIMIT:
         count = f"{len(lines):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
         note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"

@@ -66,7 +66,7 @@ class FunctionTool:
             if not self._reads_only:
                 return await run_in_caller(partial(self._run_waited_for, arguments))
             if self._is_async:
-                return as_text(await self._inner.call(arguments))
+                return await self._run_on_the_loop(arguments)
             return await run_sync(partial(self._run_beside, arguments), abandon_on_cancel=True)
         except _Raised as raised:
             if isinstance(raised.error, Exception):
@@ -79,6 +79,12 @@ class FunctionTool:
             result = self._inner.call(arguments)
             return as_text(run_to_end(result) if inspect.iscoroutine(result) else result)
         except asyncio.CancelledError as error:  # it cancelled itself: nobody cancels from here
+            raise _Raised(error) from error
+
+    async def _run_on_the_loop(self, arguments: dict[str, Any]) -> str:
+        try:
+            return as_text(await self._inner.call(arguments))
+        except KeyboardInterrupt as error:  # as below
             raise _Raised(error) from error
 
     def _run_beside(self, arguments: dict[str, Any]) -> str:
@@ -185,7 +191,7 @@ def _body(function: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]
     async def run_async(*args: Any, **kwargs: Any) -> Any:
         try:
             return await function(*args, **kwargs)
-        except asyncio.CancelledError:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             raise
         except BaseException as error:
             raise _Raised(error) from error

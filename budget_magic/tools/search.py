@@ -34,7 +34,7 @@ def glob_files(walls: Walls, pattern: str, path: str | None) -> str:
     found.sort(key=lambda item: (-item[0], item[1]))
     lines = [walls.shown(file) for _, file in found[:GLOB_LIMIT]]
     if not lines:
-        lines = [f"no matches; {NEVER_SHOWN}"]
+        lines = ["no matches", f"[{NEVER_SHOWN}]"]
         if "/" not in pattern:
             lines.append(f"[{pattern} looks at this folder only; **/{pattern} looks below it too]")
     if len(found) > GLOB_LIMIT:
@@ -47,6 +47,8 @@ def grep_files(walls: Walls, pattern: str, path: str | None, limit_s: float) -> 
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
     start = walls.existing(path or ".")
+    if not start.is_file() and not start.is_dir():
+        raise ToolRefusal(f"{path} is not an ordinary file")
     walk = Walk(walls, start)
     files = [start] if start.is_file() else [Path(entry.path) for entry in walk.files()]
     messages, is_complete = _searched(pattern, files, limit_s)
@@ -93,11 +95,11 @@ def _notes(report: dict[str, Any]) -> Iterable[str]:
         yield f"[stopped after {HIT_LIMIT:,} matches; use a narrower pattern or a path]"
     if report["long_lines"]:
         yield (
-            f"[{report['long_lines']:,} lines are longer than {SEARCHED_LINE_BYTES:,} bytes; "
-            "only that much of them was searched]"
+            f"[lines longer than {SEARCHED_LINE_BYTES:,} bytes, searched only that far: "
+            f"{report['long_lines']:,}]"
         )
     if report["unreadable"]:
-        yield f"[{report['unreadable']:,} files could not be opened]"
+        yield f"[files that could not be opened: {report['unreadable']:,}]"
 
 
 def _searched(pattern: str, files: list[Path], limit_s: float) -> tuple[list[Any], bool]:

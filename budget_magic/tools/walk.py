@@ -72,7 +72,7 @@ class Walk:
         if self.is_cut:
             found.append(f"[stopped after {self.entry_limit:,} entries; give a folder as path]")
         if self.unreadable:
-            found.append(f"[{self.unreadable:,} folders could not be opened]")
+            found.append(f"[folders that could not be opened: {self.unreadable:,}]")
         return found
 
     def _entries(self, folder: Path, left: int) -> list[os.DirEntry[str]]:

@@ -1,0 +1,182 @@
+"""The process's credentials never show, in whatever form or pieces they come."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budget_magic.tools import Redactor, StreamRedactor
+
+KEY = "sk-ant-Pl4nt/ed+k\"ey='ü"
+ENVIRON = {
+    "ANTHROPIC_API_KEY": KEY,
+    "OTHER_TOKEN": "sk-ant-Pl4nt",
+    "DATABASE_URL": "postgresql://analyst:c0rrect%40horse@db.example:5432/sales",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANTHROPIC_API_KEY", "sk-ant-api03-x"),
+        ("ANTHROPIC_AUTH_TOKEN", "token-12345"),
+        ("ANTHROPIC_CUSTOM_HEADERS", "X-Key: abcdef123"),
+        ("OPENAI_API_KEY", "sk-12345678"),
+        ("github_token", "ghp_12345678"),
+        ("JUPYTER_TOKEN", "0123456789abcdef"),
+        ("HF_TOKEN", "hf_12345678"),
+        ("CLIENT_SECRET_VALUE", "s3cr3t-value"),
+        ("PGPASSWORD", "12345678"),
+        ("DB_PASSWORD", "/looks+like/a=path"),
+        ("AWS_SECRET_ACCESS_KEY", "/Xq3vK9m+aaaabbbbccccddddeeeeffff0000111"),
+        ("AWS_SESSION_TOKEN", "FwoGZXIvYXdzE"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("ENCRYPTION_KEY", "0011aabbccdd"),
+    ],
+)
+def test_a_credential_of_the_environment_is_replaced_in_full(name: str, value: str) -> None:
+    text = Redactor({name: value}).redact(f"before {value} after")
+
+    assert text == f"before [secret {name}] after"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANTHROPIC_BASE_URL", "http://127.0.0.1:8000"),
+        ("ANTHROPIC_COST_BUDGET", "12.50000"),
+        ("ANTHROPIC_TOKEN_BUDGET", "1000000000"),
+        ("ANTHROPIC_MODEL", "claude-opus-5-5"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_PROFILE", "analysis-team"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/home/me/key.json"),
+        ("SSH_PRIVATE_KEY", "~/secrets/id_rsa"),
+        ("SSL_KEY", "C:\\certs\\tls.key"),
+        ("TOKENIZERS_PARALLELISM", "disabled"),
+        ("MAX_TOKEN", "1_000_000.0"),
+        ("SHORT_API_KEY", "1234567"),
+        ("USE_API_KEY", "true"),
+        ("POSTGRES_PASSWORD", "postgres"),
+        ("PWD", "/work/folder"),
+        ("HOME", "/home/somebody"),
+        ("EDITOR", "emacs-nox"),
+        ("EMPTY_TOKEN", ""),
+    ],
+)
+def test_what_is_no_secret_is_left_alone(name: str, value: str) -> None:
+    text = f"before {value} after"
+
+    assert Redactor({name: value}).redact(text) == text
+
+
+def test_the_password_in_a_url_is_replaced_in_any_variable() -> None:
+    redactor = Redactor({"DATABASE_URL": "postgresql://me:c0rrect%40horse@db:5432/sales"})
+
+    assert redactor.redact("postgresql://me:c0rrect%40horse@db") == (
+        "postgresql://me:[secret DATABASE_URL]@db"
+    )
+    assert redactor.redact("password=c0rrect@horse") == "password=[secret DATABASE_URL]"
+
+
+def test_values_given_beside_the_environment_are_replaced_too() -> None:
+    redactor = Redactor({}, {"api_key of the client": "given-by-hand"})
+
+    assert redactor.redact("x given-by-hand") == "x [secret api_key of the client]"
+    assert redactor.names == ["api_key of the client"]
+
+
+def test_the_lines_of_a_long_secret_count_on_their_own() -> None:
+    pem = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nw0BAQEFAASCBKcwggSj\n-----END KEY-----"
+
+    text = Redactor({"TLS_PRIVATE_KEY": pem}).redact("a.txt:2:MIIEvQIBADANBgkqhkiG")
+
+    assert text == "a.txt:2:[secret TLS_PRIVATE_KEY]"
+
+
+def test_the_key_behind_a_scheme_counts_on_its_own() -> None:
+    redactor = Redactor({"ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer abcdef123456"})
+
+    assert redactor.redact("key abcdef123456") == "key [secret ANTHROPIC_CUSTOM_HEADERS]"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        KEY,
+        json.dumps(KEY),
+        json.dumps(KEY, ensure_ascii=False),
+        json.dumps(KEY).replace("/", "\\/"),
+        quote(KEY),
+        quote(KEY, safe=""),
+        quote(KEY, safe="").lower(),
+    ],
+)
+def test_escaped_forms_are_replaced_too(form: str) -> None:
+    redactor = Redactor({"MY_API_KEY": KEY.lower() if form.islower() else KEY})
+
+    assert "[secret MY_API_KEY]" in redactor.redact(f"<{form}>")
+
+
+def test_a_longer_secret_goes_before_a_shorter_one_inside_it() -> None:
+    assert Redactor(ENVIRON).redact(KEY) == "[secret ANTHROPIC_API_KEY]"
+
+
+def test_json_structures_are_walked() -> None:
+    value: dict[str, Any] = {"a": [KEY, 1, None], KEY: (KEY, True), "b": {"c": f"x{KEY}"}}
+    label = "[secret ANTHROPIC_API_KEY]"
+
+    assert Redactor(ENVIRON).redact(value) == {
+        "a": [label, 1, None],
+        label: (label, True),
+        "b": {"c": f"x{label}"},
+    }
+
+
+def test_the_redactor_does_not_show_what_it_knows() -> None:
+    assert KEY not in repr(Redactor(ENVIRON))
+
+
+SECRETS = st.lists(st.text("ab/%", min_size=8, max_size=12), max_size=4)
+
+
+@given(secrets=SECRETS, data=st.data())
+def test_a_stream_split_anywhere_shows_the_same_as_the_whole(
+    secrets: list[str], data: st.DataObject
+) -> None:
+    redactor = Redactor({}, {f"S{number}": secret for number, secret in enumerate(secrets)})
+    pieces = data.draw(st.lists(st.one_of(st.text("ab/% x", max_size=6), *map(st.just, secrets))))
+    text = "".join(pieces)
+    borders = sorted(data.draw(st.sets(st.integers(0, len(text)))))
+    cuts = [0, *borders, len(text)]
+    stream = StreamRedactor(redactor)
+
+    shown = [stream.feed(text[a:b]) for a, b in pairwise(cuts)]
+    shown.append(stream.flush())
+
+    assert "".join(shown) == redactor.redact(text)
+
+
+@given(before=st.text(max_size=20), after=st.text(max_size=20), at=st.integers(1, len(KEY) - 1))
+def test_no_part_of_a_secret_shows_while_it_streams(before: str, after: str, at: int) -> None:
+    stream = StreamRedactor(Redactor({"MY_API_KEY": KEY}))
+
+    first = stream.feed(before + KEY[:at])
+    rest = stream.feed(KEY[at:] + after) + stream.flush()
+
+    assert before.startswith(first)
+    assert first + rest == f"{before}[secret MY_API_KEY]{after}"
+
+
+def test_a_stream_holds_back_only_what_could_begin_a_secret() -> None:
+    stream = StreamRedactor(Redactor({"MY_API_KEY": "abcdefgh"}))
+
+    assert stream.feed("text ab") == "text "
+    assert stream.feed("c") == ""
+    assert stream.feed(" more") == "abc more"
+    assert stream.flush() == ""
