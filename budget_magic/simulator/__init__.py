@@ -1,4 +1,4 @@
-"""THE MESSAGES API, PLAYED LOCALLY: protocol rules, tokens, countdown, cache and bill, scenes, faults."""
+"""THE MESSAGES API, PLAYED LOCALLY: rules, tokens, countdown, cache and bill, scenes, faults."""
 
 from budget_magic.simulator.bill import Bill, BilledRequest
 from budget_magic.simulator.countdown import Carry

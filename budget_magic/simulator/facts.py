@@ -32,10 +32,12 @@ KNOWN_BETAS: Final = frozenset(
     structured-outputs-2025-11-13 task-budgets-2026-03-13 thinking-binding-controls-2026-08-01
     thinking-display-updates-2026-08-18 thinking-token-count-2026-05-13
     token-counting-2024-11-01 token-efficient-tools-2025-02-19 user-profiles-2026-09-04
-    """.split()
+    """.split()  # noqa: SIM905 - reads better as words
 )
 """Beta names the simulator takes (anthropic SDK 2.12, `AnthropicBetaParam`); others are a 400."""
 
+_YES: Final[JsonObject] = {"supported": True}
+_NO: Final[JsonObject] = {"supported": False}
 _OLD_STYLE = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5")
 _THINKS_ONLY_WHEN_ASKED = (*_OLD_STYLE, "claude-opus-4-7", "claude-opus-4-8")
 _MEDIUM_BY_DEFAULT = ("claude-opus-5-5", "claude-haiku-5-5")
@@ -110,23 +112,23 @@ def model_info(model: Model) -> JsonObject:
         "max_input_tokens": model.context_tokens,
         "max_tokens": model.max_output_tokens,
         "capabilities": {
-            "batch": _supported(True),
-            "citations": _supported(True),
-            "code_execution": _supported(False),
+            "batch": _YES,
+            "citations": _YES,
+            "code_execution": _NO,
             "compaction": {"supported": line != "haiku", "summarize": _supported(line != "haiku")},
-            "context_management": _supported(False),
+            "context_management": _NO,
             "effort": {
                 "supported": bool(model.effort_levels),
                 **{level: _supported(level in model.effort_levels) for level in EFFORT_LEVELS},
             },
-            "image_input": _supported(True),
-            "pdf_input": _supported(True),
+            "image_input": _YES,
+            "pdf_input": _YES,
             "server_tools": {
                 "supported": False,
-                "web_search": _supported(False),
-                "code_execution": _supported(False),
+                "web_search": _NO,
+                "code_execution": _NO,
             },
-            "structured_outputs": _supported(False),
+            "structured_outputs": _NO,
             "thinking": {
                 "supported": True,
                 "types": {
@@ -151,7 +153,7 @@ def model_list() -> JsonObject:
     }
 
 
-def _supported(flag: bool) -> JsonObject:  # noqa: FBT001 - the flag is the whole value
+def _supported(flag: bool, /) -> JsonObject:  # noqa: FBT001 - the flag is the whole value
     return {"supported": flag}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Memory:
-    """Counts by place in a conversation, so that what was billed as output counts the same later."""
+    """Counts by place in a conversation: what was billed as output counts the same later."""
 
     block_tokens: dict[bytes, int] = field(default_factory=dict)
     """Tokens of generated blocks, by digest of the conversation up to and with the block."""

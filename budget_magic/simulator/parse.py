@@ -27,7 +27,7 @@ _FIELDS: Final = frozenset(
     model max_tokens messages system tools tool_choice stream stop_sequences thinking metadata
     output_config cache_control service_tier speed inference_geo temperature top_p top_k
     context_management compaction container mcp_servers diagnostics betas
-    """.split()
+    """.split()  # noqa: SIM905 - reads better as words
 )
 _CHOICES: Final = ("auto", "any", "tool", "none")
 _MINIMUM_THINKING: Final = 1_024
@@ -89,7 +89,7 @@ def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = F
         messages=parsed,
         tool_choice=_tool_choice(body.get("tool_choice"), tools),
         stop_sequences=_stop_sequences(body.get("stop_sequences")),
-        thinking=_thinking(body.get("thinking"), model, effort, betas, limit if limit else None),
+        thinking=_thinking(body.get("thinking"), model, effort, betas, limit or None),
         effort=effort,
         effort_now=effort_of_reply(parsed, effort),
         budget=_budget(config, model, betas),

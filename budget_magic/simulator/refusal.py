@@ -25,7 +25,7 @@ ERROR_TYPES = {
 """`error.type` by status."""
 
 
-class Refused(BudgetMagicError):
+class Refused(BudgetMagicError):  # noqa: N818 - the server says no, as asked to
     """A request that the simulated API answers with an error status.
 
     Parameters

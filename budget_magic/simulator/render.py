@@ -142,7 +142,7 @@ def _parts(reply: Reply, request: Request, digest: bytes, seed: int) -> list[Par
 
 
 def _pinned(parts: list[Part], wanted: int | None) -> list[Part]:
-    """The parts with counts that add up to a pinned sum: thinking takes the difference, else text."""
+    """The parts with counts that add up to a pinned sum: thinking or text takes the rest."""
     total = sum(part.tokens for part in parts)
     if wanted is None or not parts or wanted == total:
         return parts

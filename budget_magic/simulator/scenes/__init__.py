@@ -1,4 +1,4 @@
-"""Scenes: what the simulated model does. The shipped ones by name; `WRITING.md` tells how to write one."""
+"""What the simulated model does: the shipped scenes by name; `WRITING.md` is how to add one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from budget_magic.simulator.scenes.small import BudgetTooSmall, Greedy, Runaway
 from budget_magic.simulator.view import View
 
 SceneLike = Scene | str | Sequence[Reply] | Callable[[View], Reply]
-"""A scene, the name or TOML file of one, a list of replies, or a function from a view to a reply."""
+"""A scene, the name or TOML file of one, a list of replies, or a function of a view."""
 
 
 def _worked_example() -> Scene:

@@ -55,7 +55,7 @@ _DULL: Final = frozenset(
     more most much must need only other over please question read really report same second should
     show simple some still such summarise summarize table tell than that their them then there these
     they thing things this those three through under used using very want what when where which
-    while will with worst would write your finding findings problem problems""".split()
+    while will with worst would write your finding findings problem problems""".split()  # noqa: SIM905 - reads better as words
 )
 
 

@@ -6,6 +6,7 @@ import os.path
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final
 
 from budget_magic.simulator.scenes.audit.rules import (
@@ -29,6 +30,10 @@ _LISTED: Final = re.compile(
 _REPORTED: Final = re.compile(
     r"^- `(?P<path>[^`:]+):(?P<line>\d+)`: (?P<fence>`+) ?(?P<text>.+?) ?(?P=fence)$", re.MULTILINE
 )
+_CUT: Final = re.compile(
+    r"^\[?(\.\.\.|[\d,]+ (bytes|characters|lines) (left out|omitted|not shown))"
+)
+"""The line that stands for the middle of a result that was too long."""
 _NOTHING: Final = ("no matches", "(empty)", "")
 _NOT_A_FILE: Final = re.compile(r"\[.*\]|\.\.\..*|.*[:.!?]\s*")
 
@@ -62,7 +67,7 @@ class Evidence:
     searched: list[str] = field(default_factory=list)
     """Patterns that grep has looked for."""
     root: str = ""
-    """The folder that all absolute paths share."""
+    """The folder that all absolute paths share; empty where paths are relative."""
 
     def short(self, path: str) -> str:
         """A path as the report names it: relative to the common folder."""
@@ -107,23 +112,28 @@ def gather(view: View, files: FileTools) -> Evidence:
             found.searched.append(str(_first(done, "pattern", "regex", "query")))
         if done.is_error:
             found.failed.append((done, done.text.strip().split("\n")[0][:160]))
-        elif kind == "grep":
-            _take_hits(found, done, seen)
-        elif kind == "read":
-            _take_text(found, done, seen)
-        elif kind == "glob":
-            for path in _paths(done.text.splitlines()):
-                seen.setdefault(path)
         else:
-            _take_listing(done, seen)
+            _take(found, done, kind, seen)
     for prompt in view.prompts:
         _take_report(found, prompt)
-    found.root = _common([path for path in seen if os.path.isabs(path)])
+    found.root = _common([path for path in seen if PurePath(path).is_absolute()])
     shown: dict[str, str] = {}
     for path in seen:
         shown.setdefault(found.short(path), path)
     found.files = sorted(shown.values(), key=found.short)
     return found
+
+
+def _take(found: Evidence, done: Done, kind: str, seen: dict[str, None]) -> None:
+    if kind == "grep":
+        _take_hits(found, done, seen)
+    elif kind == "read":
+        _take_text(found, done, seen)
+    elif kind == "glob":
+        for path in _paths(_whole_lines(done.text)):
+            seen.setdefault(path)
+    else:
+        _take_listing(done, seen)
 
 
 def _take_report(found: Evidence, prompt: str) -> None:
@@ -136,7 +146,7 @@ def _take_report(found: Evidence, prompt: str) -> None:
 
 def _take_hits(found: Evidence, done: Done, seen: dict[str, None]) -> None:
     one_file = str(_first(done, "path", "file_path") or "")
-    for line in done.text.splitlines():
+    for line in _whole_lines(done.text):
         match = _HIT.match(line)
         bare = _BARE_HIT.match(line) if one_file else None
         if bare:
@@ -165,21 +175,30 @@ def _take_text(found: Evidence, done: Done, seen: dict[str, None]) -> None:
             number = int(match[1])
             found.lines[path, number] = match[2]
         elif not has_numbers:
-            if re.match(r"^\[?\.\.\.", line) and path not in found.partly:
-                # The middle was left out: the numbers of what follows are not known.
+            if _CUT.match(line):
+                # The numbers of what follows are not known, and the line before is not whole.
                 found.partly.add(path)
+                found.lines.pop((path, number - 1), None)
                 break
             found.lines[path, number] = line
 
 
 def _take_listing(done: Done, seen: dict[str, None]) -> None:
     folder = str(_first(done, "path", "dir", "directory") or "").rstrip("/")
-    for line in done.text.splitlines():
+    for line in _whole_lines(done.text):
         match = _LISTED.match(line)
         name = match["name"].strip() if match else ""
         if name and not name.endswith("/") and "." in name.strip(".") and " " not in name:
             under = folder and folder != "." and not name.startswith(folder)
             seen.setdefault(f"{folder}/{name}" if under else name)
+
+
+def _whole_lines(text: str) -> list[str]:
+    """The lines of a result, without those that a cut went through."""
+    lines = text.splitlines()
+    cuts = [at for at, line in enumerate(lines) if _CUT.match(line)]
+    broken = {at + step for at in cuts for step in (-1, 0, 1)}
+    return [line for at, line in enumerate(lines) if at not in broken]
 
 
 def _paths(lines: Iterable[str]) -> list[str]:
@@ -205,6 +224,6 @@ def _suffix(path: str) -> str:
 
 def _common(paths: list[str]) -> str:
     try:
-        return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+        return os.path.commonpath([str(PurePath(path).parent) for path in paths]) if paths else ""
     except ValueError:
         return ""

@@ -11,10 +11,12 @@ _RAW_STRING: Final = re.compile(r"\br[\"']")
 """What stands in a raw string is mostly a pattern that looks for the problem."""
 SEVERITIES: Final = ("high", "medium", "low")
 CODE: Final = frozenset(
-    "py pyi ipynb js ts jsx tsx mjs sh bash zsh rb go java kt php c cc cpp h hpp rs cs pl r sql"
-    " html htm vue svelte".split()
+    """py pyi ipynb js ts jsx tsx mjs sh bash zsh rb go java kt php c cc cpp h hpp rs cs pl r sql
+    html htm vue svelte""".split()  # noqa: SIM905 - reads better as words
 )
-CONFIG: Final = frozenset("yml yaml toml ini cfg conf env json properties tf".split())
+CONFIG: Final = frozenset(
+    "yml yaml toml ini cfg conf env json properties tf".split()  # noqa: SIM905 - likewise
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Rule:
 
 
 UNFINISHED: Final = "Work left open"
-_NAME_OF_A_SECRET: Final = (  # noqa: S105 - a pattern
+_SECRETS: Final = (
     r"(?i:passw(or)?d|passwd|secret|api_?key|access_?key|auth_?token|private_?key|token)"
 )
 
@@ -76,7 +78,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
                 severity="high",
                 pattern=r"shell ?= ?True|os\.system\(|os\.popen\(",
                 why="A file name or argument with `;` or `$(...)` runs further commands.",
-                instead='Pass a list and no shell: `subprocess.run(["cmd", argument], check=True)`.',
+                instead='Pass a list, no shell: `subprocess.run(["cmd", argument], check=True)`.',
             ),
         ),
     ),
@@ -106,7 +108,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
             Rule(
                 title="Secret written into the source",
                 severity="high",
-                pattern=_NAME_OF_A_SECRET
+                pattern=_SECRETS
                 + r"""\w*["']?\]? ?[:=] ?["'][^"']{4,}["']|AKIA[0-9A-Z]{16}|PRIVATE KEY-----""",
                 unless=r"environ|getenv|getpass|tokens|token_(count|limit|ceiling)|"
                 r"\$\{|\{\{|<[a-z_-]+>|(?i:your[-_ ])|== ",
