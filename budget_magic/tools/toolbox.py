@@ -73,7 +73,7 @@ def split_names(text: str) -> list[str]:
 
 
 def build_toolbox(
-    entries: Sequence[str | Callable[..., Any]],
+    entries: str | Sequence[str | Callable[..., Any]],
     *,
     root: Path,
     lookup: Lookup,
@@ -84,7 +84,8 @@ def build_toolbox(
     Parameters
     ----------
     entries
-        `files`, names of functions in the notebook, functions; or `none` alone.
+        `files`, names of functions in the notebook, functions; or `none` alone. One text is split
+        at its commas.
     root
         The only folder that the file tools may touch; not looked at without `files`.
     lookup
@@ -97,21 +98,23 @@ def build_toolbox(
     ConfigurationError
         An entry is unknown, given twice, of a later version, or cannot be a tool.
     """
-    if "none" in entries:
-        if len(entries) > 1:
+    asked = split_names(entries) if isinstance(entries, str) else list(entries)
+    words = [entry for entry in asked if isinstance(entry, str)]
+    if "none" in words:
+        if len(asked) > 1:
             raise ConfigurationError("--tools none stands alone; leave it out to use other tools")
         return Toolbox([])
+    twice = next((word for word in words if words.count(word) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(f"--tools names {twice} twice; name it once")
     tools: list[Tool] = []
-    for position, entry in enumerate(entries):
-        if entry in entries[:position]:
-            called = entry if isinstance(entry, str) else getattr(entry, "__name__", entry)
-            raise ConfigurationError(f"--tools names {called} twice; name it once")
-        if entry == "files":
-            tools += file_tools(root)
-        elif isinstance(entry, str):
-            tools.append(_named(entry, lookup, candidates))
-        else:
+    for entry in asked:
+        if not isinstance(entry, str):
             tools.append(function_tool(entry))
+        elif entry == "files":
+            tools += file_tools(root)
+        else:
+            tools.append(_named(entry, lookup, candidates))
     return Toolbox(tools)
 
 

@@ -92,7 +92,7 @@ def test_an_unknown_name_is_refused_with_what_is_close(tmp_path: Path) -> None:
         build(tmp_path, "zzz")
 
 
-@pytest.mark.parametrize("entries", [("files", "files"), ("columns", "columns"), (read, read)])
+@pytest.mark.parametrize("entries", [("files", "files"), ("columns", "columns")])
 def test_a_tool_named_twice_is_refused(tmp_path: Path, entries: tuple[object, ...]) -> None:
     with pytest.raises(ConfigurationError, match="twice"):
         build(tmp_path, *entries)
@@ -103,11 +103,21 @@ def test_two_tools_of_one_name_are_refused(tmp_path: Path) -> None:
         build(tmp_path, "files", "read")
     with pytest.raises(ConfigurationError, match="the name of another tool"):
         build(tmp_path, "row_count", row_count)
+    with pytest.raises(ConfigurationError, match="the name of another tool"):
+        build(tmp_path, row_count, row_count)
 
 
 def test_what_is_no_function_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="number is not a function but an int"):
         build(tmp_path, "number")
+    with pytest.raises(ConfigurationError, match="is not a function but a dict"):
+        build(tmp_path, {"files": True})
+
+
+def test_one_text_is_split_at_its_commas(tmp_path: Path) -> None:
+    made = build_toolbox("columns, row_count", root=tmp_path, lookup=NOTEBOOK.__getitem__)
+
+    assert made.names == ("columns", "row_count")
 
 
 def test_a_list_of_names_is_split_at_commas() -> None:
