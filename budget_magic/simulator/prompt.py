@@ -135,20 +135,15 @@ class _Builder:
             self._add(tokens.count_block(block), "system", cache_ttl(block, ""), None)
 
     def message(self, message: Message) -> None:
-        marks = 0 if message.role == "assistant" or self._is_pinned(message) else 1
+        marks = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
         if message.effort is not None and not message.blocks:
             self.digest = extend(self.digest, "system", "effort", message.effort)
-            self._add(tokens.USER_MESSAGE_TOKENS, "effort", None, message.index)
+            self._add(marks, "effort", None, message.index)
         for place, block in enumerate(message.blocks):
             count = self._count(message, place, block)
-            count += tokens.USER_MESSAGE_TOKENS if marks and not place else 0
+            if block.get("tool_use_id") not in self.memory.result_tokens:
+                count, marks = count + marks, 0
             self._add(count, block["type"], cache_ttl(block, ""), message.index)
-
-    def _is_pinned(self, message: Message) -> bool:
-        return all(
-            block["type"] == "tool_result" and block["tool_use_id"] in self.memory.result_tokens
-            for block in message.blocks
-        )
 
     def _count(self, message: Message, place: int, block: JsonObject) -> int:
         before = self.digest
