@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import socket
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -14,7 +15,6 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 from tornado.iostream import StreamClosedError
-from tornado.netutil import bind_sockets
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.simulator.core import Core
@@ -116,10 +116,11 @@ class SimulatorServer:
     def __init__(self, simulator: Simulator, port: int = 0) -> None:
         self.simulator = simulator
         try:
-            self._sockets = bind_sockets(port, _HOST)
+            self._socket = socket.create_server((_HOST, port))
         except OSError as error:
             raise ConfigurationError(f"port {port} cannot be used: {error.strerror}") from error
-        self.port: int = self._sockets[0].getsockname()[1]
+        self._socket.settimeout(0)
+        self.port: int = self._socket.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -146,6 +147,7 @@ class SimulatorServer:
             loop.call_soon_threadsafe(stop.set)
         if thread is not None:
             thread.join(timeout=10)
+        self._socket.close()
 
     def run(self) -> None:
         """Listen in this thread until Ctrl-C."""
@@ -162,7 +164,7 @@ class SimulatorServer:
             task.add_done_callback(playing.discard)
 
         server = HTTPServer(answer, max_buffer_size=_LARGEST_BODY)
-        server.add_sockets(self._sockets)
+        server.add_socket(self._socket)
         listening.set()
         try:
             await self._stop.wait()

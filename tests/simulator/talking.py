@@ -130,9 +130,7 @@ async def loop(
         for block in message.content:
             if block.type == "tool_use":
                 result = await answer(block.name, dict(block.input))
-                blocks.append(
-                    {"type": "tool_result", "tool_use_id": block.id, "content": result}
-                )
+                blocks.append({"type": "tool_result", "tool_use_id": block.id, "content": result})
         if not blocks:
             return replies
         messages.append({"role": "user", "content": blocks})

@@ -23,6 +23,7 @@ from tests.simulator.talking import (
     run,
     said,
     stream,
+    text_of,
 )
 
 LONG = "A paragraph of the system prompt, long enough to be cached. " * 100
@@ -70,7 +71,10 @@ def test_the_worked_example_comes_out_exactly_whatever_the_client_sends(system: 
 
 
 def test_a_reply_counts_the_same_when_it_is_sent_back() -> None:
-    script = [Reply(thinking="Let me see.", text="A word.", calls=[Call("lookup")]), Reply(text="End.")]
+    script = [
+        Reply(thinking="Let me see.", text="A word.", calls=[Call("lookup")]),
+        Reply(text="End."),
+    ]
     simulator = Simulator(script)
     run(whole_turn(simulator, tools=[LOOKUP]))
     first, second = simulator.requests
@@ -211,7 +215,9 @@ def test_count_tokens_can_be_off_by_a_share() -> None:
 def test_a_new_user_message_starts_a_fresh_budget_only_as_documented(
     carry: Carry, before: list[int]
 ) -> None:
-    simulator = Simulator([Reply(text="One.", output_tokens=1_200), Reply(text="Two.")], carry=carry)
+    simulator = Simulator(
+        [Reply(text="One.", output_tokens=1_200), Reply(text="Two.")], carry=carry
+    )
     first = ask(simulator, **budget(60_000))
     follow_up = [*HELLO, said(first), {"role": "user", "content": "And now?"}]
     ask(simulator, messages=follow_up, **budget(60_000))
@@ -219,7 +225,10 @@ def test_a_new_user_message_starts_a_fresh_budget_only_as_documented(
 
 
 def test_text_beside_tool_results_continues_the_turn() -> None:
-    script = [Reply(calls=[Call("lookup")], output_tokens=2_000, result_tokens=500), Reply(text="End.")]
+    script = [
+        Reply(calls=[Call("lookup")], output_tokens=2_000, result_tokens=500),
+        Reply(text="End."),
+    ]
     simulator = Simulator(script, carry="documented")
     first = ask(simulator, tools=[LOOKUP], **budget(60_000))
     answered = results(first)
@@ -315,7 +324,7 @@ def test_a_parallel_conversation_plays_the_script_by_its_own_history() -> None:
                 first = await stream(client)
                 follow_up = [*HELLO, said(first), {"role": "user", "content": "More?"}]
                 second = await stream(client, messages=follow_up)
-                texts += [first.content[0].to_dict()["text"], second.content[0].to_dict()["text"]]
+                texts += [text_of(first), text_of(second)]
             return texts
 
     assert run(work()) == ["One.", "Two.", "One.", "Two."]

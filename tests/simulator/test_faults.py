@@ -130,9 +130,7 @@ def test_a_stream_can_drop_at_any_byte(after: int) -> None:
     assert not simulator.bill[0].completed
 
 
-@pytest.mark.parametrize(
-    ("billed", "entries"), [("streamed", 1), ("all", 1), ("nothing", 0)]
-)
+@pytest.mark.parametrize(("billed", "entries"), [("streamed", 1), ("all", 1), ("nothing", 0)])
 def test_a_broken_reply_costs_what_the_fault_says(billed: Any, entries: int) -> None:
     simulator = simulator_with(drop(on=0, billed=billed))
     with pytest.raises(httpx2.RemoteProtocolError):

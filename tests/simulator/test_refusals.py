@@ -85,7 +85,9 @@ def test_a_model_without_task_budgets_refuses_one(model: str) -> None:
 
 
 def test_an_unknown_beta_is_refused() -> None:
-    with pytest.raises(BadRequestError, match="`made-up-2026-01-01` for the `anthropic-beta` header"):
+    with pytest.raises(
+        BadRequestError, match="`made-up-2026-01-01` for the `anthropic-beta` header"
+    ):
         ask(simulator(), betas=[BUDGET_BETA, "made-up-2026-01-01"])
 
 
@@ -186,8 +188,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "call without result",
         {"messages": [*HELLO, assistant(CALL), user(text())], "tools": [LOOKUP]},
-        "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after:"
-        " toolu_1",
+        "`tool_use` ids were found without `tool_result` blocks immediately after: toolu_1",
     ),
     (
         "text before the result",
@@ -257,10 +258,19 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "effort per message without its header",
-        {"messages": [*HELLO, {"role": "system", "content": [], "output_config": {"effort": "low"}}]},
+        {
+            "messages": [
+                *HELLO,
+                {"role": "system", "content": [], "output_config": {"effort": "low"}},
+            ]
+        },
         "messages.1.output_config: Extra inputs are not permitted",
     ),
-    ("prompt too long", {"messages": [user(text("word " * 1_000_001))]}, "prompt is too long: 1000"),
+    (
+        "prompt too long",
+        {"messages": [user(text("word " * 1_000_001))]},
+        "prompt is too long: 1000",
+    ),
 ]
 
 
@@ -311,7 +321,9 @@ def test_a_bearer_token_is_taken() -> None:
 
 
 def test_a_body_that_is_no_json_object_is_refused() -> None:
-    assert ask_raw(simulator(), [1, 2]).json()["error"]["message"] == "body: Input should be an object"
+    assert (
+        ask_raw(simulator(), [1, 2]).json()["error"]["message"] == "body: Input should be an object"
+    )
 
 
 def test_an_unknown_path_is_not_found() -> None:

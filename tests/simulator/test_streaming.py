@@ -81,7 +81,9 @@ def test_both_doors_of_the_sdk_get_the_same_answer() -> None:
         (Reply(text="No.", stop_reason="refusal"), {}, "refusal"),
     ],
 )
-def test_every_stop_reason_can_be_played(reply: Reply, changes: dict[str, Any], reason: str) -> None:
+def test_every_stop_reason_can_be_played(
+    reply: Reply, changes: dict[str, Any], reason: str
+) -> None:
     message = ask(Simulator([reply]), tools=[LOOKUP], **changes)
     assert message.stop_reason == reason
 
@@ -128,7 +130,8 @@ def test_max_tokens_is_never_passed_and_a_cut_reply_fills_it(limit: int) -> None
     message = ask(simulator, max_tokens=limit)
     used = message.usage.output_tokens
     assert used <= limit
-    assert (message.stop_reason == "max_tokens") == (used == limit)
+    assert message.stop_reason in ("tool_use", "max_tokens")
+    assert message.stop_reason == "tool_use" or used == limit
     assert simulator.bill[0].output_tokens == used
 
 

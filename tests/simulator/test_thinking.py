@@ -64,8 +64,9 @@ def second_request(simulator: Simulator, edit: str, **changes: Any) -> Any:
 def test_an_edited_prefix_is_refused_where_the_model_binds_thinking(edit: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         second_request(Simulator(calling), edit)
-    assert "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to" in (
-        caught.value.api_message or str(caught.value)
+    assert (
+        "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to"
+        in (caught.value.api_message or str(caught.value))
     )
 
 
