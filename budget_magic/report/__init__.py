@@ -1,13 +1,21 @@
-"""WHAT THE READER SEES, AS TEXT: pure functions from records to views, HTML, Markdown and text."""
+"""WHAT THE READER SEES, AS TEXT: pure functions from records to views, HTML, Markdown and text.
 
-from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
-from budget_magic.report.markdown import render_markdown
-from budget_magic.report.markdown_report import markdown_report
-from budget_magic.report.plain import plain_report, progress_line, step_line
-from budget_magic.report.shapes import LiveBlock, LiveState, StepView, TurnView
-from budget_magic.report.static_html import static_html
-from budget_magic.report.text import clean_text, cut_text
-from budget_magic.report.view import view_as_json, view_turn
+`bundle`, `static_html` and `markdown_report` are imported from their modules of the same names; the
+names below are loaded on first use, so that formatting a number does not load them all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from budget_magic.report.bundle import TURN_MIME, turn_json
+    from budget_magic.report.markdown import render_markdown
+    from budget_magic.report.plain import plain_report, progress_line, step_line
+    from budget_magic.report.shapes import LiveBlock, LiveState, StepView, TurnView
+    from budget_magic.report.text import clean_text, cut_text
+    from budget_magic.report.view import view_as_json, view_turn
 
 __all__ = [
     "TURN_MIME",
@@ -15,16 +23,37 @@ __all__ = [
     "LiveState",
     "StepView",
     "TurnView",
-    "bundle",
     "clean_text",
     "cut_text",
-    "markdown_report",
     "plain_report",
     "progress_line",
     "render_markdown",
-    "static_html",
     "step_line",
     "turn_json",
     "view_as_json",
     "view_turn",
 ]
+
+_HOMES: Final = {
+    "TURN_MIME": "bundle",
+    "LiveBlock": "shapes",
+    "LiveState": "shapes",
+    "StepView": "shapes",
+    "TurnView": "shapes",
+    "clean_text": "text",
+    "cut_text": "text",
+    "plain_report": "plain",
+    "progress_line": "plain",
+    "render_markdown": "markdown",
+    "step_line": "plain",
+    "turn_json": "bundle",
+    "view_as_json": "view",
+    "view_turn": "view",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

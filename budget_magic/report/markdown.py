@@ -84,9 +84,12 @@ def _protect_html(html: str) -> str:
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
     if tag == "ol":
-        return value if value.isascii() and value.isdecimal() else None
-    # A relative address would point into the reader's own Jupyter server.
-    return None if name == "href" and _ADDRESS.match(value) is None else value
+        return value if name == "start" and value.isascii() and value.isdecimal() else None
+    # nh3 allows `title` and `lang` everywhere; a relative address would point into the reader's
+    # own Jupyter server.
+    if name == "href":
+        return value if _ADDRESS.match(value) else None
+    return value if name == "rel" else None
 
 
 @cache

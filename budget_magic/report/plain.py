@@ -99,7 +99,7 @@ def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: boo
     """
     marks = " ".join(f"{mark.glyph} {mark.text}".strip() for mark in step.marks)
     title = f"{step.title} {marks}".strip() if titled else marks
-    room = width - 35
+    room = width - 34
     figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
     line = f"{step.number:>3}  {pad(fit(title, room), room)} {figures}".rstrip()
     return line if utf8 else in_ascii(line)
@@ -174,9 +174,8 @@ def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     if view.verdict is not None:
         verdict = view.verdict
         paragraphs.append(verdict.sentence)
-        if verdict.command:
-            paragraphs.append(f"{verdict.lead}: {verdict.command}")
-        paragraphs.append(verdict.after)
+        lead = f"{verdict.lead}:" if verdict.lead else ""
+        paragraphs.append(" ".join(filter(None, (lead, verdict.command, verdict.after))))
     paragraphs += [view.unconfirmed, *view.notes]
     for paragraph in filter(None, paragraphs):
         lines += [INDENT + line for line in wrapped(paragraph, width - 2)]

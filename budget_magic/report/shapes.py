@@ -82,7 +82,7 @@ class VerdictView:
 
     sentence: str
     lead: str = ""
-    """What leads to the command: "Go on with"; empty without a command."""
+    """What leads to the command: "Go on with"; empty without one, or where `after` tells."""
     command: str = ""
     after: str = ""
     """What follows the command."""

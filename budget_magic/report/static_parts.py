@@ -39,10 +39,12 @@ _BAR_CHARS: Final = 48
 _CODE: Final = '<code style="background-color:rgba(0,0,0,0);padding:0">'
 _PRE: Final = (
     '<pre style="margin:2px 0 4px 0;padding:6px 10px;background-color:rgba(128,128,128,0.10);'
-    'white-space:pre-wrap;overflow-wrap:anywhere;font-size:12px">'
+    'white-space:pre-wrap;overflow-wrap:break-word;font-size:12px">'
 )
-_HEAD: Final = '<th style="text-align:left;font-weight:400;padding:2px 28px 0 0">'
-_CELL: Final = '<td style="text-align:left;padding:0 28px 2px 0">'
+_HEAD: Final = (
+    '<th style="text-align:left;font-weight:400;vertical-align:top;padding:2px 28px 0 0">'
+)
+_CELL: Final = '<td style="text-align:left;vertical-align:top;padding:0 28px 2px 0">'
 
 
 def words(text: str) -> str:
@@ -143,12 +145,12 @@ def _ticks(gauge: GaugeView) -> list[str]:
         # Words stand right of the tick, or left of it where they would leave the bar.
         verb = "began here" if label == "this turn" else "ended here"
         right = share > 0.6  # noqa: PLR2004 - little room is left on its right
-        side, width = ("right", share) if right else ("left", 1 - share)
-        margin = "0" if right else f"{share * 100:.2f}%"
+        side = "right" if right else "left"
+        place = f"width:{share * 100:.2f}%" if right else f"margin-left:{share * 100:.2f}%"
+        text = f"&nbsp;{grey(f'{label} {verb}')}&nbsp;"
         ticks.append(
-            f'<div style="width:{width * 100:.2f}%;margin:-3px 0 3px {margin};font-size:11px;'
-            f"line-height:13px;text-align:{side};border-{side}:2px solid {_GREY};"
-            f'padding:0 4px">{grey(f"{label} {verb}")}</div>'
+            f'<div style="{place};margin-bottom:3px;font-size:11px;line-height:13px;'
+            f'text-align:{side};border-{side}:2px solid {_GREY}">{text}</div>'
         )
     return ticks
 

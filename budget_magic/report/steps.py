@@ -214,7 +214,8 @@ def _blocks(
     step: StepFacts, reply: StepFinished, following: StepFacts | None
 ) -> tuple[BlockView, ...]:
     sent = following.finished if following else None
-    alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else None
+    # A prompt's measured results are those of one call only where the step made one.
+    alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
     blocks: list[BlockView] = []
     answered: set[str] = set()
     for block in reply.content:
@@ -230,9 +231,9 @@ def _blocks(
             blocks.append(_block("call", call, name=one_line(name, 80), call_id=call_id))
             if call_id in step.results:
                 answered.add(call_id)
-                blocks.append(_result(step.results[call_id], alone))
+                blocks.append(_result(step.results[call_id], alone or None))
     rest = [result for call_id, result in step.results.items() if call_id not in answered]
-    return (*blocks, *(_result(result, alone) for result in rest))
+    return (*blocks, *(_result(result, alone or None) for result in rest))
 
 
 def _result(result: ToolFinished, tokens: int | None) -> BlockView:

@@ -13,7 +13,7 @@ from budget_magic.report.bill import meters_view
 from budget_magic.report.gauges import ceiling_views, gauge_view, input_view, pace_view
 from budget_magic.report.shapes import BlockView, LiveBlock, LiveState, StepView, TurnView
 from budget_magic.report.steps import approval_views, step_views, turn_text
-from budget_magic.report.text import clean_text, cut_text, one_line
+from budget_magic.report.text import cut_text, one_line
 from budget_magic.report.turn_facts import turn_facts
 from budget_magic.report.words import (
     now,
@@ -30,6 +30,7 @@ PREVIEW_LINES: Final = 8
 """Lines of a result that the panel shows before it is opened."""
 PREVIEW_CHARS: Final = 2_000
 THINKING_LINES: Final = 12
+NOTE_CHARS: Final = 600
 
 
 def view_turn(  # noqa: PLR0913 - the last three are rarely given
@@ -81,7 +82,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         now=now(facts, reading, live, ceilings),
         verdict=verdict,
         tags=tag_views(facts),
-        notes=tuple(clean_text(note) for note in facts.notes),
+        notes=tuple(one_line(note, NOTE_CHARS) for note in facts.notes),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,

@@ -17,7 +17,7 @@ from budget_magic.report.shapes import (
     TagView,
     VerdictView,
 )
-from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
 _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
@@ -34,6 +34,8 @@ _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
 _CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "time": "time"}
 _NEAR_ENOUGH: Final = 0.5
 """A last answer with every own ceiling further away than this has another reason."""
+DETAIL_CHARS: Final = 2_000
+"""Longer sentences about an ending, with a whole error page in them, are cut."""
 GO_ON: Final = "Go on with"
 PLAYED: Final = (
     "Claude is played by a script; tokens and dollars are what the real model would be billed "
@@ -85,7 +87,7 @@ def verdict_view(facts: TurnFacts) -> VerdictView | None:
     ended = facts.finished
     if ended is None or (ended.state == "completed" and not ended.command):
         return None
-    return split_verdict(clean_text(ended.detail), one_line(ended.command, 400))
+    return split_verdict(one_line(ended.detail, DETAIL_CHARS), one_line(ended.command, 400))
 
 
 def split_verdict(detail: str, command: str) -> VerdictView:
@@ -103,15 +105,15 @@ after='')
     if before.endswith("`"):  # the sentence may add an option to the command
         option, _, after = after.partition("`")
         command += option
-    before, after = before.rstrip("` "), after.strip()
+    before, after = before.rstrip("`"), after.strip(" .;")
     place = max(before.rfind("; "), before.rfind(". "))
     lead = before[place + 2 :] if place >= 0 else before
     sentence = before[:place] if place >= 0 else ""
     return VerdictView(
         sentence=_sentence(sentence),
-        lead=_capital(lead.strip().rstrip(":")) or GO_ON,
+        lead=_capital(lead.strip().rstrip(":")) or ("" if after else GO_ON),
         command=command,
-        after="" if after in {".", ""} else _closed(after.lstrip("; ")),
+        after=_closed(after),
     )
 
 
