@@ -20,6 +20,11 @@ from typing import Final, Protocol
 HTTP_OK: Final = 200
 
 
+def one_line(error: BaseException) -> list[str]:
+    """What IPython shows in place of a traceback."""
+    return [f"{type(error).__name__}: {error}"]
+
+
 class Ending(Protocol):
     """What the two errors that end a cell carry: an `Outcome` (which lives above this room)."""
 
@@ -106,6 +111,9 @@ class TaskFailed(BudgetMagicError):  # noqa: N818 - public name
         super().__init__(outcome.detail)
         self.outcome = outcome
 
+    def _render_traceback_(self) -> list[str]:
+        return one_line(self)
+
 
 class TaskInterrupted(KeyboardInterrupt):
     """A turn was stopped by a person; `outcome` tells what was done and what it may cost."""
@@ -113,3 +121,6 @@ class TaskInterrupted(KeyboardInterrupt):
     def __init__(self, outcome: Ending) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+    def _render_traceback_(self) -> list[str]:
+        return one_line(self)

@@ -12,7 +12,7 @@ from budget_magic.loop import stop
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.tools.approval import Call, Denied, decide, read_verdict, verdict
-from budget_magic.tools.tool import Tool, answer
+from budget_magic.tools.tool import Tool, answer, sendable
 
 
 _APPROVED = Decision(kind="once", by="function")
@@ -77,7 +77,8 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
         task.approved_tools.add(call.name)
     if decision.kind == "denied":
         told = read_verdict(decision.reason or False) if decision.by == "person" else None
-        _finish(turn, call, told.reason if isinstance(told, Denied) else decision.reason, ran=False)
+        why = told.reason if isinstance(told, Denied) else decision.reason
+        _finish(turn, call, sendable(why, task.redactor).content, ran=False)
     return decision.kind != "denied"
 
 
@@ -115,7 +116,7 @@ def _note_decision(turn: TurnContext, call: OpenCall, decision: Decision) -> Non
             name=call.name,
             decision=decision.kind,
             by=decision.by,
-            reason=decision.reason,
+            reason=turn.task.redactor.redact(decision.reason),
         )
     )
 

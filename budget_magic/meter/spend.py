@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -75,3 +76,8 @@ class Outcome:
     """Total of the task budget in tokens; None where none is set."""
     remaining: int | None
     """Left of it by our own meter; may be below 0."""
+    bundle: Callable[[], dict[str, object]] | None = field(default=None, repr=False, compare=False)
+    """Gives the static report by MIME type; None where nothing was recorded."""
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
+        return {"text/plain": repr(self)} if self.bundle is None else self.bundle()

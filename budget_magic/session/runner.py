@@ -1,4 +1,4 @@
-"""One run of a turn: started on the loop's thread, waited for on the caller's, stopped by anyone."""
+"""One run of a turn: started on the loop's thread, waited for on the caller's, stopped by all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from budget_magic.session.portal import cancel, portal
 
 BEAT_S = 0.05
 """How often a waiting thread looks up by itself, so that interrupts are seen on every platform."""
+
+
+def nothing() -> None:
+    """Do nothing between two looks."""
 
 
 class Run:
@@ -52,25 +56,33 @@ class Run:
         if task is not None and not self.done.is_set():
             cancel(task)
 
-    def wait(self) -> TurnFinished:
+    def wait(self, on_beat: Callable[[], None] = nothing) -> TurnFinished:
         """Wait in this thread, doing the work that must be done here; Ctrl-C stops the turn."""
         woken = threading.Event()
         self.caller.wake_with(woken.set)
         while not self.done.is_set():
             try:
                 self.caller.work_off()
+                on_beat()
                 woken.wait(BEAT_S)
                 woken.clear()
             except KeyboardInterrupt:
                 self.stop("keyboard")
         return self.result()
 
-    async def wait_async(self, on_cancel: Callable[[], None]) -> TurnFinished:
+    async def wait_async(
+        self, on_cancel: Callable[[], None], on_beat: Callable[[], None] = nothing
+    ) -> TurnFinished:
         """Wait in a coroutine; `on_cancel` decides what a cancellation of it does."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        self.caller.wake_with(lambda: loop.call_soon_threadsafe(woken.set))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self.caller.wake_with(wake)
         while not self.done.is_set():
             self.caller.work_off()
+            on_beat()
             try:
                 await asyncio.wait_for(woken.wait(), BEAT_S)
             except TimeoutError:

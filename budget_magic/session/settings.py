@@ -96,7 +96,6 @@ class Defaults:
     """Likewise in tokens; None takes `ANTHROPIC_TOKEN_BUDGET`."""
     save_transcript: bool = True
     """Whether saved outputs hold the steps, or only figures and the answer."""
-    replay: str = "interactive"
 
 
 DEFAULTS: Final = Defaults()

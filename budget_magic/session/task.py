@@ -23,10 +23,13 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop import Conversation, Stopwatch, TaskContext, TurnContext
-from budget_magic.meter import Outcome, Spend
+from budget_magic.meter import Outcome, Reading, Spend, read
 from budget_magic.meter.cost import rewrite_usd
+from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reserve import Account
-from budget_magic.report.numbers import compact, dollars, exact
+from budget_magic.report import LiveState, TurnView, view_turn
+from budget_magic.report.bundle import bundle, turn_json
+from budget_magic.report.numbers import ceiling_dollars, compact, dollars, exact
 from budget_magic.session import registry
 from budget_magic.session.accounts import ROOM, session_account
 from budget_magic.session.approvers import by_input
@@ -105,25 +108,37 @@ class Task:
         client: object = _UNSET,
         tags: Mapping[str, str] | Unset = _UNSET,
     ) -> None:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"{name!r} is no task name: use letters, digits, _ - and ., beginning with a letter"
-            )
         given = {
             "budget": budget,
             "effort": effort,
             "model": model,
-            "tools": tools if tools == _UNSET else as_tools(tools),
+            "tools": tools if tools is _UNSET else as_tools(tools),
             "ceilings": ceilings,
             "max_tokens": max_tokens,
             "approve": approve,
-            "root": root if root == _UNSET else os.fspath(root),
+            "root": root if root is _UNSET else os.fspath(root),
             "system": system,
             "client": client,
             "tags": tags,
         }
-        changes = {key: value for key, value in given.items() if value is not _UNSET}
-        settings = replace(DEFAULTS.settings, **changes)
+        changes: dict[str, Any] = {
+            key: value for key, value in given.items() if value is not _UNSET
+        }
+        self._set_up(name, replace(DEFAULTS.settings, **changes))
+        registry.register(self)
+
+    @classmethod
+    def from_settings(cls, name: str, settings: Settings) -> Task:
+        """A task that enters the registry only when its first turn starts."""
+        task = cls.__new__(cls)
+        task._set_up(name, settings)
+        return task
+
+    def _set_up(self, name: str, settings: Settings) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{name!r} is no task name: use letters, digits, _ - and ., beginning with a letter"
+            )
         self.name = name
         self.turns: list[Turn] = []
         self._bus = Bus(name)
@@ -132,7 +147,6 @@ class Task:
         self._context: TaskContext | None = None
         self._run: Run | None = None
         self._settings = self._checked(settings)
-        registry.register(self)
 
     # What it is
 
@@ -252,6 +266,7 @@ class Task:
         *,
         settings: Settings | None = None,
         rewind_to: Turn | None = None,
+        note: str = "",
         sinks: Sequence[Sink] = (),
         reads_only: bool = False,
     ) -> Run:
@@ -280,7 +295,7 @@ class Task:
             before=before,
         )
         self.turns.append(turn)
-        return self._start(prepared, turn, sinks, resumed=False)
+        return self._start(prepared, turn, sinks, note, resumed=False)
 
     def begin_again(
         self,
@@ -296,7 +311,7 @@ class Task:
         conversation = prepared.conversation
         if turn.outcome is not None and turn.outcome.reason == "refusal":
             conversation.prompt = prepared.redactor.redact(turn.prompt.sent)
-        return self._start(prepared, turn, sinks, resumed=True)
+        return self._start(prepared, turn, sinks, "", resumed=True)
 
     def turn_to_resume(self) -> Turn:
         """The last turn in force.
@@ -318,9 +333,76 @@ class Task:
             self._run.stop(reason)
 
     @property
+    def client_text(self) -> str:
+        """Which client answers, in words."""
+        if self._chosen is not None:
+            return "simulated" if self._chosen.simulated else self._chosen.name
+        return (
+            self._settings.client
+            if isinstance(self._settings.client, str)
+            else (self._settings.client_name)
+        )
+
+    def ratios(self) -> Ratios:
+        """Characters per token as the last replies showed them."""
+        return Ratios() if self._context is None else self._context.ratios
+
+    def elapsed_of_last_turn(self) -> float:
+        """Running time of the last turn in seconds."""
+        return self._bus.reading.this_turn.elapsed_s
+
+    @property
     def current_run(self) -> Run | None:
         """The run under way or the last one."""
         return self._run
+
+    def report(self, turn: int | None = None) -> dict[str, object]:
+        """The static report of a turn by MIME type; of the last one where none is named."""
+        number = turn or self._bus.reading.turn
+        view = self.view(number)
+        return bundle(view, turn_json(self.name, self._records_of(number), self.reading_of(number)))
+
+    def view(self, turn: int, live: LiveState | None = None) -> TurnView:
+        """What a reader of a turn is shown at this moment."""
+        return view_turn(
+            self.name,
+            self._records_up_to(turn),
+            self.reading_of(turn),
+            live=live,
+            save_transcript=DEFAULTS.save_transcript,
+            prices=self._settings.prices,
+        )
+
+    def reading_of(self, turn: int) -> Reading:
+        """The meter as it stood at the end of a turn, or now while that runs."""
+        if turn == self._bus.reading.turn:
+            return self._bus.reading
+        return read(record.fact for record in self._records_up_to(turn))
+
+    def _records_up_to(self, turn: int) -> list[Record]:
+        return [record for record in list(self._bus.records) if record.fact.turn <= turn]
+
+    def _records_of(self, turn: int) -> list[Record]:
+        return [record for record in list(self._bus.records) if record.fact.turn == turn]
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
+        if self._bus.reading.turn:
+            return self.report()
+        return {"text/plain": self._described()}
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, turns={len(self.turns)})"
+
+    def _described(self) -> str:
+        settings, ceilings = self._settings, self._settings.ceilings
+        cost = (
+            "no cost ceiling" if ceilings.cost_usd is None else ceiling_dollars(ceilings.cost_usd)
+        )
+        budget = "no budget" if settings.budget is None else f"budget {exact(settings.budget)}"
+        return (
+            f"{self.name}: not run yet. {settings.model}, effort {settings.effort}, {budget},"
+            f" at most {cost}; tools: {', '.join(settings.tool_names)}"
+        )
 
     # Inside
 
@@ -362,7 +444,7 @@ class Task:
         settings = self._checked(settings)
         toolbox = self._toolbox(settings)
         chosen = self._choose(settings)
-        accounts = (self._account,)
+        accounts: tuple[Account, ...] = (self._account,)
         if chosen.simulated is None:
             accounts = (self._account, session_account(DEFAULTS))
         self._settings, self._chosen = settings, chosen
@@ -454,12 +536,13 @@ class Task:
         )
 
     def _start(
-        self, context: TaskContext, turn: Turn, sinks: Sequence[Sink], *, resumed: bool
+        self, context: TaskContext, turn: Turn, sinks: Sequence[Sink], note: str, *, resumed: bool
     ) -> Run:
         run = Run(WaitingThread(lambda: self.interrupt("keyboard")))
         context.run_in_caller = run.caller.run
         self._context, self._run = context, run
         self._bus.sinks = list(sinks)
+        registry.register(self)
         registry.used(self.name)
         emit = self._bus.emit
         spent = self._bus.reading.this_turn if resumed else Spend()
@@ -477,8 +560,9 @@ class Task:
                     tags=dict(self._settings.tags),
                 )
             )
-            if (note := self._little_left(context)) is not None:
-                emit(Noted(turn=turn.number, text=note))
+            for text in (note, self._little_left(context)):
+                if text:
+                    emit(Noted(turn=turn.number, text=text))
             return TurnContext(
                 task=context,
                 turn=turn.number,
@@ -510,6 +594,7 @@ class Task:
             total=reading.total,
             budget=reading.budget,
             remaining=reading.remaining,
+            bundle=lambda: self.report(turn.number),
         )
 
     def _changes_things(self, tool_name: str) -> bool:
@@ -523,13 +608,13 @@ class Task:
             raise TaskInterrupted(outcome)
         return outcome
 
-    def _little_left(self, context: TaskContext) -> str | None:
+    def _little_left(self, context: TaskContext) -> str:
         """What to say before a turn that starts with little budget left."""
         budget, left = context.settings.budget, self.remaining
         if budget is None or left is None or self.spend.budget_tokens == 0:
-            return None
+            return ""
         if left >= LITTLE_LEFT_TOKENS and left >= budget * LITTLE_LEFT_SHARE:
-            return None
+            return ""
         baseline = context.conversation.baseline
         again = ""
         if baseline is not None and context.prices is not None:

@@ -1,0 +1,220 @@
+"""One run of a cell: from its line and body to a turn that runs, and what it leaves behind."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from dataclasses import dataclass
+
+from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
+from budget_magic.magics import settings as typed
+from budget_magic.magics.display import TurnDisplay, make_display
+from budget_magic.magics.fill import fill
+from budget_magic.magics.options import Line
+from budget_magic.magics.place import Place
+from budget_magic.meter import Outcome
+from budget_magic.session import registry
+from budget_magic.session.registry import last_used, tasks
+from budget_magic.session.runner import Run
+from budget_magic.session.settings import DEFAULTS, Settings
+from budget_magic.session.task import Task
+from budget_magic.session.turns import Prompt, Turn
+from budget_magic.session.watcher import Watcher
+
+FIRST_NAME = "task-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A turn that runs for a cell."""
+
+    task: Task
+    run: Run
+    turn: int
+    display: TurnDisplay
+    out: str | None = None
+    """Variable that is bound to the outcome."""
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownAgain:
+    """A turn that is only shown, nothing is sent."""
+
+    task: Task
+    turn: Turn
+    out: str | None = None
+
+
+class Cells:
+    """Starts turns for cells and remembers which cell belongs to which task."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._tasks_of_cells: dict[str, str] = {}
+
+    def begin(self, line: Line, body: str) -> Started | ShownAgain:
+        """Start what a `%%claude_task` cell asks for.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot run; nothing was sent and nothing changed.
+        """
+        given = line.given
+        if "background" in given and "out" in given:
+            raise ConfigurationError(
+                "--background returns before there is an outcome; leave out -o and use task.wait()"
+            )
+        if not body.strip():
+            raise ConfigurationError("the prompt is empty; write below the first line what to do")
+        cell_id = self._place.cell_id()
+        name = line.task or self._task_of_cell(cell_id) or last_used() or FIRST_NAME
+        task, is_new = self._task(name, is_new="new" in given)
+        settings = typed.apply(
+            task.settings, given, lookup=self._place.lookup, has_run=bool(task.turns)
+        )
+        filled = fill(body.strip("\n"), self._place.shell.user_ns)
+        prompt = Prompt(
+            typed=body, sent=filled.text.strip(), inserted=filled.inserted, cell_id=cell_id
+        )
+        if cell_id is not None and not is_new:
+            self._refuse_while_running(task)
+        plan = task.plan(prompt, settings, again="again" in given)
+        if plan.kind == "show" and plan.turn is not None:
+            return ShownAgain(task=task, turn=plan.turn, out=given.get("out"))
+        background = "background" in given and self._place.has_stdin()
+        watcher, shown = self._shown(task, settings, resumes=plan.kind == "go_on")
+        if plan.kind == "go_on" and plan.turn is not None:
+            run = task.begin_again(
+                plan.turn, settings=settings, sinks=shown.sinks, reads_only="background" in given
+            )
+            number = plan.turn.number
+        else:
+            run = task.begin(
+                prompt,
+                settings=settings,
+                rewind_to=plan.turn,
+                note=_note_on_name(name) if is_new else "",
+                sinks=shown.sinks,
+                reads_only="background" in given,
+            )
+            number = task.turns[-1].number
+        if cell_id is not None:
+            self._tasks_of_cells[cell_id] = name
+        shown.start(number)
+        return Started(
+            task=task,
+            run=run,
+            turn=number,
+            display=shown,
+            out=given.get("out"),
+            background=background,
+        )
+
+    def resume(self, line: Line) -> Started | ShownAgain:
+        """Start what `%claude_resume` asks for."""
+        task = existing(line.task)
+        turn = task.turn_to_resume()
+        if turn.outcome is not None and turn.outcome.state == "completed":
+            return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
+        settings = typed.apply(task.settings, line.given, lookup=self._place.lookup, has_run=True)
+        _, shown = self._shown(task, settings, resumes=True)
+        run = task.begin_again(turn, settings=settings, sinks=shown.sinks)
+        shown.start(turn.number)
+        return Started(
+            task=task, run=run, turn=turn.number, display=shown, out=line.given.get("out")
+        )
+
+    def configure(self, line: Line) -> Task:
+        """Change settings without running, as `%claude_task` does."""
+        name = line.task or last_used() or FIRST_NAME
+        task, is_new = self._task(name, is_new="new" in line.given)
+        settings = typed.apply(
+            task.settings, line.given, lookup=self._place.lookup, has_run=bool(task.turns)
+        )
+        if line.given or is_new:
+            task.change(settings)
+        if is_new:
+            registry.register(task)
+        return task
+
+    def keep(self, out: str | None, outcome: Outcome) -> None:
+        """Bind the outcome in the notebook."""
+        if out is not None:
+            self._place.shell.push({out: outcome})
+
+    def _task(self, name: str, *, is_new: bool) -> tuple[Task, bool]:
+        known = tasks().get(name)
+        if known is not None and not is_new:
+            return known, False
+        if known is not None and known.is_running:
+            self._refuse_while_running(known)
+        return Task.from_settings(name, DEFAULTS.settings), True
+
+    def _task_of_cell(self, cell_id: str | None) -> str | None:
+        name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None
+        return name if name in tasks() else None
+
+    def _refuse_while_running(self, task: Task) -> None:
+        if task.is_running:
+            raise ConfigurationError(
+                f"{task.name} runs already; `%claude_stop {task.name}` stops it, or wait for it"
+            )
+
+    def _shown(
+        self, task: Task, settings: Settings, *, resumes: bool
+    ) -> tuple[Watcher, TurnDisplay]:
+        watcher = Watcher(
+            ratios=task.ratios,
+            own_prices=settings.prices,
+            now=time.monotonic,
+            elapsed_s=task.elapsed_of_last_turn() if resumes else 0.0,
+        )
+        return watcher, make_display(self._place, task, watcher)
+
+
+def existing(name: str | None) -> Task:
+    """The task of that name, or the one used last.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none; close names are offered.
+    """
+    wanted = name or last_used()
+    if wanted is None:
+        raise ConfigurationError("there is no task yet; start one with %%claude_task")
+    found = tasks().get(wanted)
+    if found is None:
+        close = difflib.get_close_matches(wanted, list(tasks()), n=2)
+        hint = f"did you mean {' or '.join(close)}?" if close else "%claude_tasks lists them"
+        raise ConfigurationError(f"there is no task {wanted}; {hint}")
+    return found
+
+
+def outcome_of(started: Started) -> Outcome:
+    """The outcome of a turn that is over; raises what broke the loop itself."""
+    started.run.result()
+    outcome = next(turn.outcome for turn in started.task.turns if turn.number == started.turn)
+    assert outcome is not None  # noqa: S101 - the run is over
+    return outcome
+
+
+def raise_ending(outcome: Outcome) -> None:
+    """End the cell with an error where its turn did not end well.
+
+    Raises
+    ------
+    TaskInterrupted, TaskFailed
+        The turn was stopped, or failed.
+    """
+    if outcome.state == "interrupted":
+        raise TaskInterrupted(outcome)
+    if outcome.state == "failed":
+        raise TaskFailed(outcome)
+
+
+def _note_on_name(name: str) -> str:
+    close = difflib.get_close_matches(name, [known for known in tasks() if known != name], n=1)
+    return f"new task {name} (not {close[0]})" if close else ""

@@ -1,0 +1,68 @@
+"""Completion of options, their values and task names on the magics' lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
+from budget_magic.magics.options import OPTIONS, SETTINGS
+from budget_magic.magics.place import Place
+from budget_magic.models import MODELS
+from budget_magic.session.registry import tasks
+
+_LINE: Final = re.compile(
+    r"^\s*(?:[\w.]+\s*=\s*)?(?P<magic>%%?claude_(?:task|resume|stop))(?P<rest>\s.*)$"
+)
+
+
+def make_matcher(place: Place) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    """A matcher that answers on the magics' lines and silences Python's own there."""
+
+    @context_matcher(identifier="budget_magic")
+    def matcher(context: CompletionContext) -> SimpleMatcherResult:
+        found = _LINE.match(context.line_with_cursor[: context.cursor_position])
+        is_first_line = context.cursor_line == 0 or not context.full_text.startswith("%%")
+        if found is None or not is_first_line:
+            return SimpleMatcherResult(completions=[], suppress=False)
+        words = found["rest"].split(" ")
+        texts = _candidates(place, found["magic"], words[1:-1], words[-1])
+        token = context.token
+        # The token may begin inside the word, behind a dash: only what follows is replaced.
+        skipped = len(words[-1]) - len(token) if words[-1].endswith(token) else 0
+        return SimpleMatcherResult(
+            completions=[
+                SimpleCompletion(text[skipped:], type="magic")
+                for text in texts
+                if text.startswith(words[-1])
+            ],
+            suppress=True,
+        )
+
+    return matcher
+
+
+def _candidates(place: Place, magic: str, before: list[str], word: str) -> Iterable[str]:
+    options = {f"--{one.name}": one for one in OPTIONS}
+    options |= {f"-{one.short}": one for one in OPTIONS if one.short}
+    last = options.get(before[-1]) if before else None
+    if last is not None and last.value:
+        values = {
+            "model": tuple(MODELS),
+            "tools": ("files", "none", *place.candidates()),
+            "client": ("auto", "simulator"),
+            "budget": ("20k", "64k", "128k", "none"),
+        }
+        return last.choices or values.get(last.name, ())
+    names = [] if any(not part.startswith("-") and part for part in before) else list(tasks())
+    if magic == "%claude_stop":
+        return names
+    flags = [f"--{one.name}" for one in OPTIONS if magic.startswith("%%") or one.name in SETTINGS]
+    return [*names, *flags] if not word.startswith("-") else flags

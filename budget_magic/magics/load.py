@@ -1,0 +1,73 @@
+"""Loading and unloading the extension: everything added is removed again."""
+
+from __future__ import annotations
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from budget_magic.magics.awaiting import make_transform
+from budget_magic.magics.claude_task import ClaudeTaskMagics
+from budget_magic.magics.complete import make_matcher
+from budget_magic.magics.place import Place
+from budget_magic.session.registry import tasks
+from budget_magic.session.settings import DEFAULTS, Defaults
+from budget_magic.session.surroundings import HERE, Surroundings
+
+_LOADED: dict[int, tuple[ClaudeTaskMagics, object, object]] = {}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register magics, completion and the hook that awaits cells; tasks of before stay."""
+    if id(shell) in _LOADED:
+        return
+    place = Place(shell)
+    magics = ClaudeTaskMagics(place)
+    transform, matcher = make_transform(place), make_matcher(place)
+    shell.register_magics(magics)
+    shell.events.register("pre_execute", place.before_code)
+    shell.events.register("post_execute", place.after_code)
+    shell.events.register("pre_run_cell", place.before_cell)
+    shell.input_transformers_post.append(transform)
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.insert(0, matcher)
+    HERE.has_stdin = place.has_stdin
+    HERE.awaits_cells = lambda: place.kernel is not None
+    HERE.lookup = place.lookup
+    HERE.candidates = place.candidates
+    _LOADED[id(shell)] = (magics, transform, matcher)
+    # The cell that loads us has begun before the counter was there.
+    place.depth = 1
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Remove what `load` added.
+
+    Raises
+    ------
+    UsageError
+        A task runs.
+    """
+    running = [task.name for task in tasks().values() if task.is_running]
+    if running:
+        raise UsageError(
+            f"{', '.join(running)} still runs; `%claude_stop` stops it, then unload again"
+        )
+    if id(shell) not in _LOADED:
+        return
+    magics, transform, matcher = _LOADED.pop(id(shell))
+    place = magics.place
+    shell.events.unregister("pre_execute", place.before_code)
+    shell.events.unregister("post_execute", place.after_code)
+    shell.events.unregister("pre_run_cell", place.before_cell)
+    shell.input_transformers_post.remove(transform)
+    if shell.Completer is not None and matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(matcher)
+    for kind, names in magics.magics.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+    shell.magics_manager.registry.pop(type(magics).__name__, None)
+    shell.configurables.remove(magics)
+    DEFAULTS.__init__()  # type: ignore[misc] # back to the documented defaults
+    fresh, _ = Surroundings(), Defaults
+    for field in ("has_stdin", "awaits_cells", "lookup", "candidates"):
+        setattr(HERE, field, getattr(fresh, field))

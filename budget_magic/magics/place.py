@@ -1,0 +1,73 @@
+"""Where the magics run: a kernel with or without a person, or a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, Final
+
+from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+_CELL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""What nbformat accepts as a cell id."""
+
+
+class Place:
+    """One shell: its namespace, its cell, and whether a person sits there."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.depth = 0
+        self._cell_id: str | None = None
+
+    @property
+    def kernel(self) -> Any:
+        """The kernel; None in a terminal."""
+        return getattr(self.shell, "kernel", None)
+
+    def has_stdin(self) -> bool:
+        """Whether a person can be asked by `input()`."""
+        if self.kernel is None:
+            return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+        parent = self.kernel.get_parent("shell") or {}
+        return bool(parent.get("content", {}).get("allow_stdin", False))
+
+    def cell_id(self) -> str | None:
+        """The front end's id of the cell that runs; None where it gives none."""
+        return self._cell_id
+
+    def lookup(self, name: str) -> object:
+        """An object of the notebook by name, attributes after dots."""
+        first, *rest = name.split(".")
+        found: object = self.shell.user_ns[first]
+        for attribute in rest:
+            found = getattr(found, attribute)
+        return found
+
+    def candidates(self) -> Iterable[str]:
+        """Names of the functions that the notebook defines."""
+        return [
+            name
+            for name, value in self.shell.user_ns.items()
+            if callable(value) and not name.startswith("_")
+        ]
+
+    def expand(self, word: str) -> str:
+        """IPython's expansion of `$x` and `{x}`, by the notebook's variables only."""
+        return str(self.shell.var_expand(word, depth=sys.getrecursionlimit()))
+
+    def before_code(self) -> None:
+        """One more cell or nested call begins."""
+        self.depth += 1
+
+    def after_code(self) -> None:
+        """It ended."""
+        self.depth = max(self.depth - 1, 0)
+
+    def before_cell(self, info: ExecutionInfo) -> None:
+        """Remember the cell; nested calls belong to the outermost."""
+        if self.depth == 1:
+            cell_id = info.cell_id
+            valid = isinstance(cell_id, str) and _CELL_ID.fullmatch(cell_id)
+            self._cell_id = cell_id if valid else None
