@@ -53,6 +53,7 @@ class Core:
         cache_miss_rate: float,
         wrong_keys: Sequence[str],
         inference_geo: str,
+        keeps_bodies: bool,
     ) -> None:
         self.scene = scene
         self.seed = seed
@@ -63,6 +64,7 @@ class Core:
         self.count_error = count_error
         self.wrong_keys = frozenset({WRONG_KEY, *wrong_keys})
         self.inference_geo = inference_geo
+        self.keeps_bodies = keeps_bodies
         self.bill = Bill()
         self.requests: list[RequestRecord] = []
         self.other_requests: list[RequestRecord] = []
@@ -105,7 +107,7 @@ class Core:
             method=method,
             path=path,
             headers=headers,
-            body=_decoded(raw) or {},
+            body=(_decoded(raw) if self.keeps_bodies else None) or {},
             received_at=self.clock(),
         )
         records.append(record)

@@ -29,6 +29,7 @@ _FIELDS: Final = frozenset(
     context_management compaction container mcp_servers diagnostics betas
     """.split()  # noqa: SIM905 - reads better as words
 )
+_NOT_PLAYED: Final = ("context_management", "container", "mcp_servers")
 _CHOICES: Final = ("auto", "any", "tool", "none")
 _MINIMUM_THINKING: Final = 1_024
 
@@ -61,6 +62,9 @@ def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = F
     if "thread" in body:
         raise Refused("thread: the simulator keeps no threads; send the history (thread=False)")
     no_extras(body, _FIELDS)
+    for field in _NOT_PLAYED:
+        if body.get(field):
+            raise Refused(f"{field}: the simulator does not play this part of the API")
     model_id = a_text(required(body, "model"), "model")
     messages = required(body, "messages")
     limit = 0 if counting else a_number(required(body, "max_tokens"), "max_tokens", at_least=0)
@@ -142,6 +146,8 @@ def _budget(config: Mapping[str, Any], model: Model, betas: frozenset[str]) -> B
     """
     where = "output_config.task_budget"
     no_extras(config, frozenset({"effort", "format", "task_budget"}), "output_config.")
+    if config.get("format") is not None:
+        raise Refused("output_config.format: the simulator does not play structured outputs")
     value = config.get("task_budget")
     if value is None:
         return None

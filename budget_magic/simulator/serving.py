@@ -33,7 +33,7 @@ def run_server(port: int = 0, scene: str = "audit", seed: int = 0) -> None:
 
     Replies are paced like those of a fast model, so that a stream looks like one.
     """
-    server = serve(scene, port=port, seed=seed, pace_tokens_per_s=400)
+    server = serve(scene, port=port, seed=seed, pace_tokens_per_s=400, keeps_bodies=False)
     print(  # noqa: T201 - this is what the command shows
         f"simulated Messages API at {server.url} (scene {scene}, seed {seed}); use it with"
         f" ANTHROPIC_BASE_URL={server.url} ANTHROPIC_API_KEY=anything; Ctrl-C stops it",

@@ -46,6 +46,8 @@ class Simulator:
         API keys that are refused, besides "invalid".
     inference_geo
         Where requests run that do not say: "us" costs 1.1 times as much.
+    keeps_bodies
+        Whether `requests` keeps what was sent; a server that runs for days should not.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per thing that can be simulated
@@ -62,6 +64,7 @@ class Simulator:
         cache_miss_rate: float = 0.0,
         wrong_keys: Sequence[str] = (),
         inference_geo: str = "global",
+        keeps_bodies: bool = True,
     ) -> None:
         self._core = Core(
             find_scene(scene),
@@ -74,6 +77,7 @@ class Simulator:
             cache_miss_rate=cache_miss_rate,
             wrong_keys=wrong_keys,
             inference_geo=inference_geo,
+            keeps_bodies=keeps_bodies,
         )
 
     @property

@@ -13,9 +13,9 @@ from budget_magic.simulator.scenes.audit.rules import (
     CODE,
     CONFIG,
     GROUPS,
-    RULES,
     SEVERITIES,
     Rule,
+    find_rule,
     search_pattern,
 )
 from budget_magic.simulator.scenes.toolbox import FileTools
@@ -68,6 +68,7 @@ class Evidence:
     """Patterns that grep has looked for."""
     root: str = ""
     """The folder that all absolute paths share; empty where paths are relative."""
+    _hits: list[Hit] | None = None
 
     def short(self, path: str) -> str:
         """A path as the report names it: relative to the common folder."""
@@ -76,16 +77,19 @@ class Evidence:
         return path.removeprefix("./")
 
     def hits(self) -> list[Hit]:
-        """All lines that show a problem, worst first, each once."""
+        """All lines that show a problem, worst first, each once; call it when all is gathered."""
+        if self._hits is not None:
+            return self._hits
         found: dict[tuple[str, int], Hit] = {}
         for (path, number), text in self.lines.items():
             name = self.short(path)
-            rule = next((rule for rule in RULES if rule.fits(name, text)), None)
+            rule = find_rule(name, text)
             if rule is not None:
                 rank = SEVERITIES.index(rule.severity)
                 hit = Hit(rank=rank, path=name, line=number, text=text.strip(), rule=rule)
                 found.setdefault((name, number), hit)
-        return sorted(found.values())
+        self._hits = sorted(found.values())
+        return self._hits
 
     def source_files(self) -> list[str]:
         """The files that can hold code or settings, as the tools wrote them."""

@@ -165,9 +165,8 @@ def answer_question(evidence: Evidence, question: str, words: list[str], most_to
 
 
 def _advice(hit: Hit) -> str:
-    return (
-        f"- `{hit.path}:{hit.line}`, {hit.rule.title.lower()}: {quote(hit.text)} {hit.rule.instead}"
-    )
+    place = f"- `{hit.path}:{hit.line}`, {hit.rule.title.lower()}:"
+    return f"{place} {quote(hit.text)}. {hit.rule.instead}"
 
 
 def _spoken(hit: Hit) -> str:

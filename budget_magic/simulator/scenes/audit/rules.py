@@ -256,3 +256,13 @@ RULES: Final = tuple(rule for _, rules in GROUPS for rule in rules)
 def search_pattern(rules: tuple[Rule, ...]) -> str:
     """One regular expression that finds what any of the rules looks for."""
     return "|".join(rule.pattern for rule in rules)
+
+
+_ANY: Final = re.compile(search_pattern(RULES))
+
+
+def find_rule(path: str, line: str) -> Rule | None:
+    """The first rule that this line of this file breaks; None where it breaks none."""
+    if _ANY.search(line) is None:
+        return None
+    return next((rule for rule in RULES if rule.fits(path, line)), None)
