@@ -1,0 +1,137 @@
+"""The command `budget-magic`: run the first notebook, or serve the simulator."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Final
+
+from budget_magic.errors import BudgetMagicError, ConfigurationError
+from budget_magic.session.clients import CHOICE_VARIABLE, SIMULATOR
+
+NOTEBOOK: Final = "01_first_task.ipynb"
+SAMPLE: Final = "sample"
+DEMO_FOLDER: Final = "budget-magic-demo"
+PARAMETERS: Final = "parameters"
+TIMEOUT_S: Final = 600
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the result is its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
+    )
+    commands = parser.add_subparsers(required=True)
+    demo_parser = commands.add_parser(
+        "demo", help="run the first notebook on the simulator and print its report"
+    )
+    demo_parser.add_argument(
+        "folder", nargs="?", type=Path, help="folder to audit; a small sample without it"
+    )
+    demo_parser.set_defaults(run=_demo)
+    simulator_parser = commands.add_parser(
+        "simulator", help="serve the simulator as a local Messages API"
+    )
+    simulator_parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    simulator_parser.add_argument("--scene", default="audit", help="what the model does")
+    simulator_parser.add_argument("--seed", type=int, default=0, help="decides what is random")
+    simulator_parser.set_defaults(run=_serve)
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except BudgetMagicError as error:
+        print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command speaks so
+        return 2
+    return 0
+
+
+def demo(folder: Path | None, beside: Path | None = None) -> Path:
+    """Run the first notebook on the simulator, print its report, and give its place.
+
+    Parameters
+    ----------
+    folder
+        What to audit; None is the carried sample.
+    beside
+        Where the demo's folder is made; None is the working directory.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder is not there.
+    """
+    if folder is not None and not folder.is_dir():
+        raise ConfigurationError(f"{folder} is no folder; name one, or none for the sample")
+    place = _new_folder(beside or Path.cwd())
+    with as_file(_carried()) as carried:
+        shutil.copy(carried / NOTEBOOK, place / NOTEBOOK)
+        if folder is None:
+            shutil.copytree(carried / SAMPLE, place / SAMPLE)
+    target = SAMPLE if folder is None else str(folder.resolve())
+    notebook = _execute(place / NOTEBOOK, target)
+    _print_reports(notebook)
+    print(f"executed notebook: {place / NOTEBOOK}")  # noqa: T201 - a command speaks so
+    return place / NOTEBOOK
+
+
+def _demo(given: argparse.Namespace) -> None:
+    demo(given.folder)
+
+
+def _carried() -> Any:
+    """The notebook and the sample: in a wheel inside the package, in a checkout beside it."""
+    carried = files("budget_magic") / "carried"
+    if carried.is_dir():
+        return carried
+    return files("budget_magic") / ".." / "notebooks"
+
+
+def _new_folder(beside: Path) -> Path:
+    place, number = beside / DEMO_FOLDER, 1
+    while place.exists():
+        number += 1
+        place = beside / f"{DEMO_FOLDER}-{number}"
+    place.mkdir()
+    return place
+
+
+def _execute(path: Path, folder: str) -> Any:
+    import nbformat  # noqa: PLC0415 - only the demo needs it
+    from nbclient import NotebookClient  # noqa: PLC0415 - likewise
+
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # untyped library
+    for cell in notebook.cells:
+        if PARAMETERS in cell.metadata.get("tags", []):
+            cell.source = f"folder = {folder!r}  # the folder to audit; nothing outside it is read"
+    environment = {**os.environ, CHOICE_VARIABLE: SIMULATOR}
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(path.parent)}}
+    )
+    try:
+        client.execute(env=environment)
+    finally:
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call] # untyped library
+    return notebook
+
+
+def _print_reports(notebook: Any) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "application/vnd.budget-magic.turn+json" in data:
+                print(data["text/plain"], end="\n\n")  # noqa: T201 - a command speaks so
+
+
+def _serve(given: argparse.Namespace) -> None:
+    from budget_magic.simulator.server import run_server  # noqa: PLC0415 - imports tornado
+
+    run_server(given.port, given.scene, given.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

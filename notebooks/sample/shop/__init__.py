@@ -1,0 +1,1 @@
+"""A small shop; some of its lines are wrong on purpose."""
