@@ -1,25 +1,19 @@
-"""The gauge of the budget, its pace, and the ceilings."""
+"""The gauge of the budget, its pace, and where the input came from."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
-from budget_magic.events import Reason
 from budget_magic.meter import Kinds, Reading, Spend
 from budget_magic.report.numbers import (
-    ceiling_dollars,
-    clock,
     compact,
     dollars,
     exact,
     pace,
     percent,
     plural,
-    spent_dollars,
 )
 from budget_magic.report.shapes import (
-    CeilingView,
     GaugeView,
     InputView,
     KindName,
@@ -35,13 +29,7 @@ KINDS: Final[tuple[tuple[KindName, str, str, str], ...]] = (
     ("results", "tool results", "▒", "-"),
     ("text", "text", "░", "."),
 )
-NEAR: Final = 0.9
-"""From this share of spent and held on, a ceiling is near."""
 _LIVE_KIND: Final[dict[str, KindName]] = {"thinking": "thinking", "call": "calls", "text": "text"}
-_REASONS: Final[dict[Reason, str]] = {
-    "cost_ceiling": "cost", "token_ceiling": "tokens",
-    "step_ceiling": "steps", "time_ceiling": "time",
-}  # fmt: skip
 
 
 def live_kinds(live: LiveState | None) -> Kinds:
@@ -88,6 +76,10 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
     scale = max(used, budget or 0)
     kinds = kind_views(reading.total_kinds, streaming, scale)
     before = reading.total.budget_tokens - reading.this_turn.budget_tokens
+    began = f"after {exact(before)}"
+    if budget is not None:
+        rest = budget - before
+        began = f"with {exact(rest)} left" if rest >= 0 else f"{exact(-rest)} over"
     remaining = None if budget is None else budget - used
     over = remaining is not None and remaining < 0
     number, caption, used_text = _left(budget, used)
@@ -104,6 +96,8 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
         kinds=kinds,
         limit_share=budget / scale if over and budget is not None else None,
         began_share=before / scale if before > 0 and scale else None,
+        limit_text=f"budget of {exact(budget or 0)}" if over else "",
+        began_text=f"this turn began {began}" if before > 0 and scale else "",
         turn_line=_turn_line(reading) if before > 0 or reading.turn > 1 else "",
         spoken=f"{exact(used)}{of} tokens counted: {split}",
     )
@@ -132,102 +126,6 @@ def pace_view(facts: TurnFacts, reading: Reading, gauge: GaugeView) -> PaceView:
     )
 
 
-def ceiling_views(
-    facts: TurnFacts, reading: Reading, live: LiveState | None
-) -> tuple[CeilingView, ...]:
-    """Cost and tokens of the task, steps and time of the turn, against their ceilings."""
-    settings = facts.settings
-    if settings is None:
-        return ()
-    ceilings, total = settings.ceilings, reading.total
-    step = facts.live_step
-    held_usd = total.unconfirmed_usd + ((step and step.started and step.started.held_usd) or 0)
-    held_tokens = total.unconfirmed_tokens + (
-        step.started.held_tokens if step and step.started else 0
-    )
-    steps = reading.this_turn.steps + (1 if step else 0)
-    elapsed = elapsed_s(facts, reading, live)
-    cost, tokens = ceilings.cost_usd, ceilings.total_tokens
-    rows = [
-        _Row(
-            "cost",
-            spent_dollars(total.cost_usd, cost),
-            dollars(held_usd) if held_usd else "",
-            "" if cost is None else ceiling_dollars(cost),
-            _share(total.cost_usd or Decimal(0), cost),
-            _share(held_usd, cost),
-        ),
-        _Row(
-            "tokens",
-            compact(total.ceiling_tokens),
-            compact(held_tokens) if held_tokens else "",
-            "" if tokens is None else compact(tokens),
-            _share(total.ceiling_tokens, tokens),
-            _share(held_tokens, tokens),
-        ),
-        _Row(
-            "steps",
-            exact(steps),
-            "",
-            "" if ceilings.steps is None else exact(ceilings.steps),
-            _share(steps, ceilings.steps),
-            0.0,
-        ),
-        _Row(
-            "time",
-            clock(elapsed),
-            "",
-            "" if ceilings.elapsed_s is None else clock(ceilings.elapsed_s),
-            _share(elapsed, ceilings.elapsed_s),
-            0.0,
-        ),
-    ]
-    reached = _REASONS.get(facts.finished.reason) if facts.finished else None
-    largest = max((row.share + row.held_share for row in rows), default=0.0)
-    nearest = next((r.kind for r in rows if largest and r.share + r.held_share == largest), None)
-    return tuple(
-        row.view(
-            nearest=row.kind == (reached or nearest),
-            reached=row.kind == reached or (facts.finished is not None and row.share >= 1),
-        )
-        for row in rows
-    )
-
-
-class _Row:
-    """A ceiling's figures before it is known which one is nearest."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - one row of the table above
-        self,
-        kind: Literal["cost", "tokens", "steps", "time"],
-        spent: str,
-        held: str,
-        ceiling: str,
-        share: float,
-        held_share: float,
-    ) -> None:
-        self.kind, self.spent, self.held, self.ceiling = kind, spent, held, ceiling
-        self.share, self.held_share = share, held_share
-
-    def view(self, *, nearest: bool, reached: bool) -> CeilingView:
-        near = self.share + self.held_share >= NEAR
-        level: Literal["", "near", "reached"] = "reached" if reached else "near" if near else ""
-        return CeilingView(
-            kind=self.kind,
-            label=self.kind,
-            spent=self.spent,
-            held=self.held,
-            ceiling=self.ceiling,
-            of=f"of {self.ceiling}" if self.ceiling else "no ceiling",
-            share=self.share,
-            held_share=self.held_share,
-            percent=percent(self.share) if self.ceiling else "",
-            level=level,
-            nearest=nearest,
-            word="reached" if reached else "nearest" if nearest else level,
-        )
-
-
 def input_view(total: Spend) -> InputView:
     """Prompt tokens of the task: read from the cache, and new."""
     cached = total.cache_read_input_tokens
@@ -241,16 +139,6 @@ def input_view(total: Spend) -> InputView:
         cached_share=share,
         percent=f"{percent(share)} from the cache",
     )
-
-
-def elapsed_s(facts: TurnFacts, reading: Reading, live: LiveState | None) -> float:
-    """Running time of the turn so far."""
-    if facts.finished is not None:
-        return facts.finished.elapsed_s
-    if live is not None:
-        return live.elapsed_s
-    replies = sum(step.finished.elapsed_s for step in facts.steps if step.finished)
-    return max(reading.this_turn.elapsed_s, replies)
 
 
 def _sum(kinds: Kinds) -> int:
@@ -271,11 +159,3 @@ def _turn_line(reading: Reading) -> str:
     spend = reading.this_turn
     cost = "cost unknown" if spend.cost_usd is None else dollars(spend.cost_usd)
     return f"this turn: {exact(spend.budget_tokens)} tokens, {plural(spend.steps, 'step')}, {cost}"
-
-
-def _share(part: Decimal | float, whole: Decimal | float | None) -> float:
-    if whole is None:
-        return 0.0
-    if not whole:
-        return 1.0
-    return min(1.0, float(part) / float(whole))

@@ -54,7 +54,7 @@ def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
     """The turn on one line, to be drawn in place while it runs; at most `width` columns.
 
-    >>> # ▶ audit  step 8/50  █████▓▒▒▒▒▒▒▒▒░······  27k of 64k left  $0.52  1:22  writing
+    `▶ audit  step 8/50  █████▓▒▒▒▒▒▒▒▒░······  27k of 64k left  $0.52  1:22  writing`
     """
     mark = view.state.glyph if utf8 else view.state.ascii
     figures = {ceiling.kind: ceiling for ceiling in view.ceilings}
@@ -82,9 +82,7 @@ def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 
 
 def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
-    """One finished step on one line.
-
-    >>> #   1  glob src/**/*.py and read_file README.md         4,251 tok  $0.044    6.2 s
+    """One finished step on one line: number, title and marks, counted, cost, time.
 
     Parameters
     ----------

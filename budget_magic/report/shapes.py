@@ -127,6 +127,10 @@ class GaugeView:
     """Where on the bar the budget ends; None unless it was overrun."""
     began_share: float | None
     """Where on the bar this turn began; None in a task's first turn."""
+    limit_text: str
+    """What stands at `limit_share`; empty without it."""
+    began_text: str
+    """What stands at `began_share`: "this turn began with 25,450 left"; empty without it."""
     turn_line: str
     """What this turn alone used; empty in a task's first turn."""
     spoken: str

@@ -30,8 +30,8 @@ KEPT_ROWS: Final = 20
 """Last steps that keep a line of their own."""
 KEPT_BODIES: Final = 5
 """Last steps whose parts are kept; those with errors or decisions are kept too."""
-RESULT_LINES: Final = 12
-RESULT_CHARS: Final = 1_000
+CUTS: Final = ((12, 1_000), (5, 300))
+"""Most lines and characters of a part, and the shorter form where that does not fit."""
 BODY_BYTES: Final = 3_600
 _WRAP: Final = '<div style="font-size:13px;line-height:1.5;max-width:900px">\n'
 _END: Final = "\n</div>"
@@ -102,14 +102,14 @@ def _transcript(view: TurnView, room: int) -> str:
         room -= _size(rows[first])
     missing = first
     for place in _body_order(view.steps, first):
-        body = _body(view.steps[place], view.answer.strip())
-        whole = step_html(view.steps[place], body)
-        extra = _size(whole) - _size(rows[place])
-        if extra > room:
+        step = _without_answer(view.steps[place], view.answer.strip())
+        wholes = (step_html(step, _body(step, cut)) for cut in CUTS)
+        whole = next((w for w in wholes if _size(w) - _size(rows[place]) <= room), None)
+        if whole is None:
             # Bodies are dropped oldest first: what is older than this one goes too.
             break
+        room -= _size(whole) - _size(rows[place])
         rows[place] = whole
-        room -= extra
     missing += sum(row.startswith("<div") for row in rows[first:])
     kept = ([_earlier(view.steps[:first])] if first else []) + rows[first:]
     note = f'<p style="margin:4px 0 0 13px">{grey(_ELSEWHERE)}</p>' if missing else ""
@@ -129,13 +129,14 @@ def _body_order(steps: Sequence[StepView], first: int) -> list[int]:
     ]
 
 
-def _body(step: StepView, answer: str) -> str:
-    said = [b for b in step.blocks if not (b.kind == "text" and b.text.strip() == answer)]
-    step = replace(step, blocks=tuple(said))
-    body = body_html(step, lines=RESULT_LINES, chars=RESULT_CHARS, most=BODY_BYTES)
-    if "more parts in task.events" not in body:
-        return body
-    return body_html(step, lines=4, chars=300, most=BODY_BYTES)
+def _without_answer(step: StepView, answer: str) -> StepView:
+    kept = [b for b in step.blocks if not (b.kind == "text" and b.text.strip() == answer)]
+    return replace(step, blocks=tuple(kept))
+
+
+def _body(step: StepView, cut: tuple[int, int]) -> str:
+    lines, chars = cut
+    return body_html(step, lines=lines, chars=chars, most=BODY_BYTES)
 
 
 def _earlier(steps: Sequence[StepView]) -> str:

@@ -36,6 +36,7 @@ _BAR: Final = (
 )
 _DASH: Final = '<span style="display:none"> \N{EN DASH} </span>'
 _BAR_CHARS: Final = 48
+_MIDDLE: Final = 0.5
 _CODE: Final = '<code style="background-color:rgba(0,0,0,0);padding:0">'
 _PRE: Final = (
     '<pre style="margin:2px 0 4px 0;padding:6px 10px;background-color:rgba(128,128,128,0.10);'
@@ -138,21 +139,18 @@ def _legend(gauge: GaugeView) -> list[str]:
 
 
 def _ticks(gauge: GaugeView) -> list[str]:
-    ticks = []
-    for share, label in ((gauge.began_share, "this turn"), (gauge.limit_share, "the budget")):
-        if share is None:
-            continue
-        # Words stand right of the tick, or left of it where they would leave the bar.
-        verb = "began here" if label == "this turn" else "ended here"
-        right = share > 0.6  # noqa: PLR2004 - little room is left on its right
-        side = "right" if right else "left"
-        place = f"width:{share * 100:.2f}%" if right else f"margin-left:{share * 100:.2f}%"
-        text = f"&nbsp;{grey(f'{label} {verb}')}&nbsp;"
-        ticks.append(
-            f'<div style="{place};margin-bottom:3px;font-size:11px;line-height:13px;'
-            f'text-align:{side};border-{side}:2px solid {_GREY}">{text}</div>'
-        )
-    return ticks
+    marks = ((gauge.began_share, gauge.began_text), (gauge.limit_share, gauge.limit_text))
+    return [_tick(share, text) for share, text in marks if share is not None]
+
+
+def _tick(share: float, text: str) -> str:
+    # Words stand right of the tick, or left of it where they would leave the bar.
+    side = "right" if share > _MIDDLE else "left"
+    place = f"{'width' if side == 'right' else 'margin-left'}:{share * 100:.2f}%"
+    return (
+        f'<div style="{place};margin-bottom:3px;font-size:11px;line-height:13px;'
+        f'text-align:{side};border-{side}:2px solid {_GREY}">&nbsp;{grey(text)}&nbsp;</div>'
+    )
 
 
 def _spark(pace: PaceView) -> str:

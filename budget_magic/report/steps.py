@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Final
 
 from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnFinished
 from budget_magic.meter import Kinds
+from budget_magic.report.blocks import block_view, block_views, is_call, why_text
 from budget_magic.report.gauges import kind_views, live_kinds
 from budget_magic.report.numbers import dollars, exact, plural, step_time
 from budget_magic.report.shapes import (
     ApprovalView,
-    BlockView,
     LiveState,
     MarkView,
     StepView,
     TitlePart,
 )
 from budget_magic.report.text import clean_text, one_line
-from budget_magic.report.titles import call_text, input_fields, title, title_parts
+from budget_magic.report.titles import input_fields, title, title_parts
 from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
 STEP_PLACES: Final = 3
 _MARK_CHARS: Final = 60
-_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]:
@@ -76,7 +73,7 @@ def _done(
     ended: TurnFinished | None,
     scale: int,
 ) -> StepView:
-    calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if _is_call(b)]
+    calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if is_call(b)]
     parts = title_parts(calls) or (TitlePart(detail=_words(reply, ended)),)
     kinds = Kinds(
         thinking=reply.usage.thinking_tokens,
@@ -101,8 +98,8 @@ def _done(
         time=step_time(reply.elapsed_s),
         estimated=False,
         last_answer=bool(step.started and step.started.last_answer),
-        blocks=_blocks(step, reply, following),
-        why=_why(reply),
+        blocks=block_views(step, reply, following),
+        why=why_text(reply),
         notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
     )
 
@@ -135,7 +132,7 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
         estimated=True,
         last_answer=bool(step.started and step.started.last_answer),
         blocks=tuple(
-            _block(block.kind, clean_text(block.text), name=one_line(block.name, 80))
+            block_view(block.kind, clean_text(block.text), name=one_line(block.name, 80))
             for block in blocks
         ),
         why="",
@@ -210,81 +207,6 @@ def _not_run(result: ToolFinished) -> str:
     return said.rstrip(".") if said.lower().startswith("not run") else "not run"
 
 
-def _blocks(
-    step: StepFacts, reply: StepFinished, following: StepFacts | None
-) -> tuple[BlockView, ...]:
-    sent = following.finished if following else None
-    # A prompt's measured results are those of one call only where the step made one.
-    alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
-    blocks: list[BlockView] = []
-    answered: set[str] = set()
-    for block in reply.content:
-        kind = str(block.get("type", ""))
-        if kind in _THINKING:
-            text = clean_text(str(block.get("thinking") or ""))
-            blocks.append(_block("thinking", text or "(not shown by the API)"))
-        elif kind == "text":
-            blocks.append(_block("text", clean_text(str(block.get("text", "")))))
-        elif kind in _CALLS:
-            name, call_id = str(block.get("name", "")), str(block.get("id", ""))
-            call = call_text(name, block.get("input"))
-            blocks.append(_block("call", call, name=one_line(name, 80), call_id=call_id))
-            if call_id in step.results:
-                answered.add(call_id)
-                blocks.append(_result(step.results[call_id], alone or None))
-    rest = [result for call_id, result in step.results.items() if call_id not in answered]
-    return (*blocks, *(_result(result, alone or None) for result in rest))
-
-
-def _result(result: ToolFinished, tokens: int | None) -> BlockView:
-    word = "result"
-    if not result.ran:
-        word = "not run"
-    elif result.is_error:
-        word = "✕ error"
-    cut = f"{exact(result.cut_bytes)} bytes left out before it was sent" if result.cut_bytes else ""
-    return BlockView(
-        kind="result",
-        name=one_line(result.name, 80),
-        call_id=result.call_id,
-        text=clean_text(result.content),
-        is_error=result.is_error and result.ran,
-        ran=result.ran,
-        lines=result.content.count("\n") + 1,
-        tokens=tokens,
-        label=word if tokens is None else f"{word}, {plural(tokens, 'token')}",
-        cut=cut,
-    )
-
-
-def _block(
-    kind: Literal["thinking", "text", "call"], text: str, *, name: str = "", call_id: str = ""
-) -> BlockView:
-    lines = text.count("\n") + 1
-    return BlockView(kind=kind, name=name, call_id=call_id, text=text, lines=lines, label=kind)
-
-
-def _why(reply: StepFinished) -> str:
-    usage = reply.usage
-    split = "≈ " if reply.split_estimated else ""
-    sized = "≈ " if reply.tool_result_tokens_estimated else ""
-    return (
-        f"thinking {exact(usage.thinking_tokens)}, calls {split}{exact(reply.call_tokens)}, "
-        f"text {split}{exact(reply.text_tokens)}, results {sized}{exact(reply.tool_result_tokens)} "
-        f"· input {exact(usage.cache_read_input_tokens)} cached, "
-        f"{exact(usage.cache_creation_input_tokens)} written, {exact(usage.input_tokens)} fresh"
-    )
-
-
-def _is_call(block: Mapping[str, Any]) -> bool:
-    return block.get("type") in _CALLS
-
-
 def turn_text(facts: TurnFacts) -> str:
     """The final text of the turn, as Markdown; empty while it runs."""
     return clean_text(facts.finished.text) if facts.finished else ""
-
-
-def largest_step(steps: Sequence[StepView]) -> int:
-    """Counted tokens of the largest step."""
-    return max((step.counted_tokens for step in steps), default=0)

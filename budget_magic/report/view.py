@@ -10,7 +10,8 @@ from budget_magic.events import Record
 from budget_magic.meter import Reading
 from budget_magic.models import PriceTable, find_model
 from budget_magic.report.bill import meters_view
-from budget_magic.report.gauges import ceiling_views, gauge_view, input_view, pace_view
+from budget_magic.report.ceilings import ceiling_views
+from budget_magic.report.gauges import gauge_view, input_view, pace_view
 from budget_magic.report.shapes import BlockView, LiveBlock, LiveState, StepView, TurnView
 from budget_magic.report.steps import approval_views, step_views, turn_text
 from budget_magic.report.text import cut_text, one_line

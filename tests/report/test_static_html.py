@@ -124,7 +124,7 @@ def test_an_ending_has_its_sentence_and_its_command_once() -> None:
 def test_errors_and_the_last_steps_keep_their_parts() -> None:
     html = static_html(audit().view())
     assert "FileNotFoundError: src/config.py is not there." in html
-    assert "first 8 and last 4 of 81 lines" in html
+    assert "first 8 and last 4 of 80 lines" in html
     assert "TEMPLATE" in html
     assert "What the other steps said and read is in task.events." in html
 
@@ -152,8 +152,8 @@ def test_an_overrun_and_a_later_turn_are_said_in_words() -> None:
     story = audit().start().ask().reply([said("x")], text=28_034).end(text="x")
     text = parse(static_html(story.view())).text
     assert "2,584 tokens over 64,000, 104 % used; a budget is advice, not a limit" in text
-    assert "this turn began here" in text
-    assert "the budget ended here" in text
+    assert "this turn began with 25,450 left" in text
+    assert "budget of 64,000" in text
     assert "this turn: 28,034 tokens, 1 step, $0.57" in text
     assert "Two meters, whole task:" in text
 
