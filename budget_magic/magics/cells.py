@@ -84,7 +84,7 @@ class Cells:
         if plan.kind == "show" and plan.turn is not None:
             return ShownAgain(task=task, turn=plan.turn, out=given.get("out"))
         background = "background" in given and self._place.has_stdin()
-        watcher, shown = self._shown(task, settings, resumes=plan.kind == "go_on")
+        shown = self._shown(task, settings, resumes=plan.kind == "go_on")
         if plan.kind == "go_on" and plan.turn is not None:
             run = task.begin_again(
                 plan.turn, settings=settings, sinks=shown.sinks, reads_only="background" in given
@@ -119,7 +119,7 @@ class Cells:
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
         settings = typed.apply(task.settings, line.given, lookup=self._place.lookup, has_run=True)
-        _, shown = self._shown(task, settings, resumes=True)
+        shown = self._shown(task, settings, resumes=True)
         run = task.begin_again(turn, settings=settings, sinks=shown.sinks)
         shown.start(turn.number)
         return Started(
@@ -162,16 +162,14 @@ class Cells:
                 f"{task.name} runs already; `%claude_stop {task.name}` stops it, or wait for it"
             )
 
-    def _shown(
-        self, task: Task, settings: Settings, *, resumes: bool
-    ) -> tuple[Watcher, TurnDisplay]:
+    def _shown(self, task: Task, settings: Settings, *, resumes: bool) -> TurnDisplay:
         watcher = Watcher(
             ratios=task.ratios,
             own_prices=settings.prices,
             now=time.monotonic,
             elapsed_s=task.elapsed_of_last_turn() if resumes else 0.0,
         )
-        return watcher, make_display(self._place, task, watcher)
+        return make_display(self._place, task, watcher)
 
 
 def existing(name: str | None) -> Task:

@@ -30,6 +30,10 @@ from budget_magic.session.task import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# IPython annotates these decorators for functions without arguments.
+_cell_magic: Any = cell_magic
+_line_magic: Any = line_magic
+
 
 def _usage_errors(function: F) -> F:
     """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
@@ -55,7 +59,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
         self.put_in_force()
 
     @no_var_expand
-    @cell_magic("claude_task")
+    @_cell_magic("claude_task")
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
         started = self._begin_cell(line, cell)
@@ -63,7 +67,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
             self._wait(started)
 
     @no_var_expand
-    @cell_magic(AWAITED_CELL)
+    @_cell_magic(AWAITED_CELL)
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
         started = self._begin_cell(line, cell)
@@ -71,7 +75,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
             await self._await(started)
 
     @no_var_expand
-    @line_magic("claude_task")
+    @_line_magic("claude_task")
     @_usage_errors
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it."""
@@ -82,7 +86,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
         return self.cells.configure(parsed)
 
     @no_var_expand
-    @line_magic("claude_resume")
+    @_line_magic("claude_resume")
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
         started = self._begin_resume(line)
@@ -92,7 +96,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
         return started.task
 
     @no_var_expand
-    @line_magic(AWAITED_RESUME)
+    @_line_magic(AWAITED_RESUME)
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
         started = self._begin_resume(line)
@@ -102,23 +106,21 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
         return started.task
 
     @no_var_expand
-    @line_magic("claude_stop")
+    @_line_magic("claude_stop")
     @_usage_errors
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
         parsed = self._parse(line, frozenset())
         running = [task for task in tasks().values() if task.is_running]
-        if parsed.task is None and len(running) == 1:
-            task = running[0]
-        else:
-            task = existing(parsed.task)
+        only = running[0] if parsed.task is None and len(running) == 1 else None
+        task = only or existing(parsed.task)
         if not task.is_running:
             raise ConfigurationError(f"{task.name} is not running")
         task.stop()
         print(f"stopping {task.name}")
 
     @no_var_expand
-    @line_magic("claude_tasks")
+    @_line_magic("claude_tasks")
     @_usage_errors
     def list_tasks(self, line: str) -> TaskTable:
         """A table of the tasks in this kernel."""

@@ -23,10 +23,12 @@ _LINE: Final = re.compile(
 )
 
 
-def make_matcher(place: Place) -> Callable[[CompletionContext], SimpleMatcherResult]:
+Matcher = Callable[[CompletionContext], SimpleMatcherResult]
+
+
+def make_matcher(place: Place) -> Matcher:
     """A matcher that answers on the magics' lines and silences Python's own there."""
 
-    @context_matcher(identifier="budget_magic")
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
         found = _LINE.match(context.line_with_cursor[: context.cursor_position])
         is_first_line = context.cursor_line == 0 or not context.full_text.startswith("%%")
@@ -46,7 +48,8 @@ def make_matcher(place: Place) -> Callable[[CompletionContext], SimpleMatcherRes
             suppress=True,
         )
 
-    return matcher
+    marked: Matcher = context_matcher(identifier="budget_magic")(matcher)
+    return marked
 
 
 def _candidates(place: Place, magic: str, before: list[str], word: str) -> Iterable[str]:

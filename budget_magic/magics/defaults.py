@@ -103,6 +103,7 @@ def _prices(value: Any) -> dict[str, Any]:
 
 
 _FIRST: Final = Settings()
+_ON: Final = True
 
 
 class TaskDefaults(Configurable):
@@ -132,7 +133,7 @@ class TaskDefaults(Configurable):
     session_tokens = Checked(
         None, _number(options.tokens_or_none), "likewise in tokens; None: ANTHROPIC_TOKEN_BUDGET"
     )
-    save_transcript = Checked(True, _flag, "False: saved outputs hold only figures and answer")
+    save_transcript = Checked(_ON, _flag, "False: saved outputs hold only figures and answer")
 
     @observe(All)
     def _changed(self, _change: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -66,8 +68,7 @@ def unload(shell: InteractiveShell) -> None:
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)
-    shell.configurables.remove(magics)
-    DEFAULTS.__init__()  # type: ignore[misc] # back to the documented defaults
-    fresh, _ = Surroundings(), Defaults
-    for field in ("has_stdin", "awaits_cells", "lookup", "candidates"):
-        setattr(HERE, field, getattr(fresh, field))
+    shell.configurables.remove(magics)  # type: ignore[arg-type] # typed too narrowly there
+    for current, fresh in ((DEFAULTS, Defaults()), (HERE, Surroundings())):
+        for field in fields(fresh):
+            setattr(current, field.name, getattr(fresh, field.name))
