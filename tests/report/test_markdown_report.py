@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
@@ -51,6 +51,7 @@ def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
     assert "8 steps, 10 tool calls; transcript not saved" in report
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="`~ab \n*", max_size=60))
 def test_no_text_leaves_its_fence(text: str) -> None:
     html = render_markdown(f"{code_block(text)}\n\nafter")
@@ -60,6 +61,7 @@ def test_no_text_leaves_its_fence(text: str) -> None:
         assert render_markdown(f"x {span} y").count("<code>") == 1
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="*_`[]()<>|~$&@\\ab:/.#", max_size=40))
 def test_escaped_text_is_read_back_as_it_was(text: str) -> None:
     html = render_markdown(f"x {escape_markdown(text)}")

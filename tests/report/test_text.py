@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic.report.text import clean_text, cut_text, one_line
@@ -17,6 +17,7 @@ def test_clean_text_holds_no_control_codes(payload: str) -> None:
     assert cleaned.encode()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters()) | st.text(alphabet="\x1b[]P;m\x07\x9b\n ab\u202e"))
 def test_cleaning_is_done_after_one_pass(text: str) -> None:
     cleaned = clean_text(text)
@@ -58,6 +59,7 @@ def test_a_long_line_is_cut_by_characters() -> None:
     assert cut.note == "first 7 and last 3 of 1,000 characters"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.integers(2, 20), st.integers(2, 200))
 def test_a_cut_keeps_its_bounds(text: str, lines: int, chars: int) -> None:
     cut = cut_text(text, lines=lines, chars=chars)
