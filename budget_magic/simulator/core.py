@@ -7,6 +7,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from budget_magic.simulator import facts
@@ -30,6 +31,7 @@ from budget_magic.simulator.stream import Streaming
 from budget_magic.simulator.tokens import JsonObject
 from budget_magic.simulator.view import make_view
 
+_SUMMARISE: Final = "Summarise the conversation so that it can go on from the summary alone."
 WRONG_KEY: Final = "invalid"
 """This API key is always refused."""
 
@@ -163,9 +165,18 @@ class Core:
         view = make_view(
             request, number=record.number, seed=self.seed, digest=prompt.digest, remaining=remaining
         )
+        if request.compaction is not None:
+            asked = request.compaction.get("instructions") or _SUMMARISE
+            view = replace(view, asked=asked, tool_choice="none")
         reply = self.scene.reply(view) if request.max_tokens else Reply(stop_reason="max_tokens")
+        used = 0 if view.budget is None else view.budget - (remaining or 0)
         drawn = draw(
-            reply, request, digest=prompt.digest, prompt_tokens=prompt.tokens, seed=self.seed
+            reply,
+            request,
+            digest=prompt.digest,
+            prompt_tokens=prompt.tokens,
+            seed=self.seed,
+            used=used,
         )
         self._remember(drawn, prompt)
         record.billed = self.bill.add(
@@ -195,6 +206,8 @@ class Core:
         return playing.exchange()
 
     def _check_prefill(self, request: Request, prompt: Prompt) -> None:
+        if request.compaction is not None:
+            return
         last = [message for message in request.messages if message.role != "system"][-1]
         if last.role == "assistant" and prompt.digest not in self.memory.paused:
             raise Refused(

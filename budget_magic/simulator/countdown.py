@@ -6,6 +6,7 @@ from typing import Literal
 
 from budget_magic.simulator.prompt import Prompt
 from budget_magic.simulator.request import Request
+from budget_magic.simulator.signatures import read_signature
 
 Carry = Literal["today", "documented"]
 """What a user message without tool results does to the budget.
@@ -19,7 +20,8 @@ def remaining_tokens(request: Request, prompt: Prompt, carry: Carry) -> int | No
     """What is left of the budget before the coming reply; None where there is no budget.
 
     Everything generated and every tool result in the context counts once, from `remaining` where
-    the client sent it and from `total` otherwise. Prompts of the user are not counted.
+    the client sent it and from `total` otherwise. Prompts of the user are not counted. A summary
+    that the server made carries what the messages it stands for had used.
     """
     if request.budget is None:
         return None
@@ -31,9 +33,16 @@ def remaining_tokens(request: Request, prompt: Prompt, carry: Carry) -> int | No
         for segment in prompt.segments
         if segment.message is not None
         and segment.message >= since
+        and segment.kind != "compaction"
         and (roles[segment.message] == "assistant" or segment.kind == "tool_result")
     )
-    return start - seen
+    return start - seen - _used_before_summaries(request)
+
+
+def _used_before_summaries(request: Request) -> int:
+    blocks = (block for message in request.messages for block in message.blocks)
+    signed = (read_signature(one["signature"]) for one in blocks if one["type"] == "compaction")
+    return sum(one.tokens for one in signed if one is not None)
 
 
 def turn_start(request: Request) -> int:

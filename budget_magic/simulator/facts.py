@@ -83,6 +83,11 @@ def takes_sampling(model: Model) -> bool:
     return model.id in _OLD_STYLE
 
 
+def takes_compaction(model: Model) -> bool:
+    """Whether the top-level `compaction` parameter works (docs "Compaction on demand", 2026-11)."""
+    return model.id != "claude-haiku-4-5"
+
+
 def default_effort(model: Model) -> str | None:
     """The effort of a request that names none; None where the model has no effort parameter."""
     if not model.effort_levels:
@@ -107,7 +112,6 @@ def thinking_facts(model: Model) -> ThinkingFacts:
 def model_info(model: Model) -> JsonObject:
     """What `GET /v1/models/{id}` answers."""
     thinking = thinking_facts(model)
-    line = model.id.split("-")[1]
     return {
         "type": "model",
         "id": model.id,
@@ -124,7 +128,10 @@ def model_info(model: Model) -> JsonObject:
             "batch": _YES,
             "citations": _YES,
             "code_execution": _NO,
-            "compaction": {"supported": line != "haiku", "summarize": _supported(line != "haiku")},
+            "compaction": {
+                "supported": takes_compaction(model),
+                "summarize": _supported(takes_compaction(model)),
+            },
             "context_management": _NO,
             "effort": {
                 "supported": bool(model.effort_levels),

@@ -100,7 +100,7 @@ def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = F
         cache_ttl=cache_ttl(body, "top-level"),
         speed=_speed(body, model, betas),
         inference_geo=body.get("inference_geo"),
-        compaction=body.get("compaction"),
+        compaction=_compaction(body, parsed, model, betas),
     )
 
 
@@ -169,6 +169,29 @@ def _budget(config: Mapping[str, Any], model: Model, betas: frozenset[str]) -> B
         if remaining > total:
             raise Refused("`task_budget.remaining` must not be greater than `task_budget.total`")
     return Budget(total=total, remaining=remaining)
+
+
+def _compaction(
+    body: Mapping[str, Any], messages: tuple[Message, ...], model: Model, betas: frozenset[str]
+) -> JsonObject | None:
+    """The request for a summary; a task budget's `remaining` goes with neither it nor its block."""
+    carried = any(block["type"] == "compaction" for one in messages for block in one.blocks)
+    value = body.get("compaction")
+    if value is None and not carried:
+        return None
+    if facts.COMPACT not in betas:
+        where = "compaction" if value is not None else "messages: compaction blocks"
+        raise Refused(f"{where}: Extra inputs are not permitted")
+    budget = (body.get("output_config") or {}).get("task_budget") or {}
+    if budget.get("remaining") is not None:
+        raise Refused("`task_budget.remaining` is not supported together with compaction")
+    if value is None:
+        return None
+    compaction = an_object(value, "compaction")
+    one_of(compaction.get("type"), "compaction.type", ("summarize",))
+    if not facts.takes_compaction(model):
+        raise Refused("compaction: not supported for this model")
+    return compaction
 
 
 def _thinking(

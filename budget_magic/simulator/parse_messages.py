@@ -71,7 +71,8 @@ def parse_messages(value: object, model: Model, betas: frozenset[str]) -> tuple[
     if not sent:
         raise Refused("messages: at least one message is required")
     messages = tuple(_message(message, place, model, betas) for place, message in enumerate(sent))
-    if messages[0].role != "user":
+    starts_with_summary = messages[0].blocks and messages[0].blocks[0]["type"] == "compaction"
+    if messages[0].role != "user" and not starts_with_summary:
         raise Refused('messages: first message must use the "user" role')
     _check_pairs(messages)
     return messages
@@ -132,9 +133,18 @@ def _check_block(block: Mapping[str, Any], role: str, where: str) -> None:
         an_object(required(block, "input", f"{where}.tool_use."), f"{where}.tool_use.input")
     elif kind == "tool_result":
         _check_result(block, where)
+    elif kind == "compaction":
+        _check_summary(block, f"{where}.compaction")
     elif kind == "thinking":
         a_text(required(block, "thinking", f"{where}.thinking."), f"{where}.thinking.thinking")
         a_text(required(block, "signature", f"{where}.thinking."), f"{where}.thinking.signature")
+
+
+def _check_summary(block: Mapping[str, Any], where: str) -> None:
+    for key, value in block.items():
+        if value is None and key != "content":
+            raise Refused(f"{where}.{key}: Input should be a valid string")
+    a_text(required(block, "signature", f"{where}."), f"{where}.signature")
 
 
 def _check_result(block: Mapping[str, Any], where: str) -> None:

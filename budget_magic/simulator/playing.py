@@ -20,6 +20,12 @@ from budget_magic.simulator.tokens import JsonObject
 
 EVENTS_BEFORE_A_FAULT: Final = 4
 """Where a fault happens that does not say where: after the first delta."""
+_COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
 _JSON: Final = {"content-type": "application/json"}
 _EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
@@ -155,36 +161,35 @@ class Playing:
             tokens_per_s=pace or self.streaming.tokens_per_s,
             delta_characters=self.streaming.delta_characters,
         )
-        start = self._message([], None, {**self._usage(1, 0), "output_tokens": 1})
+        beginning = self._usage(1, 0)
+        del beginning["iterations"]
+        start = self._message([], None, beginning)
         final = self._usage(self.drawn.output_tokens, self.drawn.thinking_tokens)
         only_at_start = ("cache_creation", "service_tier", "inference_geo", "speed")
         delta_usage = {key: value for key, value in final.items() if key not in only_at_start}
-        delta_usage["iterations"] = [self._iteration(final)]
         return stream_reply(start, self.drawn, delta_usage, self.request, how)
 
     def _in_one_piece(self) -> Iterator[Send | Wait]:
         content = [block_json(part) for part in self.drawn.parts]
         usage = self._usage(self.drawn.output_tokens, self.drawn.thinking_tokens)
-        usage["iterations"] = [self._iteration(usage)]
         body = self._message(content, self.drawn.stop_reason, usage)
         raw = json.dumps(body, ensure_ascii=False).encode()
         yield Send(data=raw, tokens=self.drawn.output_tokens, ends=True)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
+        """What the client is told; a summary's tokens stand in `iterations` alone."""
         usage = self.billed.usage
         usage["output_tokens"] = output_tokens
         usage["output_tokens_details"] = {"thinking_tokens": thinking_tokens}
-        return usage
-
-    def _iteration(self, usage: JsonObject) -> JsonObject:
-        keys = ("input_tokens", "output_tokens", "cache_read_input_tokens")
-        return {
-            "type": "message",
-            "model": self.request.model_id,
-            **{key: usage[key] for key in keys},
-            "cache_creation_input_tokens": usage["cache_creation_input_tokens"],
-            "cache_creation": self.billed.usage["cache_creation"],
-        }
+        iteration = {key: usage[key] for key in (*_COUNTS, "cache_creation")}
+        if self.request.compaction is None:
+            return usage | {
+                "iterations": [{"type": "message", "model": self.request.model_id, **iteration}]
+            }
+        nothing = dict.fromkeys(_COUNTS, 0)
+        split = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+        iterations = [{"type": "compaction", **iteration}]
+        return usage | nothing | {"cache_creation": split, "iterations": iterations}
 
     def _message(
         self, content: list[JsonObject], stop_reason: str | None, usage: JsonObject

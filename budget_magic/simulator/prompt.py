@@ -81,6 +81,8 @@ def block_digest(digest: bytes, role: str, block: JsonObject) -> bytes:
             if len(content) == 1 and content[0].get("type") == "text":
                 content = content[0]["text"]
         shown = [block["tool_use_id"], content or "", bool(block.get("is_error"))]
+    elif kind == "compaction":
+        shown = [block.get("content"), block["signature"]]
     else:
         shown = _bare(block)
     return extend(digest, role, kind, tokens.compact_json(shown))
@@ -152,6 +154,9 @@ class _Builder:
         if kind == "thinking":
             return self._thinking(block, before, f"messages.{message.index}.content.{place}")
         self._dropping = False
+        if kind == "compaction" and read_signature(block["signature"]) is None:
+            where = f"messages.{message.index}.content.{place}"
+            raise Refused(f"{where}: Invalid `signature` in `compaction` block")
         if kind == "tool_result":
             pinned = self.memory.result_tokens.get(block["tool_use_id"])
             return tokens.count_block(block) if pinned is None else pinned

@@ -22,7 +22,7 @@ class Part:
     """One generated block."""
 
     kind: str
-    """`thinking`, `text` or `tool_use`."""
+    """`thinking`, `text`, `tool_use` or `compaction`."""
     shown: str
     """Its text, or the JSON of a call's input, possibly cut."""
     tokens: int
@@ -50,7 +50,9 @@ class Drawn:
         return sum(part.tokens for part in self.parts if part.kind == "thinking")
 
 
-def draw(reply: Reply, request: Request, *, digest: bytes, prompt_tokens: int, seed: int) -> Drawn:
+def draw(  # noqa: PLR0913 - what a reply depends on
+    reply: Reply, request: Request, *, digest: bytes, prompt_tokens: int, seed: int, used: int
+) -> Drawn:
     """The blocks of a reply.
 
     Parameters
@@ -65,7 +67,11 @@ def draw(reply: Reply, request: Request, *, digest: bytes, prompt_tokens: int, s
         Size of the prompt, for the context window.
     seed
         Decides how long the raw thinking behind a summary is, and the ids.
+    used
+        What is used of the task budget, for a summary to carry on.
     """
+    if request.compaction is not None:
+        reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
     parts = _pinned(_parts(reply, request, digest, seed), reply.output_tokens)
     parts, stop_sequence = _stopped(parts, request.stop_sequences)
     calls = any(part.kind == "tool_use" for part in parts)
@@ -83,7 +89,11 @@ def draw(reply: Reply, request: Request, *, digest: bytes, prompt_tokens: int, s
         details = {"type": "refusal", "category": reply.refusal_category, "explanation": None}
     return Drawn(
         id=f"msg_sim_{_id(digest, seed, 0)}",
-        parts=tuple(_signed(parts, request, digest)),
+        parts=tuple(
+            _signed(parts, request, digest)
+            if request.compaction is None
+            else _as_summary(parts, request, digest, used)
+        ),
         output_tokens=wanted,
         stop_reason=reason,
         stop_sequence=stop_sequence,
@@ -97,6 +107,13 @@ def block_json(part: Part) -> JsonObject:
         return {"type": "thinking", "thinking": part.shown, "signature": part.signature}
     if part.kind == "text":
         return {"type": "text", "text": part.shown}
+    if part.kind == "compaction":
+        return {
+            "type": "compaction",
+            "content": part.shown,
+            "encrypted_content": part.id,
+            "signature": part.signature,
+        }
     return {
         "type": "tool_use",
         "id": part.id,
@@ -203,3 +220,10 @@ def _signed(parts: list[Part], request: Request, digest: bytes) -> list[Part]:
         signed.append(made)
         digest = block_digest(digest, "assistant", block_json(made))
     return signed
+
+
+def _as_summary(parts: list[Part], request: Request, digest: bytes, used: int) -> list[Part]:
+    """The text as a signed block that a later request sends in place of the conversation."""
+    signature = sign(request.model.id, digest, max(0, used))
+    opaque = f"sim_{_id(digest, used, 0)}"
+    return [replace(part, kind="compaction", id=opaque, signature=signature) for part in parts]

@@ -77,7 +77,7 @@ def result_text(block: Mapping[str, Any]) -> str:
     return "\n".join(part.get("text", "") for part in parts if part.get("type") == "text")
 
 
-def count_block(block: Mapping[str, Any]) -> int:
+def count_block(block: Mapping[str, Any]) -> int:  # noqa: PLR0911 - one return a kind
     """The tokens of one content block, as it stands in a message."""
     kind = block.get("type")
     if kind == "text":
@@ -89,6 +89,8 @@ def count_block(block: Mapping[str, Any]) -> int:
         parts = content if isinstance(content, list) else []
         inner = sum(count_block(part) for part in parts if part.get("type") != "text")
         return BLOCK_TOKENS + count_text(result_text(block)) + inner
+    if kind == "compaction":
+        return BLOCK_TOKENS + count_text(block.get("content") or "")
     if kind == "image":
         return IMAGE_TOKENS
     if kind == "document":
