@@ -48,6 +48,23 @@ class Simulator:
         Where requests run that do not say: "us" costs 1.1 times as much.
     keeps_bodies
         Whether `requests` keeps what was sent; a server that runs for days should not.
+
+    Examples
+    --------
+    With the SDK: `AsyncAnthropic(api_key="x", base_url="http://simulator",
+    http_client=httpx2.AsyncClient(transport=simulator.transport()))`. By hand:
+
+    >>> from budget_magic.simulator import Reply
+    >>> simulator = Simulator([Reply(text="This is simulated.", output_tokens=1_000)])
+    >>> body = {"model": "claude-opus-5-5", "max_tokens": 2_000,
+    ...         "messages": [{"role": "user", "content": "Hello."}]}
+    >>> with httpx2.Client(transport=simulator.sync_transport()) as client:
+    ...     answer = client.post(
+    ...         "http://simulator/v1/messages", json=body, headers={"x-api-key": "x"})
+    >>> answer.json()["content"][0]["text"]
+    'This is simulated.'
+    >>> simulator.bill.total_usd
+    Decimal('0.020036')
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per thing that can be simulated

@@ -273,3 +273,20 @@ def test_a_summary_that_replaced_the_history_is_gone_on_from(tmp_path: Path) -> 
     replies = turn(Simulator(), folder, messages)
     assert "grep" not in {name for name, _ in folder.calls}
     assert "`shop/db.py:6`" in text_of(replies[-1])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        ("Run `1 + 1` for me.", "1 + 1"),
+        (
+            "What do we have here?",
+            'print(sorted(name for name in dir() if not name.startswith("_")))',
+        ),
+    ],
+)
+def test_a_python_tool_runs_code_of_the_prompt_or_looks_around(prompt: str, code: str) -> None:
+    messages = [{"role": "user", "content": prompt}]
+    message = ask(Simulator(), messages=messages, tools=[function("python", code="string")])
+    [call] = said_calls(message)
+    assert call["input"] == {"code": code}

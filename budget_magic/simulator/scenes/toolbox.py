@@ -20,6 +20,8 @@ NAMES: Final = {
 _PATH: Final = ("file_path", "path", "filename", "file", "name", "target")
 _PATTERN: Final = ("pattern", "regex", "query", "glob")
 _RANGE: Final = ("view_range", "line_range", "lines")
+_CODE: Final = ("code", "source", "script", "command")
+_LOOK_AROUND: Final = 'print(sorted(name for name in dir() if not name.startswith("_")))'
 _OTHER_TOOLS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
 
 
@@ -132,11 +134,14 @@ def function_call(tool: Offered, prompt: str) -> Call | None:
 def fill(name: str, tool: Offered, prompt: str, used: Iterable[str] = ()) -> Any:  # noqa: PLR0911 - one return a rule
     """A value for one argument, by simple rules; None where the prompt gives none.
 
-    In this order: `name=value` in the prompt, the default, a listed choice, a number, something in
-    quotes, code in a fence, a word after "of", "for", "in", "to" or "about", a capitalised word.
+    Code is what stands in a fence or in backticks. Else, in this order: `name=value` in the prompt,
+    the default, a listed choice, a number, something in quotes, a capitalised word, a word after
+    "of", "for", "in", "to", "about" or "with".
     """
     schema = _plain(tool.properties.get(name) or {})
     kind = schema.get("type")
+    if name in _CODE:
+        return _code(tool, prompt)
     stated = re.search(
         rf"\b{re.escape(name)}\s*(?:[=:]|is)\s*[\"'`]?([\w.\-/@]+)", prompt, re.IGNORECASE
     )
@@ -162,12 +167,18 @@ def fill(name: str, tool: Offered, prompt: str, used: Iterable[str] = ()) -> Any
     return _words(prompt, set(used))
 
 
+def _code(tool: Offered, prompt: str) -> str | None:
+    """Code that the prompt shows; a Python tool can always look which names there are."""
+    found = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", prompt, re.DOTALL)
+    shown = next((fenced or inline for fenced, inline in found), None)
+    return shown or (_LOOK_AROUND if "python" in tool.name.lower() else None)
+
+
 def _words(prompt: str, used: set[str]) -> str | None:
-    fenced = re.findall(r"```\w*\n(.*?)```", prompt, re.DOTALL)
     quoted = re.findall(r"[\"`“]([^\"`”\n]+)[\"`”]|(?<!\w)'([^'\n]+)'(?!\w)", prompt)
     after = re.findall(r"\b(?:of|for|in|to|about|with)\s+(?:the\s+)?([\w.\-/]*\w)", prompt)
     capitals = re.findall(r"(?<=[a-z,] )([A-Z]\w+)", prompt)
-    found = [*fenced, *(a or b for a, b in quoted), *capitals, *after]
+    found = [*(a or b for a, b in quoted), *capitals, *after]
     return next((word for word in found if word not in used), None)
 
 
