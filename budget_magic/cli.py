@@ -11,6 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
+from budget_magic import __version__
 from budget_magic.errors import BudgetMagicError, ConfigurationError
 from budget_magic.session.clients import CHOICE_VARIABLE, SIMULATOR
 
@@ -19,6 +20,10 @@ SAMPLE: Final = "sample"
 DEMO_FOLDER: Final = "budget-magic-demo"
 PARAMETERS: Final = "parameters"
 TIMEOUT_S: Final = 600
+INTERRUPTED: Final = 130
+NOT_COPIED: Final = ("__pycache__", ".ipynb_checkpoints")
+QUIET_KERNEL: Final = ("--IPKernelApp.log_level=ERROR",)
+"""The kernel of the demo is on loopback and warns about that at every start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
     )
+    parser.add_argument("--version", action="version", version=f"budget-magic {__version__}")
     commands = parser.add_subparsers(required=True)
     demo_parser = commands.add_parser(
         "demo", help="run the first notebook on the simulator and print its report"
@@ -47,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BudgetMagicError as error:
         print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command speaks so
         return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 
@@ -63,7 +71,7 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     Raises
     ------
     ConfigurationError
-        The folder is not there.
+        The folder is not there, nothing can be written here, or the notebook did not end well.
     """
     if folder is not None and not folder.is_dir():
         raise ConfigurationError(f"{folder} is no folder; name one, or none for the sample")
@@ -71,7 +79,8 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     with as_file(_carried()) as carried:
         shutil.copy(carried / NOTEBOOK, place / NOTEBOOK)
         if folder is None:
-            shutil.copytree(carried / SAMPLE, place / SAMPLE)
+            ignored = shutil.ignore_patterns(*NOT_COPIED)
+            shutil.copytree(carried / SAMPLE, place / SAMPLE, ignore=ignored)
     target = SAMPLE if folder is None else str(folder.resolve())
     notebook = _execute(place / NOTEBOOK, target)
     _print_reports(notebook)
@@ -96,13 +105,19 @@ def _new_folder(beside: Path) -> Path:
     while place.exists():
         number += 1
         place = beside / f"{DEMO_FOLDER}-{number}"
-    place.mkdir()
+    try:
+        place.mkdir()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{place} cannot be made ({error.strerror}); go to a folder that you can write to"
+        ) from error
     return place
 
 
 def _execute(path: Path, folder: str) -> Any:
     import nbformat  # noqa: PLC0415 - only the demo needs it
     from nbclient import NotebookClient  # noqa: PLC0415 - likewise
+    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415 - likewise
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # untyped library
     for cell in notebook.cells:
@@ -110,10 +125,17 @@ def _execute(path: Path, folder: str) -> Any:
             cell.source = f"folder = {folder!r}  # the folder to audit; nothing outside it is read"
     environment = {**os.environ, CHOICE_VARIABLE: SIMULATOR}
     client = NotebookClient(
-        notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=TIMEOUT_S,
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=list(QUIET_KERNEL),
     )
     try:
         client.execute(env=environment)
+    except CellExecutionError as error:
+        raise ConfigurationError(
+            f"a cell of {path} failed with {error.ename}: {error.evalue}; open it to see more"
+        ) from error
     finally:
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call] # untyped library
     return notebook
@@ -128,7 +150,7 @@ def _print_reports(notebook: Any) -> None:
 
 
 def _serve(given: argparse.Namespace) -> None:
-    from budget_magic.simulator.server import run_server  # noqa: PLC0415 - imports tornado
+    from budget_magic.simulator.serving import run_server  # noqa: PLC0415 - only this needs it
 
     run_server(given.port, given.scene, given.seed)
 
