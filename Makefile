@@ -1,0 +1,61 @@
+# Each target creates what it needs in .venv. Choose the python with PYTHON=, the place with VENV=.
+# `make demo` and `make test` are the two commands of the README.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# Without compiled modules every start of a kernel would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint bench soak newest dev clean
+
+demo: $(VENV)/.installed  ## run the main job on this repository's own source
+	$(BIN)/budget-magic demo budget_magic
+
+test: $(VENV)/.installed-test  ## everything that this machine can run
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-test  ## harness overhead and load cost, for the README's table
+	$(BIN)/python -m tests.bench
+
+soak: $(VENV)/.installed-test  ## the same properties with more examples
+	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-2000} $(BIN)/python -m pytest
+
+newest: $(VENV)-newest/bin/python  ## the newest version of everything, constraints.txt left aside
+	$(VENV)-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[test]'
+	$(VENV)-newest/bin/python -m pip freeze --exclude-editable
+	$(VENV)-newest/bin/python -m pytest
+
+dev: $(VENV)/.installed-dev  ## the environment for working on the code
+
+clean:
+	rm -rf $(VENV) $(VENV)-newest
+
+$(VENV)/bin/python $(VENV)-newest/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "budget_magic needs Python 3.11 or newer and $(PYTHON) is not: name one, as in" \
+	    "make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(@D)/..
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -c constraints.txt -e .
+	$(BIN)/python -m compileall -q $(VENV)/lib budget_magic || true
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -c constraints.txt -e '.[test]'
+	$(BIN)/python -m compileall -q $(VENV)/lib budget_magic || true
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q $(VENV)/lib budget_magic || true
+	touch $@ $(VENV)/.installed $(VENV)/.installed-test
