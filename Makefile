@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 # Without compiled modules every start of a kernel would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,7 +30,7 @@ soak: $(VENV)/.installed-test  ## the same properties with more examples
 	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-2000} $(BIN)/python -m pytest
 
 newest: $(VENV)-newest/bin/python  ## the newest version of everything, constraints.txt left aside
-	$(VENV)-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[test]'
+	$(VENV)-newest/bin/python -m pip install -qq --upgrade --upgrade-strategy eager -e '.[test]'
 	$(VENV)-newest/bin/python -m pip freeze --exclude-editable
 	$(VENV)-newest/bin/python -m pytest
 
