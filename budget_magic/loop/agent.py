@@ -67,7 +67,9 @@ async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
         await run_calls(turn)
 
 
-def _ending_after(turn: TurnContext, answered: Answered) -> stop.Ending | None:
+def _ending_after(  # noqa: PLR0911 - one return per way to end
+    turn: TurnContext, answered: Answered
+) -> stop.Ending | None:
     """How a reply ends the turn; None where the loop goes on."""
     reply, granted = answered.reply, answered.granted
     text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()

@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-import anyio
-
 from budget_magic.errors import ApiError, ConnectionBroken, WireError
 from budget_magic.events import (
     AttemptFailed,
@@ -61,7 +59,7 @@ async def stream_once(
     seen = _Seen()
     turn.is_first_request = False
     try:
-        with anyio.move_on_after(turn.left_s):
+        with turn.until_time_is_up():
             await _read(turn, granted, seen)
     except WireError as error:
         _book_failure(turn, granted, seen, attempt, str(error), may_be_billed=_may_be_billed(error))

@@ -14,7 +14,6 @@ from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.tools.approval import Call, Denied, decide, read_verdict, verdict
 from budget_magic.tools.tool import Tool, answer, sendable
 
-
 _APPROVED = Decision(kind="once", by="function")
 
 
@@ -56,7 +55,7 @@ def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
 
 
 async def _run_beside_each_other(turn: TurnContext, calls: list[OpenCall]) -> None:
-    with anyio.move_on_after(turn.left_s) as scope:
+    with turn.until_time_is_up() as scope:
         async with anyio.create_task_group() as group:
             for call in calls:
                 group.start_soon(_run, turn, call)

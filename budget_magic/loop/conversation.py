@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 FIRST_REQUEST_TOKENS: Final = 2_000
-"""Added to the bound of a request whose size nothing is known about: what the API puts around it."""
+"""Added to the bound of a request of unknown size: what the API puts around it."""
 BLOCK_TOKENS: Final = 64
 """Added to the bound for each new block."""
 GO_ON: Final = "Go on with the task."

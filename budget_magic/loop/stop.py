@@ -8,7 +8,7 @@ from typing import Final
 
 from budget_magic.errors import ApiError, WireError
 from budget_magic.events import Reason, State
-from budget_magic.loop.task import TaskContext, TurnContext
+from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Refused
 from budget_magic.report.numbers import ceiling_dollars, clock, dollars, plural
 
@@ -79,13 +79,15 @@ def out_of_room(turn: TurnContext, reason: Reason, refused: Refused | None = Non
         ceiling = account.cost_usd or Decimal(0)
         taken = account.spent.usd + account.unconfirmed.usd
         needs = refused.needs.usd if refused is not None else Decimal(0)
-        told = f"the {ceiling_dollars(ceiling)} cost ceiling is reached ({_cost_parts(account, needs)})"
+        parts = _cost_parts(account, needs)
+        told = f"the {ceiling_dollars(ceiling)} cost ceiling is reached ({parts})"
         enough = _rounded_up(max(ceiling * MORE, (taken + needs * 2) * MORE))
         return _halted(turn, reason, told, f"--max-cost {enough}")
     ceiling_tokens = account.total_tokens or 0
     taken_tokens = account.spent.tokens + account.unconfirmed.tokens
     needs_tokens = refused.needs.tokens if refused is not None else 0
-    told = f"the ceiling of {ceiling_tokens:,} tokens is reached ({_token_parts(account, needs_tokens)})"
+    parts = _token_parts(account, needs_tokens)
+    told = f"the ceiling of {ceiling_tokens:,} tokens is reached ({parts})"
     more = _rounded_up(
         max(Decimal(ceiling_tokens) * MORE, Decimal(taken_tokens + needs_tokens * 2) * MORE)
     )
@@ -141,10 +143,12 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
         return Ending(
             state="failed",
             reason="connection",
-            detail=f"{place}: the connection broke ({error}); nothing is lost; go on with `{command}`",
+            detail=(
+                f"{place}: the connection broke ({error}); nothing is lost; go on with `{command}`"
+            ),
             command=command,
         )
-    reason, way_out = _api_failure(turn.task, error, command)
+    reason, way_out = _api_failure(error, command)
     return Ending(
         state="failed",
         reason=reason,
@@ -153,7 +157,7 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
     )
 
 
-def _api_failure(task: TaskContext, error: ApiError, command: str) -> tuple[Reason, str]:
+def _api_failure(error: ApiError, command: str) -> tuple[Reason, str]:
     text = str(error)
     if error.status in UNAUTHORISED:
         return "configuration", f"check the API key, then `{command}`"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
+
+import anyio
 
 from budget_magic.events import AttemptFailed, Fact, Live, TurnSettings
 from budget_magic.loop.clock import Stopwatch
@@ -103,6 +106,8 @@ class TurnContext:
     """What Claude said in this turn, one entry a reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
+    deadline: anyio.CancelScope | None = None
+    """What the time ceiling ends; moved when that is raised."""
     cut_off: AttemptFailed | None = None
     """The attempt that an interrupt cut off."""
 
@@ -111,6 +116,16 @@ class TurnContext:
         """Seconds left under the time ceiling; None where it is open."""
         ceiling = self.task.settings.ceilings.elapsed_s
         return None if ceiling is None else ceiling - self.watch.elapsed_s
+
+    @contextmanager
+    def until_time_is_up(self) -> Iterator[anyio.CancelScope]:
+        """Cancel what runs inside when the time ceiling is reached."""
+        with anyio.move_on_after(self.left_s) as scope:
+            self.deadline = scope
+            try:
+                yield scope
+            finally:
+                self.deadline = None
 
     @property
     def is_last_step(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
 from budget_magic.magics import settings as typed
@@ -17,7 +19,7 @@ from budget_magic.session import registry
 from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import DEFAULTS, Settings
-from budget_magic.session.task import Task
+from budget_magic.session.task import Start, Task
 from budget_magic.session.turns import Prompt, Turn
 from budget_magic.session.watcher import Watcher
 
@@ -71,45 +73,37 @@ class Cells:
         cell_id = self._place.cell_id()
         name = line.task or self._task_of_cell(cell_id) or last_used() or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
-        settings = typed.apply(
-            task.settings, given, lookup=self._place.lookup, has_run=bool(task.turns)
-        )
+        task.refuse_while_running()
         filled = fill(body.strip("\n"), self._place.shell.user_ns)
         prompt = Prompt(
             typed=body, sent=filled.text.strip(), inserted=filled.inserted, cell_id=cell_id
         )
-        if cell_id is not None and not is_new:
-            self._refuse_while_running(task)
-        plan = task.plan(prompt, settings, again="again" in given)
+        plan = task.plan(prompt, self._options(task, given), again="again" in given)
         if plan.kind == "show" and plan.turn is not None:
             return ShownAgain(task=task, turn=plan.turn, out=given.get("out"))
-        background = "background" in given and self._place.has_stdin()
-        shown = self._shown(task, settings, resumes=plan.kind == "go_on")
+        show = self._show(task, plan.settings, resumes=plan.kind == "go_on")
+        start = Start(
+            settings=plan.settings,
+            sinks=show.sinks,
+            approver=show.approver,
+            reads_only="background" in given,
+        )
         if plan.kind == "go_on" and plan.turn is not None:
-            run = task.begin_again(
-                plan.turn, settings=settings, sinks=shown.sinks, reads_only="background" in given
-            )
-            number = plan.turn.number
+            run, turn = task.begin_again(plan.turn, start), plan.turn
         else:
-            run = task.begin(
-                prompt,
-                settings=settings,
-                rewind_to=plan.turn,
-                note=_note_on_name(name) if is_new else "",
-                sinks=shown.sinks,
-                reads_only="background" in given,
-            )
-            number = task.turns[-1].number
+            note = _note_on_name(name) if is_new else ""
+            run = task.begin(prompt, start, rewind_to=plan.turn, note=note)
+            turn = task.turns[-1]
         if cell_id is not None:
             self._tasks_of_cells[cell_id] = name
-        shown.start(number)
+        show.start(turn.number)
         return Started(
             task=task,
             run=run,
-            turn=number,
-            display=shown,
+            turn=turn.number,
+            display=show,
             out=given.get("out"),
-            background=background,
+            background="background" in given and self._place.has_stdin(),
         )
 
     def resume(self, line: Line) -> Started | ShownAgain:
@@ -118,21 +112,20 @@ class Cells:
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
-        settings = typed.apply(task.settings, line.given, lookup=self._place.lookup, has_run=True)
-        shown = self._shown(task, settings, resumes=True)
-        run = task.begin_again(turn, settings=settings, sinks=shown.sinks)
-        shown.start(turn.number)
+        settings = self._options(task, line.given)(task.settings)
+        show = self._show(task, settings, resumes=True)
+        start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
+        run = task.begin_again(turn, start)
+        show.start(turn.number)
         return Started(
-            task=task, run=run, turn=turn.number, display=shown, out=line.given.get("out")
+            task=task, run=run, turn=turn.number, display=show, out=line.given.get("out")
         )
 
     def configure(self, line: Line) -> Task:
         """Change settings without running, as `%claude_task` does."""
         name = line.task or last_used() or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in line.given)
-        settings = typed.apply(
-            task.settings, line.given, lookup=self._place.lookup, has_run=bool(task.turns)
-        )
+        settings = self._options(task, line.given)(task.settings)
         if line.given or is_new:
             task.change(settings)
         if is_new:
@@ -148,21 +141,21 @@ class Cells:
         known = tasks().get(name)
         if known is not None and not is_new:
             return known, False
-        if known is not None and known.is_running:
-            self._refuse_while_running(known)
+        if known is not None:
+            known.refuse_while_running()
         return Task.from_settings(name, DEFAULTS.settings), True
 
     def _task_of_cell(self, cell_id: str | None) -> str | None:
         name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None
         return name if name in tasks() else None
 
-    def _refuse_while_running(self, task: Task) -> None:
-        if task.is_running:
-            raise ConfigurationError(
-                f"{task.name} runs already; `%claude_stop {task.name}` stops it, or wait for it"
-            )
+    def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
+        def change(settings: Settings) -> Settings:
+            return typed.apply(settings, given, lookup=self._place.lookup, has_run=bool(task.turns))
 
-    def _shown(self, task: Task, settings: Settings, *, resumes: bool) -> TurnDisplay:
+        return change
+
+    def _show(self, task: Task, settings: Settings, *, resumes: bool) -> TurnDisplay:
         watcher = Watcher(
             ratios=task.ratios,
             own_prices=settings.prices,

@@ -5,18 +5,25 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import anyio
 from IPython.display import display, update_display
 
 from budget_magic.events import Live, Record, StepFinished, TurnStarted
+from budget_magic.loop import Approver
 from budget_magic.magics.place import Place
-from budget_magic.report import plain_report, progress_line, step_line
+from budget_magic.report import TurnView, plain_report, progress_line, step_line
 from budget_magic.session.bus import Sink
 from budget_magic.session.task import Task
 from budget_magic.session.watcher import Watcher
 
+if TYPE_CHECKING:
+    from budget_magic.widgets import Panel
+
+HELLO_WITHIN_S = 2.0
+"""How long a browser may take to show the panel before its buttons count as dead."""
+HELLO_BEAT_S = 0.05
 TERMINAL_BEAT_S = 0.25
 BLOCK_BEAT_S = 1.0
 CLEAR_LINE = "\r\x1b[K"
@@ -26,6 +33,8 @@ class TurnDisplay(Protocol):
     """One display of one turn."""
 
     sinks: tuple[Sink, ...]
+    approver: Approver | None
+    """Who is asked about calls; None asks by `input()`."""
 
     def start(self, turn: int) -> None:
         """Show that the turn runs."""
@@ -43,8 +52,10 @@ class TurnDisplay(Protocol):
 class NotebookDisplay:
     """One output in a notebook, replaced in place; without a widget."""
 
+    approver: Approver | None = None
+
     def __init__(self, task: Task, watcher: Watcher) -> None:
-        self._task, self._watcher = task, watcher
+        self._task = task
         self._id = f"budget-magic-{uuid.uuid4().hex}"
         self._turn = 0
         self._shown_at = 0.0
@@ -62,24 +73,83 @@ class NotebookDisplay:
     def start(self, turn: int) -> None:
         """Show the turn."""
         self._turn, self._shown_at = turn, time.monotonic()
-        display(self._bundle(), raw=True, display_id=self._id)
+        display(self._task.report(turn), raw=True, display_id=self._id)
 
     def beat(self) -> None:
         """Show finished steps, at most once a second."""
         if self._changed and time.monotonic() - self._shown_at >= BLOCK_BEAT_S:
             self._changed, self._shown_at = False, time.monotonic()
-            update_display(self._bundle(), raw=True, display_id=self._id)
+            update_display(self._task.report(self._turn), raw=True, display_id=self._id)
 
     def finish(self) -> None:
         """Show the static report in its place."""
         update_display(self._task.report(self._turn), raw=True, display_id=self._id)
 
-    def _bundle(self) -> dict[str, object]:
-        return self._task.report(self._turn)
+
+class PanelDisplay:
+    """The live panel, replaced by the static report at the end."""
+
+    def __init__(self, task: Task, watcher: Watcher) -> None:
+        from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
+
+        self._task, self._watcher = task, watcher
+        self._controls = TaskControls(task, watcher)
+        self._panel: Panel | None = None
+        self._id = f"budget-magic-{uuid.uuid4().hex}"
+        self._turn = 0
+        self._shown_at = time.monotonic()
+        self._is_dead = False
+        self.sinks: tuple[Sink, ...] = (watcher, self)
+        self.approver: Approver | None = self._controls.approver(self._answers)
+
+    def record(self, record: Record) -> None:
+        """Hand a fact to the panel."""
+        if self._panel is not None:
+            self._panel.record(record)
+
+    def live(self, event: Live) -> None:
+        """Hand a piece of what streams to the panel."""
+        if self._panel is not None:
+            self._panel.live(event)
+
+    def start(self, turn: int) -> None:
+        """Show the panel, with the saved form beside it for readers without a kernel."""
+        from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
+
+        self._turn, self._shown_at = turn, time.monotonic()
+        self._panel = Panel(view=self._view, controls=self._controls, whole=self._task.whole_result)
+        shown = {**self._panel.mime_bundle(), **self._task.report(turn)}
+        display(shown, raw=True, display_id=self._id)
+
+    def beat(self) -> None:
+        """Say so once where the buttons do not work while a cell runs."""
+        late = time.monotonic() - self._shown_at > HELLO_WITHIN_S
+        if late and not self._is_dead and self._panel and not self._panel.said_hello.is_set():
+            self._is_dead = True
+            self._panel.say_no_events()
+
+    def finish(self) -> None:
+        """Put the static report in place of the panel."""
+        update_display(self._task.report(self._turn), raw=True, display_id=self._id)
+        if self._panel is not None:
+            self._panel.close()
+
+    async def _answers(self) -> bool:
+        """Whether the panel's buttons work while the cell runs, as far as two seconds tell."""
+        while time.monotonic() - self._shown_at < HELLO_WITHIN_S:
+            if self._panel is not None and self._panel.said_hello.is_set():
+                return True
+            await anyio.sleep(HELLO_BEAT_S)
+        return self._panel is not None and self._panel.said_hello.is_set()
+
+    def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
+        return self._task.view(self._turn, self._watcher.state(with_text=with_text))
 
 
 class TerminalDisplay:
     """Lines in a terminal: one redrawn in place on a TTY, else one per finished step."""
+
+    approver: Approver | None = None
 
     def __init__(self, task: Task, watcher: Watcher) -> None:
         self._task, self._watcher = task, watcher
@@ -122,10 +192,7 @@ def _is_utf8() -> bool:
 
 
 def make_display(place: Place, task: Task, watcher: Watcher) -> TurnDisplay:
-    """The display that this place can show."""
-    if place.kernel is not None:
-        return NotebookDisplay(task, watcher)
-    return TerminalDisplay(task, watcher)
-
-
-Display = Callable[[Task, Watcher], TurnDisplay]
+    """The display that this place can show: a panel only where a person sits."""
+    if place.kernel is None:
+        return TerminalDisplay(task, watcher)
+    return PanelDisplay(task, watcher) if place.has_stdin() else NotebookDisplay(task, watcher)

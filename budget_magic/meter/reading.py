@@ -34,8 +34,10 @@ class Kinds:
     calls: int = 0
     results: int = 0
     text: int = 0
-    estimated: bool = False
-    """True where the split, not the sum, is an estimate."""
+    split_estimated: bool = False
+    """True where the split between calls and text, not their sum, is an estimate."""
+    results_estimated: bool = False
+    """True where other new text stood beside results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,8 @@ def _kinds(fact: StepFinished) -> Kinds:
         calls=fact.call_tokens,
         results=fact.tool_result_tokens,
         text=fact.text_tokens,
-        estimated=fact.split_estimated or fact.tool_result_tokens_estimated,
+        split_estimated=fact.split_estimated,
+        results_estimated=fact.tool_result_tokens_estimated,
     )
 
 
@@ -164,5 +167,6 @@ def _add_kinds(left: Kinds, right: Kinds) -> Kinds:
         calls=left.calls + right.calls,
         results=left.results + right.results,
         text=left.text + right.text,
-        estimated=left.estimated or right.estimated,
+        split_estimated=left.split_estimated or right.split_estimated,
+        results_estimated=left.results_estimated or right.results_estimated,
     )

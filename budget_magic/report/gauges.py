@@ -36,12 +36,15 @@ def live_kinds(live: LiveState | None) -> Kinds:
     """What streams right now, by kind: estimates."""
     if live is None:
         return Kinds()
-    sums: dict[KindName, int] = {
-        "thinking": 0, "calls": 0, "results": live.estimated_result_tokens, "text": 0,
-    }  # fmt: skip
+    sums: dict[KindName, int] = dict.fromkeys(("thinking", "calls", "text"), 0)
     for block in live.blocks:
         sums[_LIVE_KIND[block.kind]] += block.estimated_tokens
-    return Kinds(**sums, estimated=any(sums.values()))
+    return Kinds(
+        thinking=sums["thinking"],
+        calls=sums["calls"],
+        results=live.estimated_result_tokens,
+        text=sums["text"],
+    )
 
 
 def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView, ...]:
@@ -49,8 +52,7 @@ def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView
     views = []
     for kind, label, glyph, ascii_glyph in KINDS:
         known, now = getattr(counted, kind), getattr(streaming, kind)
-        split = counted.estimated and kind != "thinking" and known > 0
-        mark = "≈ " if split or now else ""
+        mark = "≈ " if now or (known and _is_estimated(counted, kind)) else ""
         views.append(
             KindView(
                 kind=kind,
@@ -66,6 +68,12 @@ def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView
             )
         )
     return tuple(views)
+
+
+def _is_estimated(counted: Kinds, kind: KindName) -> bool:
+    if kind in {"calls", "text"}:
+        return counted.split_estimated
+    return kind == "results" and counted.results_estimated
 
 
 def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:

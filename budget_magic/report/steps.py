@@ -80,7 +80,8 @@ def _done(
         calls=reply.call_tokens,
         results=reply.tool_result_tokens,
         text=reply.text_tokens,
-        estimated=reply.split_estimated or reply.tool_result_tokens_estimated,
+        split_estimated=reply.split_estimated,
+        results_estimated=reply.tool_result_tokens_estimated,
     )
     views = kind_views(kinds, Kinds(), scale)
     marks = _marks(step, reply)

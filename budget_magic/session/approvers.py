@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.report.text import clean_text
-from budget_magic.session.runner import Run
+from budget_magic.session.caller import WaitingThread
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import Call
 from budget_magic.tools.tool import Tool
@@ -18,18 +17,17 @@ TASK = frozenset({"t", "task"})
 NO = frozenset({"n", "no", ""})
 
 
-def by_input(current_run: Callable[[], Run | None]) -> Approver:
+def by_input(caller: WaitingThread) -> Approver:
     """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
     async def ask(call: Call, tool: Tool) -> Decision:
-        run = current_run()
-        if run is None or not HERE.has_stdin():
+        if not HERE.has_stdin():
             return Decision(
                 kind="denied",
                 reason=f"nobody is there to approve {call.name}; `--approve all` runs it unasked",
                 by="policy",
             )
-        return await run.caller.run(lambda: _ask(call, tool))
+        return await caller.run(lambda: _ask(call, tool))
 
     return ask
 

@@ -115,7 +115,8 @@ def _simulator(why: str, *, someone_watches: bool) -> Chosen:
     from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
     from budget_magic.wire.sdk import SdkClient, simulated_client  # noqa: PLC0415 - imports anthropic
 
-    played = Simulator("audit", pace_tokens_per_s=PACE_TOKENS_PER_S if someone_watches else None)
+    pace = PACE_TOKENS_PER_S if someone_watches else None
+    played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)
     return Chosen(
         name=SIMULATOR, client=SdkClient(simulated_client(played.transport())), simulated=why
     )

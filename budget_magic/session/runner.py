@@ -37,15 +37,19 @@ class Run:
         self._task: asyncio.Task[object] | None = None
         self._future: Future[None] | None = None
         self._lock = threading.Lock()
-        self._keep: Callable[[TurnFinished], None] = lambda _finished: None
+        self._turn: TurnContext | None = None
 
-    def on_done(self, keep: Callable[[TurnFinished], None]) -> None:
-        """Have the last fact kept before anyone who waits is woken."""
-        self._keep = keep
+    def start(
+        self, make_turn: Callable[[], TurnContext], keep: Callable[[TurnFinished], None]
+    ) -> None:
+        """Begin; both functions are called on the loop's thread, `keep` before anyone is woken."""
+        self._future = portal().start(lambda: self._main(make_turn, keep))
 
-    def start(self, make_turn: Callable[[], TurnContext]) -> None:
-        """Begin; `make_turn` is called on the loop's thread."""
-        self._future = portal().start(lambda: self._main(make_turn))
+    def on_loop(self, function: Callable[[TurnContext], None]) -> None:
+        """Have a function called on the loop's thread with the turn, while it runs."""
+        task, turn = self._task, self._turn
+        if task is not None and turn is not None and not self.done.is_set():
+            task.get_loop().call_soon_threadsafe(function, turn)
 
     def stop(self, reason: Reason) -> None:
         """Stop the turn; the first reason counts. From any thread, any number of times."""
@@ -101,18 +105,20 @@ class Run:
             raise RuntimeError("the turn ended without a result")
         return self.finished
 
-    async def _main(self, make_turn: Callable[[], TurnContext]) -> None:
+    async def _main(
+        self, make_turn: Callable[[], TurnContext], keep: Callable[[TurnFinished], None]
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the portal runs in a task
         try:
             with self._lock:
                 self._task = task
                 stopped_early = self.stopped_by is not None
-            turn = make_turn()
+            turn = self._turn = make_turn()
             if stopped_early:
                 task.cancel()
             self.finished = await run_turn(turn, lambda: self.stopped_by)
-            self._keep(self.finished)
+            keep(self.finished)
             while task.cancelling():
                 task.uncancel()
         finally:

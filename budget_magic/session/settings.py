@@ -124,7 +124,7 @@ def _check_model(settings: Settings) -> None:
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise ConfigurationError(
         f"no price is known for the model {settings.model!r}, so a cost ceiling could not be held:"
-        f" {hint}`--max-cost none` runs without one, `%config ClaudeTaskMagics.prices` gives a price"
+        f" {hint}`--max-cost none` runs without one, `%config ClaudeTaskMagics.prices` gives one"
     )
 
 

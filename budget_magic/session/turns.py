@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from budget_magic.loop import Conversation
 from budget_magic.meter import Outcome
+from budget_magic.session.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Turn:
 
     number: int
     prompt: Prompt
+    settings_before: Settings
+    """In force before the cell's own options."""
     key: tuple[object, ...]
     """What must be equal for the turn to count as unchanged, the prompt aside."""
     before: Conversation
@@ -41,38 +44,99 @@ class Turn:
     changed_things: bool = False
     """Whether a tool ran that is not read-only: showing the turn again does not bring that back."""
 
+    def __repr__(self) -> str:
+        state = "running" if self.outcome is None else self.outcome.state
+        return f"Turn({self.number}, {state}, prompt={self.prompt.typed.strip()[:60]!r})"
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
+        if self.outcome is None or self.outcome.bundle is None:
+            return {"text/plain": repr(self)}
+        return self.outcome.bundle()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What running a cell means now."""
 
     kind: Literal["new", "go_on", "show", "rewind"]
+    settings: Settings
+    """With the cell's options put in."""
     turn: Turn | None = None
     """The turn that goes on, is shown, or is gone back before."""
 
 
+def in_force(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns that the task has not gone back before, oldest first."""
+    return [turn for turn in turns if not turn.is_superseded]
+
+
+def turn_key(settings: Settings) -> tuple[object, ...]:
+    """The settings that count when a cell is run again; ceilings, approval and tags do not."""
+    client = settings.client if isinstance(settings.client, str) else id(settings.client)
+    return (
+        client,
+        settings.model,
+        settings.effort,
+        settings.budget,
+        settings.system_text,
+        settings.tool_names,
+        str(settings.root_path()),
+    )
+
+
 def plan_turn(
-    turns: Sequence[Turn], prompt: Prompt, key: tuple[object, ...], *, again: bool
+    turns: Sequence[Turn],
+    prompt: Prompt,
+    settings: Settings,
+    change: Callable[[Settings], Settings],
+    *,
+    again: bool,
 ) -> Plan:
     """What running a cell means, by the turns that are in force.
 
-    A turn that did not complete goes on only while it is the last; once others followed, the task
-    goes back to before it instead.
+    Parameters
+    ----------
+    turns
+        Of the task, oldest first.
+    prompt
+        What the cell asks.
+    settings
+        In force now.
+    change
+        Puts the cell's options into settings.
+    again
+        Whether the cell asks to be run anew.
+
+    Notes
+    -----
+    A cell that is run again starts from the settings that were in force before it ran first, so
+    that options of later cells do not make it count as changed; ceilings, approval and tags are
+    those of now. A turn that did not complete goes on only while it is the last: once others
+    followed, the task goes back to before it instead.
     """
-    in_force = [turn for turn in turns if not turn.is_superseded]
-    found = next(
-        (
-            turn
-            for turn in reversed(in_force)
-            if prompt.cell_id is not None and turn.prompt.cell_id == prompt.cell_id
-        ),
-        None,
+    standing = in_force(turns)
+    same_cell = [
+        turn
+        for turn in standing
+        if prompt.cell_id is not None and turn.prompt.cell_id == prompt.cell_id
+    ]
+    if not same_cell:
+        return Plan(kind="new", settings=change(settings))
+    found = same_cell[-1]
+    base = replace(
+        found.settings_before,
+        ceilings=settings.ceilings,
+        approve=settings.approve,
+        tags=settings.tags,
+        wrap_up=settings.wrap_up,
+        prices=settings.prices,
     )
-    if found is None:
-        return Plan(kind="new")
+    rewound = Plan(kind="rewind", turn=found, settings=change(base))
     if again or found.prompt.sent != prompt.sent:
-        return Plan(kind="rewind", turn=found)
-    is_completed = found.outcome is not None and found.outcome.state == "completed"
-    if not is_completed:
-        return Plan(kind="go_on" if found is in_force[-1] else "rewind", turn=found)
-    return Plan(kind="show" if found.key == key else "rewind", turn=found)
+        return rewound
+    if found.outcome is None or found.outcome.state != "completed":
+        goes_on = Plan(kind="go_on", turn=found, settings=change(settings))
+        return goes_on if found is standing[-1] else rewound
+    if found.key == turn_key(rewound.settings):
+        return Plan(kind="show", turn=found, settings=rewound.settings)
+    return rewound

@@ -12,7 +12,6 @@ from budget_magic.events import (
     ApprovalAsked,
     ApprovalGiven,
     BlockStarted,
-    Delta,
     DeltaKind,
     Live,
     Record,
@@ -99,7 +98,7 @@ class Watcher:
             block.size += len(event.text)
 
     def state(self, *, with_text: bool = True) -> LiveState:
-        """What streams at this moment; without the texts it costs the same however long they are."""
+        """What streams at this moment; without the texts it is cheap however long they are."""
         with self._lock:
             ratios = self._ratios()
             blocks = tuple(
@@ -123,7 +122,7 @@ class Watcher:
                 retry_in_s=left_s,
             )
 
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record) -> None:  # noqa: C901 - one case per kind of fact
         fact = record.fact
         match fact:
             case TurnStarted():

@@ -1,0 +1,143 @@
+"""What the panel's buttons do to a task: flags and queues only, from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Final, Literal
+
+from budget_magic.loop import Approver
+from budget_magic.loop.task import Decision
+from budget_magic.models import find_model
+from budget_magic.report.numbers import clock, compact
+from budget_magic.session.approvers import by_input
+from budget_magic.session.live import (
+    MORE_SECONDS,
+    MORE_STEPS,
+    CeilingKind,
+    Change,
+    more_tokens,
+    more_usd,
+    raised,
+    rewrite,
+)
+from budget_magic.session.task import Task
+from budget_magic.session.watcher import Watcher
+from budget_magic.tools.approval import Call
+from budget_magic.tools.tool import Tool
+from budget_magic.widgets import Offers
+
+BUDGET_FACTOR: Final = 2
+
+
+class TaskControls:
+    """The panel's controls of one task.
+
+    Parameters
+    ----------
+    task, watcher
+        What is controlled, and what must show that it is stopping.
+    """
+
+    def __init__(self, task: Task, watcher: Watcher) -> None:
+        self._task, self._watcher = task, watcher
+        self._waiting: dict[str, asyncio.Future[Decision]] = {}
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """Stop the turn."""
+        self._watcher.stopping()
+        self._task.stop()
+
+    def decide(self, call_id: str, kind: Literal["once", "task", "denied"], reason: str) -> None:
+        """Answer a call that waits for a person; the first answer counts."""
+        with self._lock:
+            waiting = self._waiting.pop(call_id, None)
+        if waiting is not None:
+            decision = Decision(kind=kind, reason=reason)
+            waiting.get_loop().call_soon_threadsafe(_answer, waiting, decision)
+
+    def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
+        """Change the effort from the next step or from the next cell on."""
+        if level not in self.offers().levels:
+            return
+        if when == "now":
+            self._task.change_now(Change(effort=level))
+        else:
+            self._task.change_next(level)
+
+    def raise_budget(self, total: int) -> None:
+        """Raise the task's budget."""
+        budget = self._task.settings.budget
+        if budget is not None and total > budget:
+            self._task.change_now(Change(budget=total))
+
+    def raise_ceiling(self, ceiling: CeilingKind) -> None:
+        """Raise a ceiling by what is offered."""
+        ceilings = raised(self._task.settings.ceilings, ceiling)
+        self._task.change_now(Change(ceilings=ceilings))
+
+    def offers(self) -> Offers:
+        """What is offered at this moment."""
+        task = self._task
+        settings, context = task.settings, task.context
+        model = find_model(settings.model)
+        tokens, usd = (0, None) if context is None else rewrite(context)
+        return Offers(
+            levels=() if model is None else model.effort_levels,
+            effort=settings.effort if context is None else context.settings.effort,
+            next_effort=settings.effort,
+            rewrite_tokens=tokens,
+            rewrite_usd=usd,
+            by_message=model is not None and model.effort_per_message,
+            next_budget=None if settings.budget is None else settings.budget * BUDGET_FACTOR,
+            ceilings=self._raises(),
+        )
+
+    def approver(self, answers: Callable[[], Awaitable[bool]]) -> Approver:
+        """An approver that waits for the panel where it can answer, else asks by `input()`.
+
+        Parameters
+        ----------
+        answers
+            Tells whether the panel's buttons work while the cell runs.
+        """
+
+        async def ask(call: Call, tool: Tool) -> Decision:
+            run = self._task.current_run
+            if run is not None and not await answers():
+                return await by_input(run.caller)(call, tool)
+            answered: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+            with self._lock:
+                self._waiting[call.id] = answered
+            try:
+                return await answered
+            finally:
+                with self._lock:
+                    self._waiting.pop(call.id, None)
+
+        return ask
+
+    def _raises(self) -> dict[CeilingKind, str]:
+        ceilings = self._task.settings.ceilings
+        offered: dict[CeilingKind, str] = {}
+        if ceilings.cost_usd is not None:
+            offered["cost"] = f"+${_short(more_usd(ceilings.cost_usd))}"
+        if ceilings.total_tokens is not None:
+            offered["tokens"] = f"+{compact(more_tokens(ceilings.total_tokens))}"
+        if ceilings.steps is not None:
+            offered["steps"] = f"+{MORE_STEPS} steps"
+        if ceilings.elapsed_s is not None:
+            offered["time"] = f"+{clock(MORE_SECONDS)}"
+        return offered
+
+
+def _answer(waiting: asyncio.Future[Decision], decision: Decision) -> None:
+    if not waiting.done():
+        waiting.set_result(decision)
+
+
+def _short(usd: Decimal) -> str:
+    return f"{usd:.2f}".removesuffix(".00")

@@ -1,0 +1,29 @@
+"""What is said before a turn starts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from budget_magic.loop import TaskContext
+from budget_magic.report.numbers import compact, dollars, exact
+from budget_magic.session.live import rewrite
+
+LITTLE_TOKENS: Final = 10_000
+LITTLE_SHARE: Final = 0.2
+
+
+def little_left(context: TaskContext, left: int | None) -> str:
+    """What to say where a turn starts with little budget left; empty where it does not."""
+    budget = context.settings.budget
+    if budget is None or left is None or left == budget:
+        return ""
+    if left >= LITTLE_TOKENS and left >= budget * LITTLE_SHARE:
+        return ""
+    cached, price = rewrite(context)
+    again = ""
+    if cached and price is not None:
+        again = f" and writes the cached {compact(cached)} again for about {dollars(price)}"
+    return (
+        f"{exact(max(left, 0))} of {exact(budget)} left; Claude may cut this short;"
+        f" `--budget {compact(budget * 2)}` gives room{again}"
+    )

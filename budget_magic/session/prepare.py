@@ -1,0 +1,186 @@
+"""Before a turn: everything it needs, or an error that leaves the task as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.events import TurnSettings
+from budget_magic.loop import Conversation, TaskContext
+from budget_magic.loop.task import Approver
+from budget_magic.meter.reserve import Account
+from budget_magic.session.accounts import ROOM, session_account
+from budget_magic.session.bus import Bus
+from budget_magic.session.caller import WaitingThread
+from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
+from budget_magic.session.settings import DEFAULTS, Settings, check
+from budget_magic.session.surroundings import HERE
+from budget_magic.tools.approval import parse_policy
+from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.toolbox import Toolbox, build_toolbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a task has so far."""
+
+    name: str
+    bus: Bus
+    account: Account
+    chosen: Chosen | None
+    context: TaskContext | None
+    has_turns: bool
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings, if they can work.
+
+    Raises
+    ------
+    ConfigurationError
+        They cannot; the sentence says what does.
+    """
+    check(settings)
+    parse_policy(settings.approve)
+    make_toolbox(settings)
+    return settings
+
+
+def make_toolbox(settings: Settings) -> Toolbox:
+    """The tools that the settings name."""
+    return build_toolbox(
+        settings.tools,
+        root=settings.root_path(),
+        lookup=HERE.lookup,
+        candidates=HERE.candidates(),
+    )
+
+
+def prepare(
+    ground: Ground,
+    settings: Settings,
+    *,
+    caller: WaitingThread,
+    approver: Approver,
+    reads_only: bool,
+) -> tuple[TaskContext, Chosen]:
+    """The context of the next turn and the client that answers it; changes nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        The turn cannot run.
+    """
+    check(settings)
+    toolbox = make_toolbox(settings)
+    chosen = choose(ground, settings)
+    accounts: tuple[Account, ...] = (ground.account,)
+    if chosen.simulated is None:
+        accounts = (ground.account, session_account(DEFAULTS))
+    bus = ground.bus
+    context = TaskContext(
+        name=ground.name,
+        client=chosen.client,
+        settings=turn_settings(settings, chosen),
+        toolbox=toolbox.reading_only() if reads_only else toolbox,
+        policy=parse_policy(settings.approve),
+        approver=approver,
+        run_in_caller=caller.run,
+        redactor=Redactor(os.environ, {"ANTHROPIC_API_KEY": chosen.key} if chosen.key else {}),
+        accounts=accounts,
+        room=ROOM,
+        own_prices=settings.prices,
+        emit=bus.emit,
+        live=bus.live,
+        reading=lambda: bus.reading,
+        now=time.monotonic,
+        jitter=random.random,
+    )
+    before = ground.context
+    if before is not None:
+        context.conversation = before.conversation.copy()
+        context.approved_tools = before.approved_tools
+        context.ratios, context.factor = before.ratios, before.factor
+    return context, chosen
+
+
+def choose(ground: Ground, settings: Settings) -> Chosen:
+    """The task's client; it stays the one of the first turn."""
+    if ground.has_turns and ground.chosen is not None:
+        _refuse_another_client(ground.name, settings, ground.chosen)
+        if ground.chosen.name == SIMULATOR or settings.client != AUTO:
+            return ground.chosen
+    return choose_client(
+        settings.client, name=settings.client_name, someone_watches=HERE.has_stdin()
+    )
+
+
+def _refuse_another_client(task: str, settings: Settings, chosen: Chosen) -> None:
+    if settings.client == AUTO:
+        now = kind_of_auto()
+    else:
+        now = settings.client if isinstance(settings.client, str) else settings.client_name
+    if now != chosen.name:
+        was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
+        raise ConfigurationError(f"{task} {was}; `--new` starts it on {_called(now)}")
+
+
+def _called(client: str) -> str:
+    return {"anthropic": "the real API", "simulator": "the simulator"}.get(client, client)
+
+
+def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
+    """The settings as the records hold them."""
+    return TurnSettings(
+        client=chosen.name,
+        simulated=chosen.simulated,
+        model=settings.model,
+        effort=settings.effort,
+        budget=settings.budget,
+        max_tokens=settings.reply_tokens,
+        ceilings=settings.ceilings,
+        system=settings.system_text,
+        tools=settings.tool_names,
+        root=str(settings.root_path()) if "files" in settings.tools else "",
+        approve=settings.approve if isinstance(settings.approve, str) else "function",
+        wrap_up=settings.wrap_up,
+        user_prices=settings.model in settings.prices,
+    )
+
+
+def adapt(context: TaskContext, before: TaskContext | None) -> None:
+    """Note in the history's state what the new settings mean for its cached prefix."""
+    conversation, settings, model = context.conversation, context.settings, context.model
+    tools = _fingerprint(context.toolbox.definitions())
+    effort = settings.effort if model is None or model.effort_levels else None
+    if not conversation.messages or before is None:
+        conversation.effort = conversation.spoken_effort = effort
+        conversation.bound_to = tools
+        return
+    if before.settings.model != settings.model:
+        conversation.baseline = None
+        conversation.effort = conversation.spoken_effort = effort
+    elif effort != conversation.spoken_effort and not (model and model.effort_per_message):
+        conversation.effort = conversation.spoken_effort = effort
+        uncache(conversation)
+    if before.settings.budget != settings.budget:
+        uncache(conversation)
+    if conversation.bound_to != tools:
+        conversation.bound_to = tools
+        conversation.baseline = None
+        conversation.drops_bound_thinking = model is not None and model.binds_thinking
+
+
+def uncache(conversation: Conversation) -> None:
+    """The next request will write the whole prompt to the cache again."""
+    if conversation.baseline is not None:
+        conversation.baseline = replace(conversation.baseline, is_cached=False)
+
+
+def _fingerprint(definitions: Sequence[dict[str, object]]) -> tuple[str, ...]:
+    return tuple(json.dumps(definition, sort_keys=True) for definition in definitions)
