@@ -60,6 +60,11 @@ class Account:
         tokens = None if self.total_tokens is None else self.total_tokens - taken.tokens
         return usd, tokens
 
+    def has_room(self, amount: Amount) -> bool:
+        """Whether this much more stays within the ceilings."""
+        usd, tokens = self.headroom()
+        return (usd is None or amount.usd <= usd) and (tokens is None or amount.tokens <= tokens)
+
     def hold(self, amount: Amount) -> None:
         """Take the worst case of a request before it is sent."""
         self.held += amount
@@ -171,11 +176,16 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
     -----
     The rules are those of "The last answer before a ceiling" in the documentation: an ordinary
     step if 4,096 tokens of reply fit at worst case and, at expected prices, beside a last answer;
-    else a last answer if 1,024 tokens fit at worst case; else nothing.
+    else a last answer if 1,024 tokens fit at worst case; else nothing. Where what the task's own
+    ceilings allow does not fit only because others hold reservations, the request waits before it
+    shrinks.
     """
     chain = tuple(accounts)
+    alone = _decide(demand, tuple(account for account in chain if not account.shared))
+    if isinstance(alone, Refused):
+        return alone
     for account in chain:
-        if account.shared and account.requests_held and _waits(demand, account):
+        if account.shared and account.requests_held and not account.has_room(alone.hold):
             return MustWait(account=account)
     decision = _decide(demand, chain)
     if isinstance(decision, Granted):
@@ -218,12 +228,6 @@ def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: b
         hold=demand.worst(max_tokens),
         shrunk_by=_reason(demand, nearest, max_tokens + 1) if limited and nearest else None,
     )
-
-
-def _waits(demand: Demand, account: Account) -> bool:
-    usd, tokens = account.headroom()
-    needs = demand.worst(demand.wanted_tokens)
-    return (usd is not None and needs.usd > usd) or (tokens is not None and needs.tokens > tokens)
 
 
 def _most(demand: Demand, account: Account, needs: Callable[[int], Amount]) -> int:
