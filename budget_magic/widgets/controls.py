@@ -1,0 +1,102 @@
+"""What the panel's buttons may ask for, and what it offers at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, Protocol, TypeAlias
+
+from budget_magic.report.numbers import dollars, exact
+
+Decision: TypeAlias = Literal["once", "task", "denied"]
+CeilingKind: TypeAlias = Literal["cost", "tokens", "steps", "time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What can be changed while the turn runs, and what that costs."""
+
+    levels: tuple[str, ...] = ()
+    """Effort levels of the model; empty where it has none."""
+    effort: str = ""
+    """The level in force."""
+    next_effort: str = ""
+    """The level from the next cell on."""
+    rewrite_tokens: int = 0
+    """Cached tokens that a change now writes to the cache again."""
+    rewrite_usd: Decimal | None = None
+    """What that costs; None where no price is known."""
+    by_message: bool = False
+    """True where the model takes effort per message, which keeps the cache."""
+    next_budget: int | None = None
+    """Total that the budget can be raised to; None offers none."""
+    ceilings: Mapping[CeilingKind, str] = field(default_factory=dict)
+    """What each ceiling can be raised by, such as `+$2`; shown from 90 % on."""
+
+
+class Controls(Protocol):
+    """What the buttons do: each method only sets a flag or fills a queue, from any thread."""
+
+    def stop(self) -> None:
+        """Stop the turn."""
+        ...
+
+    def decide(self, call_id: str, kind: Decision, reason: str) -> None:
+        """Answer a call that waits for a person."""
+        ...
+
+    def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
+        """Change the effort from the next step or from the next cell on."""
+        ...
+
+    def raise_budget(self, total: int) -> None:
+        """Raise the task's budget to `total` tokens."""
+        ...
+
+    def raise_ceiling(self, ceiling: CeilingKind) -> None:
+        """Raise a ceiling by what was offered."""
+        ...
+
+    def offers(self) -> Offers:
+        """What is offered at this moment."""
+        ...
+
+
+def offers_json(offers: Offers) -> dict[str, Any]:
+    """The offers as JSON values, their cost in words.
+
+    Returns
+    -------
+    dict
+        `price` is the part of the sentences that matters most; empty where nothing is paid.
+    """
+    price = _price(offers.rewrite_usd) if offers.rewrite_tokens else ""
+    again = f"{exact(offers.rewrite_tokens)} tokens, "
+    again += f"{price} once" if price else "at a price that is not known"
+    if offers.rewrite_tokens:
+        now = f"Now takes effect at the next step and writes the cached prefix again: {again}."
+        raised = f"Raising it writes the cached prefix again: {again}."
+    else:
+        now = "Now takes effect at the next step; nothing is cached yet, so it is free."
+        raised = "Nothing is cached yet, so raising it is free."
+    kept = "Next cell keeps the cache." if offers.by_message else "Next cell pays the same then."
+    return {
+        "levels": list(offers.levels),
+        "effort": offers.effort,
+        "next": offers.next_effort or offers.effort,
+        "now": now,
+        "kept": kept if offers.rewrite_tokens else "",
+        "price": price,
+        "budget": offers.next_budget,
+        "budget_text": "" if offers.next_budget is None else exact(offers.next_budget),
+        "raised": raised,
+        "ceilings": dict(offers.ceilings),
+    }
+
+
+def _price(usd: Decimal | None) -> str:
+    if usd is None:
+        return ""
+    shown = dollars(usd)
+    return f"less than +{shown[1:]}" if shown.startswith("<") else f"about +{shown}"

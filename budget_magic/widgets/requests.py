@@ -1,0 +1,73 @@
+"""What a browser asks for, read with suspicion: it comes over the network."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any, Final, get_args
+
+from budget_magic.widgets.controls import CeilingKind, Controls, Decision
+
+REASON_CHARS: Final = 2_000
+WAITING: Final = 100
+"""Most questions that wait for an answer."""
+
+
+class Requests:
+    """Messages of the views: commands are handed on at once, questions wait for the flusher."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+        self.hello = threading.Event()
+        self._knows: deque[int] = deque(maxlen=1)
+        self._wholes: deque[str] = deque(maxlen=WAITING)
+        self._steps: deque[int] = deque(maxlen=WAITING)
+
+    def take(self, content: Any) -> None:
+        """Take one message; one that makes no sense is dropped."""
+        if not isinstance(content, dict):
+            return
+        match content:
+            case {"k": "hello", "r": int(revision)}:
+                self.hello.set()
+                self._knows.append(revision)
+            case {"k": "resync"}:
+                self._knows.append(-1)
+            case {"k": "whole", "id": str(call_id)}:
+                self._wholes.append(call_id)
+            case {"k": "whole", "step": int(number)}:
+                self._steps.append(number)
+            case _:
+                self._command(content)
+
+    def asked(self) -> tuple[int | None, list[str], list[int]]:
+        """The number of the last message that a view knows, call ids and steps to be told whole."""
+        knows = self._knows.pop() if self._knows else None
+        return knows, _emptied(self._wholes), _emptied(self._steps)
+
+    def _command(self, content: dict[Any, Any]) -> None:
+        controls = self._controls
+        match content:
+            case {"k": "stop"}:
+                controls.stop()
+            case {"k": "decide", "id": str(call_id), "kind": kind, "reason": str(reason)}:
+                if kind in get_args(Decision):
+                    controls.decide(call_id, kind, reason[:REASON_CHARS])
+            case {"k": "effort", "level": str(level), "when": "now" | "next" as when}:
+                if level in controls.offers().levels:
+                    controls.set_effort(level, when)
+            case {"k": "budget", "total": int(total)}:
+                if total == controls.offers().next_budget:
+                    controls.raise_budget(total)
+            case {"k": "ceiling", "ceiling": ceiling}:
+                if ceiling in get_args(CeilingKind):
+                    controls.raise_ceiling(ceiling)
+            case _:
+                pass
+
+
+def _emptied(waiting: deque[Any]) -> list[Any]:
+    items = []
+    while waiting:
+        items.append(waiting.popleft())
+    return list(dict.fromkeys(items))
