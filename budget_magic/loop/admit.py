@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from budget_magic.events import WaitFinished, WaitStarted
+from budget_magic.events import Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
 from budget_magic.loop.conversation import NOT_SHOWN, prompt_bound, text_block
 from budget_magic.loop.task import TurnContext
@@ -23,40 +24,45 @@ LEAST_MARGIN_TOKENS: Final = 200
 Blocks = list[dict[str, Any]]
 
 
-async def admit(turn: TurnContext, *, is_told_last: bool) -> tuple[Granted, bool]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A request that may be sent."""
+
+    granted: Granted
+    last_before: Reason | None
+    """The ceiling before which it asks for a last answer; None for an ordinary step."""
+
+
+async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     """Reserve room for the next request and enter its message into the history.
 
     Parameters
     ----------
     turn
         The turn under way.
-    is_told_last
-        Whether an earlier attempt of this step already asked for a last answer.
-
-    Returns
-    -------
-        What was granted, and whether the request asks for a last answer.
+    last_before
+        The ceiling for which an earlier attempt of this step asked for a last answer already.
 
     Raises
     ------
     Halted
         There is no room; nothing was held and the history is unchanged.
     """
-    conversation = turn.task.conversation
+    conversation, told = turn.task.conversation, last_before is not None
     blocks = conversation.outgoing()
-    must_be_last = is_told_last or turn.is_last_step
-    granted = await _reserve(turn, blocks, must_be_last=must_be_last)
+    granted = await _reserve(turn, blocks, must_be_last=told or turn.is_last_step)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
         if shortened != blocks:
-            blocks = shortened
+            blocks, last_before = shortened, granted.reason
             granted = await _reserve(turn, blocks, must_be_last=True)
     if isinstance(granted, Refused):
         raise stop.Halted(stop.out_of_room(turn, granted.reason, granted))
-    if granted.last_answer and not is_told_last:
+    if granted.last_answer and not told:
         blocks = [*blocks, text_block(LAST_ANSWER)]
+        last_before = last_before or granted.shrunk_by or turn.ceiling_of_last_step
     conversation.commit(blocks, spoken_effort=_effort_by_message(turn, blocks))
-    return granted, is_told_last or granted.last_answer
+    return Admitted(granted=granted, last_before=last_before)
 
 
 def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
@@ -89,7 +95,8 @@ async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> 
     preamble = (task.toolbox.definitions(), task.settings.system)
     bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
     demand = _demand(turn, bound, must_be_last=must_be_last)
-    if not _fits_whole(demand, task.accounts):
+    context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)
+    if context_is_near or not _fits_whole(demand, task.accounts):
         counting = request(turn, extra=with_sentence, max_tokens=1)
         counted = await task.client.count_tokens(counting)
         if counted is not None:
@@ -102,17 +109,12 @@ async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> 
 
 def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
     """Whether all that is wanted fits by the rough bound, so that nothing need be counted."""
-    if demand.wanted_tokens < LAST_REPLY_TOKENS:
-        return False
     worst = demand.worst(demand.wanted_tokens)
     beside = demand.with_last_answer(demand.wanted_tokens)
-    for account in accounts:
-        usd, tokens = account.headroom()
-        most_usd = worst.usd if account.shared else max(worst.usd, beside.usd)
-        most_tokens = worst.tokens if account.shared else max(worst.tokens, beside.tokens)
-        if (usd is not None and most_usd > usd) or (tokens is not None and most_tokens > tokens):
-            return False
-    return True
+    return demand.wanted_tokens > 0 and all(
+        account.has_room(worst) and (account.shared or account.has_room(beside))
+        for account in accounts
+    )
 
 
 def _demand(turn: TurnContext, bound: int, *, must_be_last: bool) -> Demand:

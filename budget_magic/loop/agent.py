@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import stop
@@ -38,7 +37,7 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
         if reason is None:
             raise
         ending = stop.interrupted(turn, reason)
-    answer_open_calls(turn, _why_not_run(ending))
+    answer_open_calls(turn, _why_not_run(turn, ending))
     finished = TurnFinished(
         turn=turn.turn,
         step=turn.step,
@@ -74,18 +73,21 @@ def _ending_after(  # noqa: PLR0911 - one return per way to end
     reply, granted = answered.reply, answered.granted
     text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     turn.texts.append(text)
+    turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
+    if reply.stop_reason == "refusal":
+        turn.task.conversation.forget_refused()
+        return stop.refusal(turn)
+    if answered.last_before is not None:
+        return _ceiling(turn, answered.last_before)
     match reply.stop_reason:
-        case "refusal":
-            _forget_refused(turn, reply.content)
-            return stop.refusal(turn)
         case "model_context_window_exceeded":
             return stop.context_window(turn)
         case "max_tokens" if granted.shrunk_by is not None:
             return _ceiling(turn, granted.shrunk_by)
-        case "max_tokens" if not answered.was_last:
+        case "max_tokens" if granted.max_tokens < turn.task.settings.max_tokens:
+            return stop.context_window(turn)
+        case "max_tokens":
             return stop.max_tokens(turn, granted.max_tokens)
-    if answered.was_last:
-        return _last_answer_ceiling(turn, answered)
     if reply.stop_reason == "pause_turn":
         return None
     if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
@@ -94,32 +96,21 @@ def _ending_after(  # noqa: PLR0911 - one return per way to end
     return stop.completed(turn, reason)
 
 
-def _last_answer_ceiling(turn: TurnContext, answered: Answered) -> stop.Ending:
-    """The ceiling for which Claude was asked for a last answer."""
-    if answered.granted.shrunk_by is not None:
-        return _ceiling(turn, answered.granted.shrunk_by)
-    ceiling = turn.task.settings.ceilings.steps
-    if ceiling is not None and turn.step >= ceiling:
-        return stop.step_ceiling(turn)
-    return stop.time_ceiling(turn)
-
-
 def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
-    return stop.out_of_room(turn, reason)
+    """The ceiling that a shrunk reply ran into, or before which a last answer was asked for."""
+    match reason:
+        case "step_ceiling":
+            return stop.step_ceiling(turn)
+        case "time_ceiling":
+            return stop.time_ceiling(turn)
+        case _:
+            return stop.out_of_room(turn, reason)
 
 
-def _forget_refused(turn: TurnContext, content: tuple[dict[str, Any], ...]) -> None:
-    conversation = turn.task.conversation
-    if conversation.messages[-1] == {"role": "assistant", "content": list(content)}:
-        conversation.messages.pop()
-        conversation.open_calls = ()
-    conversation.forget_prompt()
-
-
-def _why_not_run(ending: stop.Ending) -> str:
+def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
+    if turn.reply_was_cut:
+        return "the reply was cut off"
     match ending.reason:
-        case "max_tokens":
-            return "the reply was cut off"
         case "cost_ceiling" | "token_ceiling" | "step_ceiling" | "time_ceiling" | "session_ceiling":
             return f"the {ending.reason.replace('_', ' ')} was reached"
         case _:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from budget_magic.errors import ApiError, ConnectionBroken, WireError
+from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken, WireError
 from budget_magic.events import (
     AttemptFailed,
     BlockStarted,
@@ -23,6 +23,7 @@ from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.cost import MTOK, US_INFERENCE, step_cost_usd
 from budget_magic.meter.estimate import split_output
 from budget_magic.meter.reserve import Amount, Granted
+from budget_magic.models import find_model
 from budget_magic.wire import Begun, BlockBegun, Piece, Reply
 
 
@@ -56,16 +57,22 @@ async def stream_once(
     Halted
         The time ceiling was reached in mid-reply.
     """
-    seen = _Seen()
-    turn.is_first_request = False
+    seen, task = _Seen(), turn.task
+    if turn.left_s is not None and turn.left_s <= 0:
+        task.room.settle(granted, task.accounts)
+        raise stop.Halted(stop.time_ceiling(turn))
     try:
         with turn.until_time_is_up():
             await _read(turn, granted, seen)
+    except ConfigurationError as error:
+        task.room.settle(granted, task.accounts)
+        raise stop.Halted(stop.cannot_send(turn, error)) from error
     except WireError as error:
-        _book_failure(turn, granted, seen, attempt, str(error), may_be_billed=_may_be_billed(error))
-        raise
+        # A complete stream can still break while it is being closed: then the reply stands.
+        if seen.reply is None:
+            _book_failure(turn, granted, seen, attempt, str(error), billed=_may_be_billed(error))
+            raise
     except BaseException:
-        # A cancellation can arrive while a stream that is complete is being closed.
         if seen.reply is not None:
             _book(turn, granted, seen, seen.reply, took_s=turn.watch.elapsed_s - started_s)
         else:
@@ -116,7 +123,7 @@ def _may_be_billed(error: WireError) -> bool:
 def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, took_s: float) -> None:
     """Bill a complete reply, and only then enter it into the history."""
     task, usage = turn.task, reply.usage
-    cost = step_cost_usd(usage, reply.model, task.own_prices)
+    cost = step_cost_usd(usage, _billed_model(task, reply.model), task.own_prices)
     taken = granted.hold.usd if cost is None else cost
     tokens = usage.input_tokens + usage.cache_creation_input_tokens + usage.output_tokens
     task.room.settle(granted, task.accounts, spent=Amount(usd=taken, tokens=tokens))
@@ -133,6 +140,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     counted = usage.output_tokens + results
     before = task.reading().remaining
     turn.step += 1
+    turn.is_first_request = False
     turn.longest_step_s = max(turn.longest_step_s, took_s)
     task.emit(
         StepFinished(
@@ -157,11 +165,24 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     _enter(task, reply)
 
 
+def _billed_model(task: TaskContext, answered: str) -> str:
+    """Whose prices hold: those of the model asked for, unless another known one answered.
+
+    A reply may name the model by a dated id, or by its plain one where a cloud's was asked for.
+    """
+    asked = task.settings.model
+    row = find_model(answered)
+    is_other = answered in task.own_prices or (row is not None and row is not find_model(asked))
+    return answered if is_other else asked
+
+
 def _enter(task: TaskContext, reply: Reply) -> None:
     conversation = task.conversation
     sent = len(conversation.messages)
     conversation.requests = (*conversation.requests[-1:], sent)
     is_kept = conversation.commit_reply(reply.content, paused=reply.stop_reason == "pause_turn")
+    if is_kept:
+        conversation.hidden_tokens += reply.usage.thinking_tokens
     conversation.baseline = Baseline(
         prompt_tokens=reply.usage.prompt_tokens,
         reply_tokens=reply.usage.output_tokens if is_kept else 0,
@@ -193,10 +214,10 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
     attempt: int,
     why: str,
     *,
-    may_be_billed: bool = True,
+    billed: bool = True,
 ) -> AttemptFailed:
     task = turn.task
-    most = _most(task, granted, seen.begun) if may_be_billed else Amount()
+    most = _most(task, granted, seen.begun) if billed else Amount()
     task.room.settle(granted, task.accounts, unconfirmed=most)
     fact = AttemptFailed(
         turn=turn.turn,

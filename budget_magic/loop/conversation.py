@@ -46,6 +46,8 @@ class Conversation:
     """Result blocks by call id, not sent yet."""
     prompt: str | None = None
     """A prompt that is not sent yet."""
+    last_prompt: str | None = None
+    """The prompt in the last user message; None where that held only results."""
     paused: bool = False
     """Whether the last reply ended with `pause_turn`: it is sent again as it is."""
     baseline: Baseline | None = None
@@ -58,6 +60,10 @@ class Conversation:
     bound_to: tuple[str, ...] = ()
     """Tools under which earlier thinking was signed."""
     drops_bound_thinking: bool = False
+    hidden_tokens: int = 0
+    """Raw thinking in the history, of which the blocks hold only a summary."""
+    reply_is_kept: bool = False
+    """Whether the last reply entered the history."""
 
     def copy(self) -> Conversation:
         """An independent copy, from which a turn can start again."""
@@ -87,15 +93,22 @@ class Conversation:
         """Enter a user message into the history; it is sent with the next request."""
         if blocks:
             self.messages.append({"role": "user", "content": blocks})
-            self.open_calls, self.answers, self.prompt = (), {}, None
+            self.open_calls, self.answers = (), {}
+            self.last_prompt, self.prompt = self.prompt, None
         if spoken_effort is not None:
             config = {"output_config": {"effort": spoken_effort}}
             self.messages.append({"role": "system", "content": [], **config})
             self.spoken_effort = spoken_effort
 
     def commit_reply(self, content: tuple[dict[str, Any], ...], *, paused: bool) -> bool:
-        """Enter a reply; False where it has nothing that the API would take back."""
-        if not _can_be_resent(content):
+        """Enter a reply; False where it has nothing that the API would take back.
+
+        Blocks of empty text, which the API refuses, are left out before it is sent for the first
+        time.
+        """
+        content = tuple(block for block in content if not _is_empty_text(block))
+        self.reply_is_kept = _can_be_resent(content)
+        if not self.reply_is_kept:
             return False
         self.messages.append({"role": "assistant", "content": list(content)})
         self.open_calls = tuple(
@@ -106,17 +119,31 @@ class Conversation:
         self.answers, self.paused = {}, paused
         return True
 
-    def forget_prompt(self) -> None:
-        """Take a prompt that was refused out of the last user message; tool results stay."""
+    def forget_refused(self) -> None:
+        """Take a refused reply out, and the prompt sent right before it; tool results stay.
+
+        The prompt waits again: going on sends it anew, another prompt takes its place.
+        """
+        if self.reply_is_kept:
+            self.messages.pop()
+            self.open_calls, self.reply_is_kept = (), False
         while self.messages and self.messages[-1]["role"] == "system":
             self.messages.pop()
-            self.spoken_effort = self.effort
+            self.spoken_effort = self._effort_by_messages()
         if self.messages and self.messages[-1]["role"] == "user":
             last = self.messages.pop()
             results = [block for block in last["content"] if block["type"] == "tool_result"]
+            self.prompt = self.last_prompt
             if results:
                 self.messages.append({"role": "user", "content": results})
         self.baseline = None
+
+    def _effort_by_messages(self) -> str | None:
+        """The effort that the messages in the history leave in force."""
+        spoken = [
+            one["output_config"]["effort"] for one in self.messages if one["role"] == "system"
+        ]
+        return spoken[-1] if spoken else self.effort
 
     def sent(self) -> tuple[dict[str, Any], ...]:
         """The messages as a request carries them."""
@@ -161,7 +188,8 @@ def prompt_bound(
     """
     new = bound_tokens(conversation.new_blocks() + extra)
     if conversation.baseline is None:
-        return FIRST_REQUEST_TOKENS + len(_json(preamble)) + new
+        unseen = FIRST_REQUEST_TOKENS + conversation.hidden_tokens
+        return unseen + len(_json(preamble)) + new
     return conversation.baseline.prompt_tokens + conversation.baseline.reply_tokens + new
 
 
@@ -176,12 +204,13 @@ def _last_user(messages: list[dict[str, Any]]) -> int | None:
     return None
 
 
+def _is_empty_text(block: dict[str, Any]) -> bool:
+    return block["type"] == "text" and not block["text"].strip()
+
+
 def _can_be_resent(content: tuple[dict[str, Any], ...]) -> bool:
     says_something = any(
-        block["type"] not in {"thinking", "redacted_thinking"}
-        and (block["type"] != "text" or block["text"].strip())
-        for block in content
+        block["type"] not in {"thinking", "redacted_thinking"} for block in content
     )
     signed = all(block.get("signature") for block in content if block["type"] == "thinking")
-    empty_text = any(block["type"] == "text" and not block["text"] for block in content)
-    return says_something and signed and not empty_text
+    return says_something and signed

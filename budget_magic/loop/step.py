@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 
 from budget_magic.errors import WireError
-from budget_magic.events import RetryScheduled, StepStarted
+from budget_magic.events import Reason, RetryScheduled, StepStarted
 from budget_magic.loop import stop
 from budget_magic.loop.admit import admit
 from budget_magic.loop.attempt import stream_once
@@ -23,8 +25,8 @@ class Answered:
 
     reply: Reply
     granted: Granted
-    was_last: bool
-    """Whether Claude was asked for a last answer."""
+    last_before: Reason | None
+    """The ceiling for which Claude was asked for a last answer; None for an ordinary step."""
 
 
 async def take_step(turn: TurnContext) -> Answered:
@@ -35,19 +37,22 @@ async def take_step(turn: TurnContext) -> Answered:
     Halted
         No room for the request, no time for it, or it failed for good.
     """
-    attempt, is_last = 0, False
+    attempt, last_before = 0, None
     started_s = turn.watch.elapsed_s
     while True:
         attempt += 1
-        granted, is_last = await admit(turn, is_told_last=is_last)
+        # A stop that came meanwhile takes effect here, before anything is held.
+        await anyio.lowlevel.checkpoint()
+        admitted = await admit(turn, last_before=last_before)
+        granted, last_before = admitted.granted, admitted.last_before
         if attempt == 1:
-            turn.task.emit(_started(turn, granted, is_last=is_last))
+            turn.task.emit(_started(turn, granted, is_last=last_before is not None))
         try:
             reply = await stream_once(turn, granted, attempt=attempt, started_s=started_s)
         except WireError as error:
             await _wait_before_retry(turn, error, attempt)
         else:
-            return Answered(reply=reply, granted=granted, was_last=is_last)
+            return Answered(reply=reply, granted=granted, last_before=last_before)
 
 
 def _started(turn: TurnContext, granted: Granted, *, is_last: bool) -> StepStarted:
@@ -69,7 +74,7 @@ async def _wait_before_retry(turn: TurnContext, error: WireError, attempt: int) 
         raise stop.Halted(stop.failed(turn, error, attempt)) from error
     left_s = turn.left_s
     if left_s is not None and wait_s >= left_s:
-        why = f" while waiting: the server asks for {plural(round(wait_s), 'second')}"
+        why = f" before the next attempt, which is {plural(math.ceil(wait_s), 'second')} away"
         raise stop.Halted(stop.time_ceiling(turn, why)) from error
     turn.task.emit(
         RetryScheduled(

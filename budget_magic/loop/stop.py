@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Final
 
-from budget_magic.errors import ApiError, WireError
+from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Refused
@@ -157,6 +157,17 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
     )
 
 
+def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
+    """The client itself refused to send, for want of a credential for instance."""
+    command = f"%claude_resume {turn.task.name}"
+    return Ending(
+        state="failed",
+        reason="configuration",
+        detail=f"step {turn.step + 1} was not sent: {error}; when that is mended, `{command}`",
+        command=command,
+    )
+
+
 def _api_failure(error: ApiError, command: str) -> tuple[Reason, str]:
     text = str(error)
     if error.status in UNAUTHORISED:
@@ -183,9 +194,7 @@ def _halted(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending
 
 def _session(turn: TurnContext, account: Account) -> Ending:
     command = f"%claude_resume {turn.task.name}"
-    usd_left, _ = account.headroom()
-    by_cost = account.cost_usd is not None and (usd_left is None or usd_left < account.cost_usd / 2)
-    if by_cost or account.total_tokens is None:
+    if _is_nearer_by_cost(account):
         told, name = (
             f"the {ceiling_dollars(account.cost_usd or Decimal(0))} ceiling",
             "ANTHROPIC_COST_BUDGET",
@@ -199,6 +208,14 @@ def _session(turn: TurnContext, account: Account) -> Ending:
         f" raise {name}, then `{command}`"
     )
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
+
+
+def _is_nearer_by_cost(account: Account) -> bool:
+    """Whether the smaller share is left of the dollars, not of the tokens."""
+    usd_left, tokens_left = account.headroom()
+    if usd_left is None or tokens_left is None or not account.cost_usd or not account.total_tokens:
+        return usd_left is not None
+    return usd_left / account.cost_usd <= Decimal(tokens_left) / account.total_tokens
 
 
 def _cost_parts(account: Account, needs: Decimal) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import anyio
 
-from budget_magic.events import AttemptFailed, Fact, Live, TurnSettings
+from budget_magic.events import AttemptFailed, Fact, Live, Reason, TurnSettings
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.room import Room
@@ -102,6 +102,9 @@ class TurnContext:
     """Steps finished; a resumed turn goes on counting."""
     longest_step_s: float = 0.0
     is_first_request: bool = True
+    """Until a request is answered; further attempts at it are the first request still."""
+    reply_was_cut: bool = False
+    """Whether the last reply was cut off, so that none of its calls may run."""
     texts: list[str] = field(default_factory=list)
     """What Claude said in this turn, one entry a reply."""
     started_calls: set[str] = field(default_factory=set)
@@ -131,6 +134,11 @@ class TurnContext:
     def is_last_step(self) -> bool:
         """Whether the step or the time ceiling leaves room for one step only."""
         return self.meets_step_ceiling or self.meets_time_ceiling
+
+    @property
+    def ceiling_of_last_step(self) -> Reason:
+        """Which of the two it is."""
+        return "step_ceiling" if self.meets_step_ceiling else "time_ceiling"
 
     @property
     def meets_step_ceiling(self) -> bool:

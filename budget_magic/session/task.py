@@ -348,8 +348,6 @@ class Task:
         start = start or Start()
         context, run = self._prepared(start)
         adapt(context, self._context)
-        if turn.outcome is not None and turn.outcome.reason == "refusal":
-            context.conversation.prompt = context.redactor.redact(turn.prompt.sent)
         return self._start(context, run, turn, start.sinks, resumed=True)
 
     def turn_to_resume(self) -> Turn:

@@ -221,6 +221,11 @@ def _translated() -> Iterator[None]:
         raise ConnectionBroken(_named(error), reached=True) from error
     except anthropic.AnthropicError as error:
         raise ConfigurationError(f"the client cannot send: {error}") from error
+    except TypeError as error:
+        # The SDK's own way to say that a client has no credential.
+        if "authentication method" not in str(error):
+            raise
+        raise ConfigurationError("the client has no credential; give it an api_key") from error
     except ValueError as error:
         raise ConnectionBroken(
             f"the stream could not be read: {_named(error)}", reached=True

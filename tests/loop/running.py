@@ -1,0 +1,128 @@
+"""Running tasks against a simulator, as the tests of the loop and the session do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from budget_magic import Task, tool
+from budget_magic.errors import TaskInterrupted
+from budget_magic.events import Fact, StepFinished, StepStarted, ToolFinished
+from budget_magic.meter import Outcome
+from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
+from budget_magic.wire.sdk import simulated_client
+
+F = TypeVar("F")
+
+LOOK = Call("lookup", {"word": "budget"})
+
+
+@tool(reads=True)
+def lookup(word: str) -> str:
+    """Look up a word.
+
+    Parameters
+    ----------
+    word
+        What to look up.
+    """
+    return f"{word} is a word"
+
+
+def note(text: str) -> str:
+    """Write something down; it is no read-only tool, so it runs on the waiting thread."""
+    return f"noted: {text}"
+
+
+def steps(count: int, *, output_tokens: int = 500, result_tokens: int = 300) -> list[Reply]:
+    """So many replies that call a tool, and one that ends the turn."""
+    looks = [
+        Reply(
+            text=f"Step {number}.",
+            calls=[Call("lookup", {"word": f"word {number}"}, result_tokens)],
+            output_tokens=output_tokens,
+        )
+        for number in range(1, count + 1)
+    ]
+    return [*looks, Reply(text="Done.", output_tokens=output_tokens)]
+
+
+def task_on(
+    simulator: Simulator, name: str = "audit", *, wrap_up: bool = True, **options: Any
+) -> Task:
+    """A task whose client is the real SDK over this simulator; it counts as a real client."""
+    chosen = {
+        "tools": [lookup],
+        "approve": "all",
+        "client": simulated_client(simulator.transport()),
+        **options,
+    }
+    task = Task(name, **chosen)
+    task.change(replace(task.settings, wrap_up=wrap_up))
+    return task
+
+
+def facts(task: Task, kind: type[F]) -> list[F]:
+    """All facts of one kind, oldest first."""
+    return [record.fact for record in task.events if isinstance(record.fact, kind)]
+
+
+def all_facts(task: Task) -> list[Fact]:
+    """All facts, oldest first."""
+    return [record.fact for record in task.events]
+
+
+def last_step(task: Task) -> StepFinished:
+    """The last complete reply."""
+    return facts(task, StepFinished)[-1]
+
+
+def last_start(task: Task) -> StepStarted:
+    """The last step that began."""
+    return facts(task, StepStarted)[-1]
+
+
+def results(task: Task) -> list[str]:
+    """The answers to calls, oldest first."""
+    return [fact.content for fact in facts(task, ToolFinished)]
+
+
+def resumed(task: Task, **changes: Any) -> Outcome:
+    """The outcome after going on, with some settings changed."""
+    task.change(replace(task.settings, **changes))
+    return task.resume()
+
+
+def interrupted(task: Task, prompt: str = "Go.") -> Outcome:
+    """The outcome of a turn that somebody stops."""
+    try:
+        task.run(prompt)
+    except TaskInterrupted as error:
+        outcome = error.outcome
+        assert isinstance(outcome, Outcome)
+        return outcome
+    raise AssertionError("nobody stopped the turn")
+
+
+def sent(request: RequestRecord) -> list[dict[str, Any]]:
+    """The messages of a request without cache marks, which are no part of what is said."""
+    messages: list[dict[str, Any]] = json.loads(json.dumps(request.body["messages"]))
+    for message in messages:
+        for block in message["content"]:
+            block.pop("cache_control", None)
+    return messages
+
+
+def last_content(request: RequestRecord) -> list[dict[str, Any]]:
+    """The blocks of the last user message of a request."""
+    return [one for one in sent(request) if one["role"] == "user"][-1]["content"]
+
+
+def is_append_only(requests: Sequence[RequestRecord]) -> bool:
+    """Whether each request begins with everything that the one before it said."""
+    said = [sent(request) for request in requests]
+    return all(
+        later[: len(earlier)] == earlier for earlier, later in zip(said, said[1:], strict=False)
+    )
