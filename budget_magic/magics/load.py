@@ -37,8 +37,6 @@ def load(shell: InteractiveShell) -> None:
     HERE.lookup = place.lookup
     HERE.candidates = place.candidates
     _LOADED[id(shell)] = (magics, transform, matcher)
-    # The cell that loads us has begun before the counter was there.
-    place.depth = 1
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -237,8 +237,9 @@ def _find(key: str, allowed: frozenset[str] | None) -> Option:
     flags |= {f"-{option.short}": option for option in OPTIONS if option.short}
     option = flags.get(key)
     if option is None:
-        close = difflib.get_close_matches(key, flags, n=1)
-        hint = f"did you mean {close[0]}?" if close else "--help lists the options"
+        whole = [flag for flag in flags if key.startswith("--") and flag.startswith(key)]
+        close = whole or difflib.get_close_matches(key, flags, n=1)
+        hint = f"did you mean {' or '.join(close)}?" if close else "--help lists the options"
         raise ConfigurationError(f"there is no option {key}; {hint}")
     if allowed is not None and option.name not in allowed:
         raise ConfigurationError(f"{key} has no meaning here; use it with %%claude_task")

@@ -1,4 +1,4 @@
-"""WHAT IS KNOWN OF EACH MODEL: prices, budget, effort and thinking support, with date and source."""
+"""WHAT IS KNOWN OF EACH MODEL: prices, budgets, effort and thinking, with date and source."""
 
 from budget_magic.models.prices import Prices, PriceTable, user_prices
 from budget_magic.models.table import (

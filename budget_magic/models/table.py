@@ -10,7 +10,7 @@ from typing import Final, Literal
 from budget_magic.models.prices import Prices, PriceTable
 
 PRICES_AS_OF: Final = "2026-11-22"
-"""Date of the table. Prices: platform.claude.com pricing page, checked against genai-prices 0.2.3."""
+"""Date of the table. Prices: platform.claude.com, "Pricing", checked against genai-prices 0.2.3."""
 
 EFFORT_LEVELS: Final = ("low", "medium", "high", "xhigh", "max")
 """All effort levels, least first (platform.claude.com, "Effort")."""

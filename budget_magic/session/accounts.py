@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -37,6 +38,13 @@ def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ)
         tokens = None if found is None else int(found)
     SESSION.cost_usd, SESSION.total_tokens = cost, tokens
     return SESSION
+
+
+def forget_session() -> None:
+    """Let nothing stand against the session's ceilings, as at the start of a process."""
+    empty = Account(name=SESSION.name, cost_usd=None, total_tokens=None, shared=True)
+    for part in fields(Account):
+        setattr(SESSION, part.name, getattr(empty, part.name))
 
 
 def _number(environ: Mapping[str, str], name: str, unit: str) -> Decimal | None:

@@ -32,3 +32,9 @@ def used(name: str) -> None:
 def last_used() -> str | None:
     """Name of the task that ran last; None where none did."""
     return _LAST[0] if _LAST and _LAST[0] in _TASKS else None
+
+
+def forget_all() -> None:
+    """Empty the registry, as at the start of a process."""
+    _TASKS.clear()
+    _LAST.clear()

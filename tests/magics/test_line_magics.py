@@ -1,0 +1,194 @@
+"""Line magics, loading, completion and configuration."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
+
+from budget_magic import tasks
+from budget_magic.session.settings import DEFAULTS
+from budget_magic.simulator import Reply, Simulator, silence
+from budget_magic.wire.sdk import simulated_client
+from tests.magics.conftest import Notebook
+
+
+def test_claude_task_on_a_line_creates_without_running_and_says_so(notebook: Notebook) -> None:
+    notebook("t = %claude_task audit -b 128k -e low")
+    ran = notebook("t")
+    task = tasks()["audit"]
+    assert notebook["t"] is task
+    assert task.settings.budget == 128_000
+    assert task.turns == []
+    assert "not run yet" in ran.out
+
+
+def test_claude_task_on_a_line_changes_settings_for_the_next_cell(notebook: Notebook) -> None:
+    notebook("%%claude_task audit\nSay hello.")
+    notebook("%claude_task audit -e low --max-cost 2")
+    notebook("%%claude_task audit -o out\nSay it again.")
+    steps = [r.fact for r in tasks()["audit"].events if r.fact.kind == "step_started"]
+    assert steps[-1].effort == "low"
+    assert steps[0].effort == "high"
+
+
+def test_claude_tasks_is_a_table_with_a_row_each(notebook: Notebook) -> None:
+    notebook("%%claude_task audit\nAudit this folder.")
+    notebook("%claude_task later")
+    notebook("t = %claude_tasks")
+    table = notebook["t"]
+    assert [row[0] for row in table.rows] == ["audit", "later"]
+    assert [row[1] for row in table.rows] == ["completed", "not run yet"]
+    assert "<td" in table._repr_html_()
+
+
+def test_claude_stop_of_nothing_says_so(notebook: Notebook) -> None:
+    notebook("%claude_task audit")
+    ran = notebook("%claude_stop audit")
+    assert isinstance(ran.error, UsageError)
+    assert str(ran.error) == "audit is not running"
+
+
+def test_an_unknown_task_offers_close_names(notebook: Notebook) -> None:
+    notebook("%claude_task audit")
+    ran = notebook("%claude_resume adit")
+    assert str(ran.error) == "there is no task adit; did you mean audit?"
+
+
+def test_resume_of_a_completed_turn_shows_it_again(notebook: Notebook) -> None:
+    notebook("%%claude_task audit\nSay hello.")
+    ran = notebook("%claude_resume audit")
+    assert "shown again" in ran.out
+    assert len([r for r in tasks()["audit"].events if r.fact.kind == "turn_started"]) == 1
+
+
+def test_options_of_one_magic_are_refused_by_name_on_another(notebook: Notebook) -> None:
+    notebook("%claude_task audit")
+    ran = notebook("%claude_task audit --background")
+    assert str(ran.error) == "--background has no meaning here; use it with %%claude_task"
+
+
+@pytest.mark.parametrize("magic", ["%%claude_task --help\nx", "%claude_task --help"])
+def test_help_prints_the_table(notebook: Notebook, magic: str) -> None:
+    assert "--max-total-tokens N" in notebook(magic).out
+
+
+def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -> None:
+    notebook("%%claude_task audit -o out\nAudit this folder.")
+    shell = notebook.shell
+    for value in (notebook["out"], tasks()["audit"]):
+        data, _ = shell.display_formatter.format(value)
+        turn = data["application/vnd.budget-magic.turn+json"]
+        assert turn["state"] == "completed"
+        assert json.loads(json.dumps(turn)) == turn
+        assert {"text/html", "text/markdown", "text/plain"} <= set(data)
+
+
+@pytest.mark.parametrize(
+    ("trait", "sentence"),
+    [
+        ("budget = '64kk'", "give a number of tokens"),
+        ("effort = 'extreme'", "choose one of low, medium, high, xhigh, max"),
+        ("max_cost = '0,5'", "write the number with a point: 0.5"),
+        ("prices = {'m': {'input': 1}}", "need exactly the keys"),
+        ("save_transcript = 'no'", "give True or False"),
+    ],
+)
+def test_config_refuses_what_cannot_work(
+    notebook: Notebook, caplog: pytest.LogCaptureFixture, trait: str, sentence: str
+) -> None:
+    before = DEFAULTS.settings
+    notebook(f"%config ClaudeTaskMagics.{trait}")
+    assert sentence in caplog.text
+    assert DEFAULTS.settings == before
+
+
+def test_a_price_of_the_user_makes_an_unknown_model_run_and_is_said(notebook: Notebook) -> None:
+    played = Simulator([Reply(text="Hello.")])
+    notebook.shell.push({"mine": simulated_client(played.transport())})
+    row = "{'input': 4, 'output': 20, 'cache_read': 0.2, 'write_5m': 5, 'write_1h': 8}"
+    notebook(f"%config ClaudeTaskMagics.prices = {{'claude-opus-5': {row}}}")
+    ran = notebook("%%claude_task audit --client mine -m claude-opus-5\nSay hello.")
+    assert "Your price for claude-opus-5" in ran.out
+
+
+def test_without_the_transcript_the_output_keeps_figures_and_answer(notebook: Notebook) -> None:
+    notebook("%config ClaudeTaskMagics.save_transcript = False")
+    notebook("%%claude_task audit -o out\nAudit this folder.")
+    shown = notebook["out"].bundle()
+    assert "os.system" in shown["text/html"]
+    assert "Transcript" not in shown["text/html"]
+
+
+class TestLoading:
+    def test_reloading_keeps_tasks(self, notebook: Notebook) -> None:
+        notebook("%%claude_task audit\nSay hello.")
+        task = tasks()["audit"]
+        notebook("%reload_ext budget_magic")
+        assert tasks()["audit"] is task
+        notebook("%config ClaudeTaskMagics.client = 'simulator'")
+        notebook("%%claude_task audit\nSay it again.")
+        assert len(task.turns) == 2
+
+    def test_unloading_removes_everything_that_loading_added(self, notebook: Notebook) -> None:
+        shell = notebook.shell
+        notebook("%unload_ext budget_magic")
+        names = [*shell.magics_manager.magics["line"], *shell.magics_manager.magics["cell"]]
+        assert not [name for name in names if "claude" in name]
+        assert not [one for one in shell.input_transformers_post if "budget" in one.__module__]
+        assert not [
+            callback
+            for callbacks in shell.events.callbacks.values()
+            for callback in callbacks
+            if "budget_magic" in getattr(callback, "__module__", "")
+        ]
+        notebook("%load_ext budget_magic")
+
+    def test_unloading_with_a_running_task_refuses(self, notebook: Notebook) -> None:
+        played = Simulator([Reply(text="Hello.")], faults=[silence()])
+        notebook.shell.push({"mine": simulated_client(played.transport())})
+        notebook("from budget_magic import Task\nt = Task('audit', client=mine, tools='none')")
+        notebook("from budget_magic.session.turns import Prompt")
+        notebook("run = t.begin(Prompt(typed='x', sent='x'))")
+        ran = notebook("%unload_ext budget_magic")
+        assert isinstance(ran.error, UsageError)
+        assert "audit still runs" in str(ran.error)
+        notebook("%claude_stop")
+        notebook["run"].wait()
+
+
+def completions(notebook: Notebook, line: str) -> list[str]:
+    """What completing at the end of the line would make of its last word."""
+    with provisionalcompleter():
+        found = list(notebook.shell.Completer.completions(line, len(line)))
+    return [line[line.rfind(" ", 0, one.start) + 1 : one.start] + one.text for one in found]
+
+
+class TestCompletion:
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("%%claude_task audit --max-c", "cost"),
+            ("%%claude_task -e xh", "xhigh"),
+            ("%%claude_task -m claude-opus-5-", "5"),
+            ("%claude_resume au", "audit"),
+            ("%claude_stop au", "audit"),
+            ("%%claude_task audit -t fil", "files"),
+        ],
+    )
+    def test_options_values_and_names_complete(
+        self, notebook: Notebook, line: str, expected: str
+    ) -> None:
+        notebook("%claude_task audit")
+        assert any(text.endswith(expected) for text in completions(notebook, line))
+
+    def test_pythons_own_matches_are_silenced(self, notebook: Notebook) -> None:
+        line = "%%claude_task audit --"
+        found = completions(notebook, line)
+        assert "max-cost" in " ".join(found)
+        assert "print" not in " ".join(found)
+
+    def test_other_lines_are_left_alone(self, notebook: Notebook) -> None:
+        assert any("print" in text for text in completions(notebook, "pri"))
