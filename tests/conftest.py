@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
+from budget_magic.session import registry
+from budget_magic.session.accounts import forget_session
 from tests.support import EXAMPLES, examples
 
 for _name in list(os.environ):
@@ -18,3 +22,11 @@ settings.register_profile("soak", deadline=None, max_examples=examples(100))
 settings.load_profile(
     "soak" if os.environ.get(EXAMPLES) else "ci" if os.environ.get("CI") else "local"
 )
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_new_process() -> Iterator[None]:
+    """No task is registered, and nothing stands against the session's ceilings."""
+    yield
+    registry.forget_all()
+    forget_session()
