@@ -12,6 +12,7 @@ from budget_magic.report import StepView, TurnView, render_markdown
 from budget_magic.widgets.shown import (
     LONG_TEXT_CHARS,
     blocks_json,
+    cut_blocks_json,
     difference,
     head_json,
     row_json,
@@ -144,8 +145,12 @@ class Screen:
         if self._views.get(number) == step and not streams:
             return {}
         row = row_json(step)
-        blocks = [] if step.state == "live" else blocks_json(step, streams, self._render)
         before = self._blocks.get(number, [])
+        blocks: list[Message] = []
+        if step.state == "done":
+            blocks = blocks_json(step, streams, self._render)
+        elif step.state == "cut":
+            blocks = cut_blocks_json(streams) or list(before)
         first = _kept(before, blocks)
         told: Message = {"number": number}
         patch = difference(self._rows.get(number, {}), row)

@@ -176,6 +176,17 @@ def blocks_json(
     return blocks
 
 
+def cut_blocks_json(streams: Sequence[Stream]) -> list[dict[str, Any]]:
+    """What a step said before it was cut off."""
+    blocks = []
+    for stream in streams:
+        lines = LONG_TEXT_LINES if stream.kind == "text" else THINKING_LINES
+        cut = cut_text(stream.text, lines=lines, chars=LONG_TEXT_KEPT)
+        shown = {"kind": stream.kind, "text": cut.text, "cut": cut.note, "stream": stream.id}
+        blocks.append(shown | ({"name": stream.name} if stream.kind == "call" else {}))
+    return blocks
+
+
 def _block(block: BlockView, render: Callable[[str], str]) -> dict[str, Any]:
     shown: dict[str, Any] = {"kind": block.kind}
     if block.kind == "text" and len(block.text) <= LONG_TEXT_CHARS:

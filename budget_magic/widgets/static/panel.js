@@ -468,6 +468,30 @@ function button(className, pressed, ...children) {
   return el;
 }
 
+/**
+ * Takes the focus for a moment, where what had it goes away: letters that a person types next must
+ * not fall through to the notebook, where they are commands.
+ * @param {HTMLElement} el
+ */
+function holdFocus(el) {
+  const could = el.hasAttribute("tabindex");
+  if (!could) el.tabIndex = -1;
+  el.focus({ preventScroll: true });
+  if (!could) el.addEventListener("blur", () => el.removeAttribute("tabindex"), { once: true });
+}
+
+/**
+ * @param {HTMLButtonElement | HTMLInputElement} control
+ * @param {boolean} disabled
+ */
+function disable(control, disabled) {
+  if (control.disabled === disabled) return;
+  const home = disabled && document.activeElement === control
+    ? control.closest(".bm-approval, .budget-magic") : null;
+  control.disabled = disabled;
+  if (home instanceof HTMLElement) holdFocus(home);
+}
+
 /** @param {number} share */
 const percent = (share) => `${(100 * Math.max(0, share)).toFixed(2)}%`;
 
@@ -583,9 +607,9 @@ class Header {
     setText(this.effort, canChange ? "" : effort);
     setText(this.effortText, effort || "budget");
     show(this.effortButton, canChange);
-    this.effortButton.disabled = head.no_events;
+    disable(this.effortButton, head.no_events);
     show(this.stop, !head.ended);
-    this.stop.disabled = stopping || head.no_events;
+    disable(this.stop, stopping || head.no_events);
     setText(this.stopText, stopping ? "Stopping" : "Stop");
   }
 }
@@ -715,12 +739,12 @@ class Drawer {
     const waits = this.asked === JSON.stringify(offers);
     const chosen = this.chosen();
     show(this.effortRow, offers.levels.length > 0);
-    this.now.disabled = waits || head.no_events || chosen === offers.effort;
-    this.next.disabled = waits || head.no_events || chosen === offers.next;
+    disable(this.now, waits || head.no_events || chosen === offers.effort);
+    disable(this.next, waits || head.no_events || chosen === offers.next);
     putSentence(this.cost, [offers.now, offers.kept].filter(Boolean).join(" "), offers.price);
     show(this.budgetRow, offers.budget !== null);
     setText(this.budget, `Raise the budget to ${offers.budget_text}`);
-    this.budget.disabled = head.no_events || this.view.raisedBudget === offers.budget;
+    disable(this.budget, head.no_events || this.view.raisedBudget === offers.budget);
     putSentence(this.budgetCost, offers.raised, offers.price);
   }
 
@@ -765,9 +789,9 @@ class GaugeSection {
     this.turn = h("p", "bm-turn bm-quiet");
     this.spark = attrs(h("div", "bm-spark"), { role: "img" });
     this.pace = h("div", "bm-pace-text");
+    this.paceBox = h("div", "bm-pace", this.spark, this.pace);
     this.el = attrs(
-      h("section", "bm-gauge", h("div", "", left, this.bar, legend, this.turn),
-        h("div", "bm-pace", this.spark, this.pace)),
+      h("section", "bm-gauge", h("div", "", left, this.bar, legend, this.turn), this.paceBox),
       { "aria-label": "Budget" },
     );
   }
@@ -781,7 +805,7 @@ class GaugeSection {
     const low = gauge.budget !== null && gauge.used >= 0.75 * gauge.budget;
     show(this.raise, low && offers.budget !== null && !head.ended);
     setText(this.raise, `raise to ${offers.budget_text}${offers.price ? `, ${offers.price}` : ""}`);
-    this.raise.disabled = head.no_events || this.view.raisedBudget === offers.budget;
+    disable(this.raise, head.no_events || this.view.raisedBudget === offers.budget);
     const most = gauge.budget ?? Math.max(gauge.used, 1);
     attrs(this.bar, {
       "aria-valuemin": "0",
@@ -809,6 +833,7 @@ class GaugeSection {
   /** @param {Pace} pace */
   drawPace(pace) {
     setText(this.pace, pace.text);
+    show(this.paceBox, Boolean(pace.text));
     const paths = sparkPaths(pace);
     show(this.spark, paths !== null);
     if (!paths) return;
@@ -875,7 +900,7 @@ class CeilingsSection {
     const raise = button("bm-raise bm-small", () => {
       this.view.send({ k: "ceiling", ceiling: kind });
       cell.asked = of.textContent ?? "";
-      raise.disabled = true;
+      disable(raise, true);
     });
     const done = h("i");
     const held = attrs(h("i", "bm-reserved"), { title: "reserved for the step under way" });
@@ -916,7 +941,7 @@ class CeilingsSection {
       setText(cell.raise, by);
       attrs(cell.raise, { "aria-label": `Raise the ${row.label} ceiling by ${by}, free` });
       if (cell.asked !== row.of) cell.asked = "";
-      cell.raise.disabled = head.no_events || cell.asked !== "";
+      disable(cell.raise, head.no_events || cell.asked !== "");
     }
     const { input } = head;
     setText(this.percent, input.percent);
@@ -1139,10 +1164,10 @@ class BlockPart {
     const lines = block.lines ?? 1;
     const all = lines > 1 ? `show all ${lines.toLocaleString("en-US")} lines` : "show all";
     const more = button("bm-button--plain bm-more", () => {
-      more.disabled = true;
+      disable(more, true);
       this.view.send({ k: "whole", id: block.id });
     }, all);
-    more.disabled = this.view.feed.head.no_events;
+    disable(more, this.view.feed.head.no_events);
     this.content.append(more);
   }
 }
@@ -1188,6 +1213,7 @@ class StepItem {
     this.drawn = { title: "", marks: "" };
     summary.addEventListener("click", () => {
       this.pinned = !this.details.open;
+      this.view.transcript.touched = true;
     });
     this.details.addEventListener("toggle", () => this.opened());
   }
@@ -1261,10 +1287,10 @@ class StepItem {
   /** @param {Step} step */
   drawBody(step) {
     if (!this.body.isConnected) this.details.append(this.body);
-    const complete = step.row.state === "done" && step.blocks && step.blocks.length > 0;
-    if (complete) this.drawBlocks(step.blocks ?? []);
+    if (step.row.state !== "live" && step.blocks?.length) this.drawBlocks(step.blocks ?? []);
     else this.drawStreams();
-    if (step.row.state === "live") this.parts.lastElementChild?.lastElementChild?.append(this.caret);
+    const flow = this.parts.lastElementChild?.querySelector(".bm-chunk:last-child");
+    if (step.row.state === "live" && flow) flow.append(this.caret);
     else this.caret.remove();
   }
 
@@ -1364,7 +1390,7 @@ class ApprovalCard {
 
   /** @param {string} said */
   lock(said) {
-    for (const control of [this.once, this.task, this.deny, this.reason]) control.disabled = true;
+    for (const control of [this.once, this.task, this.deny, this.reason]) disable(control, true);
     setText(this.said, said);
   }
 }
@@ -1437,8 +1463,8 @@ class Transcript {
     this.most = ROWS;
     this.largest = 0;
     this.following = true;
+    this.touched = false;
     this.top = 0;
-    this.last = 0;
     this.list.append(this.earlier);
     this.list.addEventListener("scroll", () => {
       const { scrollTop: top, clientHeight: height, scrollHeight: content } = this.list;
@@ -1493,14 +1519,24 @@ class Transcript {
         before.after(item.el);
       }
       before = item.el;
-      const open = item.pinned ?? (!head.ended && (number === last || waiting.has(number)));
-      if (item.details.open !== open) item.details.open = open;
       const step = feed.steps.get(number);
+      const lively = head.ended ? step?.row.state === "cut" : number === last;
+      const open = item.pinned ?? (lively || waiting.has(number));
+      if (item.details.open !== open) item.details.open = open;
       if (step && (all || isNew || change.steps.has(number)))
         item.update(step, largest, waiting.has(number));
     }
     if (all || change.steps.size) this.drawCards(head, waiting);
-    if (this.following) this.list.scrollTop = 1e9;
+    if (this.touched) this.measure();
+    else if (this.following) this.list.scrollTop = 1e9;
+  }
+
+  /** What the reader opens stays where it is; the end is followed only where it is in sight. */
+  measure() {
+    this.touched = false;
+    const { scrollTop: top, clientHeight: height, scrollHeight: content } = this.list;
+    this.following = follows(false, top, { top, height, content });
+    show(this.follow, !this.following);
   }
 
   /**
@@ -1511,7 +1547,7 @@ class Transcript {
     show(this.earlier, folded + unknown > 0);
     const count = folded + unknown;
     setText(this.earlierText, `${count} earlier ${count === 1 ? "step" : "steps"}`);
-    this.earlierButton.disabled = folded === 0;
+    disable(this.earlierButton, folded === 0);
   }
 
   /**
@@ -1537,10 +1573,10 @@ class Transcript {
    */
   drawCards(head, waiting) {
     const open = new Set(head.approvals.map((asked) => asked.id));
+    let focused = false;
     for (const [id, card] of this.cards) {
       if (open.has(id)) continue;
-      // A person at the keyboard must not be thrown back to the notebook, where letters are commands.
-      if (card.el.contains(document.activeElement)) this.list.focus({ preventScroll: true });
+      focused ||= card.el.contains(document.activeElement);
       card.el.remove();
       this.cards.delete(id);
     }
@@ -1557,6 +1593,7 @@ class Transcript {
         if (card.el.parentElement !== home) home.append(card.el);
       }
     }
+    if (focused) holdFocus([...this.cards.values()][0]?.el ?? this.list);
     if (!open.size) setText(this.view.urgent, "");
   }
 }
