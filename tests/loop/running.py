@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
-from budget_magic.events import Fact, StepFinished, StepStarted, ToolFinished
+from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
 from budget_magic.meter import Outcome
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
+from budget_magic.session.task import Start
+from budget_magic.session.turns import Prompt
 from budget_magic.wire.sdk import simulated_client
 
 F = TypeVar("F")
@@ -95,10 +97,31 @@ def resumed(task: Task, **changes: Any) -> Outcome:
     return task.resume()
 
 
-def interrupted(task: Task, prompt: str = "Go.") -> Outcome:
-    """The outcome of a turn that somebody stops."""
+class Stopper:
+    """A sink that stops a task as soon as a fact of one kind comes."""
+
+    def __init__(self, task: Task, kind: type[Fact]) -> None:
+        self._task, self._kind = task, kind
+
+    def record(self, record: Record) -> None:
+        """Stop the task if this is the fact."""
+        if isinstance(record.fact, self._kind):
+            self._task.stop()
+
+    def live(self, event: Live) -> None:
+        """Let it stream."""
+
+
+def stopped_at(task: Task, kind: type[Fact]) -> Outcome:
+    """The outcome of a turn that is stopped when a fact of one kind comes."""
+    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[Stopper(task, kind)]))
+    return interruption(task.wait)
+
+
+def interruption(work: Callable[[], object]) -> Outcome:
+    """The outcome of a turn that somebody stops while `work` waits for it."""
     try:
-        task.run(prompt)
+        work()
     except TaskInterrupted as error:
         outcome = error.outcome
         assert isinstance(outcome, Outcome)
@@ -117,7 +140,10 @@ def sent(request: RequestRecord) -> list[dict[str, Any]]:
 
 def last_content(request: RequestRecord) -> list[dict[str, Any]]:
     """The blocks of the last user message of a request."""
-    return [one for one in sent(request) if one["role"] == "user"][-1]["content"]
+    content: list[dict[str, Any]] = [one for one in sent(request) if one["role"] == "user"][-1][
+        "content"
+    ]
+    return content
 
 
 def is_append_only(requests: Sequence[RequestRecord]) -> bool:

@@ -317,4 +317,3 @@ def test_a_reply_cut_at_the_max_tokens_asked_for_names_that_option() -> None:
     assert (outcome.state, outcome.reason) == ("halted", "max_tokens")
     assert "--max-tokens 2000" in outcome.detail
     assert resumed(task, max_tokens=2_000).text == "The rest."
-
