@@ -1,0 +1,1 @@
+"""Timed comparisons; no test of pytest's runs them, `make bench` does."""
