@@ -60,7 +60,7 @@ def require(name: str) -> str:
     else:
         path = NODE_FOLDER / "node_modules" / _PACKAGES[name]
         found = str(path) if path.exists() else None
-        remedy = "npm --prefix tests/js ci"
+        remedy = "npm --prefix tests/js install"
     if found is not None:
         return found
     sentence = f"{name} is not here; install it: {remedy}"
