@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import cache
-from typing import TypeVar
-
-import anyio
-from anyio.from_thread import BlockingPortal
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,25 +16,23 @@ class Portal:
     """An event loop in a daemon thread of its own, so that it never holds up an exit."""
 
     def __init__(self) -> None:
-        ready: Future[BlockingPortal] = Future()
+        ready: Future[asyncio.AbstractEventLoop] = Future()
         threading.Thread(
-            target=anyio.run, args=(_serve, ready), name="budget_magic loop", daemon=True
+            target=lambda: asyncio.run(_serve(ready)), name="budget_magic loop", daemon=True
         ).start()
-        self._portal = ready.result()
+        self._loop = ready.result()
 
-    def start(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
-        """Run a coroutine function on the loop; from any thread."""
-        return self._portal.start_task_soon(function)
+    def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Run a coroutine function on the loop; from any thread.
 
-    def call(self, function: Callable[[], T]) -> T:
-        """What a plain function returns on the loop's thread; from any other thread."""
-        return self._portal.call(function)
+        It does not wait for the start: Ctrl-C in such a wait would leave a turn nobody holds.
+        """
+        return asyncio.run_coroutine_threadsafe(function(), self._loop)
 
 
-async def _serve(ready: Future[BlockingPortal]) -> None:
-    async with BlockingPortal() as portal:
-        ready.set_result(portal)
-        await portal.sleep_until_stopped()
+async def _serve(ready: Future[asyncio.AbstractEventLoop]) -> None:
+    ready.set_result(asyncio.get_running_loop())
+    await asyncio.Event().wait()
 
 
 @cache

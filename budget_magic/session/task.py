@@ -222,8 +222,7 @@ class Task:
         ConfigurationError
             It cannot run; nothing was sent.
         """
-        self.begin(Prompt(typed=prompt, sent=prompt))
-        return self.wait()
+        return self._to_the_end(lambda: self.begin(Prompt(typed=prompt, sent=prompt)))
 
     async def arun(self, prompt: str) -> Outcome:
         """The same as `run` in async code; cancelling it stops the turn."""
@@ -232,8 +231,7 @@ class Task:
 
     def resume(self) -> Outcome:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        self.begin_again(self.turn_to_resume())
-        return self.wait()
+        return self._to_the_end(lambda: self.begin_again(self.turn_to_resume()))
 
     def stop(self, reason: Reason = "stop_button") -> None:
         """Stop the turn that runs, if any; from any thread."""
@@ -416,6 +414,16 @@ class Task:
         return f"Task({self.name!r}, turns={len(self.turns)})"
 
     # Inside
+
+    def _to_the_end(self, begin: Callable[[], Run]) -> Outcome:
+        before = self._run
+        try:
+            begin()
+        except KeyboardInterrupt:
+            if self._run is before:
+                raise
+            self.stop("keyboard")
+        return self.wait()
 
     def _any_run(self) -> Run:
         if self._run is None:

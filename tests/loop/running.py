@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
 from budget_magic.meter import Outcome
-from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.session.task import Start
 from budget_magic.session.turns import Prompt
+from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.wire.sdk import simulated_client
 
 F = TypeVar("F")
@@ -149,6 +150,4 @@ def last_content(request: RequestRecord) -> list[dict[str, Any]]:
 def is_append_only(requests: Sequence[RequestRecord]) -> bool:
     """Whether each request begins with everything that the one before it said."""
     said = [sent(request) for request in requests]
-    return all(
-        later[: len(earlier)] == earlier for earlier, later in zip(said, said[1:], strict=False)
-    )
+    return all(later[: len(earlier)] == earlier for earlier, later in pairwise(said))

@@ -244,7 +244,7 @@ def test_a_stop_during_the_wait_for_a_retry_holds_nothing() -> None:
 
 
 def test_an_overloaded_server_that_recovers_is_only_waited_for() -> None:
-    simulator, task = run(overloaded(on=0))
+    _, task = run(overloaded(on=0))
 
     assert task.outcome is not None
     assert task.outcome.state == "completed"
