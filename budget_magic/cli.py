@@ -11,7 +11,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
-from budget_magic import __version__
 from budget_magic.errors import BudgetMagicError, ConfigurationError
 from budget_magic.session.clients import CHOICE_VARIABLE, SIMULATOR
 
@@ -31,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
     )
-    parser.add_argument("--version", action="version", version=f"budget-magic {__version__}")
     commands = parser.add_subparsers(required=True)
     demo_parser = commands.add_parser(
         "demo", help="run the first notebook on the simulator and print its report"

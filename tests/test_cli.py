@@ -12,7 +12,6 @@ from typing import Any
 import anthropic
 import pytest
 
-import budget_magic
 from budget_magic.cli import main
 from budget_magic.simulator.serving import serve
 from tests.notebook_runs import environment, read, turns
@@ -116,10 +115,3 @@ def test_a_used_port_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None
 
     assert status == 2
     assert f"port {server.port} cannot be used" in capsys.readouterr().err
-
-
-def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["--version"])
-
-    assert capsys.readouterr().out == f"budget-magic {budget_magic.__version__}\n"
