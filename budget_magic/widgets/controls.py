@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from budget_magic.report.numbers import dollars, exact
 
 Decision: TypeAlias = Literal["once", "task", "denied"]
 CeilingKind: TypeAlias = Literal["cost", "tokens", "steps", "time"]
+CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ def offers_json(offers: Offers) -> dict[str, Any]:
         "budget": offers.next_budget,
         "budget_text": "" if offers.next_budget is None else exact(offers.next_budget),
         "raised": raised,
-        "ceilings": dict(offers.ceilings),
+        "ceilings": {kind: offers.ceilings.get(kind, "") for kind in CEILINGS},
     }
 
 

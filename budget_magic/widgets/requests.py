@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Any, Final, get_args
 
-from budget_magic.widgets.controls import CeilingKind, Controls, Decision
+from budget_magic.widgets.controls import CEILINGS, Controls, Decision
 
 REASON_CHARS: Final = 2_000
 WAITING: Final = 100
@@ -60,7 +60,7 @@ class Requests:
                 if total == controls.offers().next_budget:
                     controls.raise_budget(total)
             case {"k": "ceiling", "ceiling": ceiling}:
-                if ceiling in get_args(CeilingKind):
+                if ceiling in CEILINGS:
                     controls.raise_ceiling(ceiling)
             case _:
                 pass

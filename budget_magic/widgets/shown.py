@@ -218,15 +218,13 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
 
     >>> difference({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4, "d": 3}})
     {'b': {'c': 4}}
+    >>> difference({"a": 1, "b": 2}, {"a": 1})
+    {'b': None}
     """
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = dict.fromkeys(key for key in old if key not in new)
     for key, value in new.items():
         before = old.get(key)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(before, Mapping)
-            and value.keys() == before.keys()
-        ):
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
             inner = difference(before, value)
             if inner:
                 changed[key] = inner

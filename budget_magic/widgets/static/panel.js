@@ -21,7 +21,7 @@
  *   kinds: Tokens, rows: BillRow[], total: string, source: string, scope: string}} Meters
  * @typedef {{levels: string[], effort: string, next: string, now: string, kept: string,
  *   price: string, budget: number | null, budget_text: string, raised: string,
- *   ceilings: Partial<Record<CeilingName, string>>}} Offers
+ *   ceilings: Record<CeilingName, string>}} Offers
  * @typedef {{id: string, name: string, sentence: string, fields: [string, string][],
  *   place: string}} Approval
  * @typedef {{task: string, turn: number, model: string, effort: string, state: string,
@@ -936,7 +936,7 @@ class CeilingsSection {
         "aria-valuenow": String(Math.round(100 * row.share)),
         "aria-valuetext": `${row.spent} ${row.of}${held}`,
       });
-      const by = head.offers.ceilings[cell.kind] ?? "";
+      const by = head.offers.ceilings[cell.kind];
       show(cell.raise, Boolean(by && row.level && !head.ended));
       setText(cell.raise, by);
       attrs(cell.raise, { "aria-label": `Raise the ${row.label} ceiling by ${by}, free` });

@@ -1,0 +1,235 @@
+"""The panel's buttons, its life, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budget_magic.events import ApprovalAsked
+from budget_magic.widgets import Offers
+from budget_magic.widgets.controls import offers_json
+from budget_magic.widgets.panel import WIDGET_MIME
+from tests.report.records import Story, audit, call
+from tests.widgets.conftest import Stage
+from tests.widgets.panels import GUARD_S, OFFERS, Joined
+
+
+def flushers() -> list[threading.Thread]:
+    """Threads of panels that are open."""
+    return [thread for thread in threading.enumerate() if thread.name == "budget_magic panel"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"k": "stop"}, ("stop",)),
+        (
+            {"k": "decide", "id": "a", "kind": "once", "reason": ""},
+            ("decide", "a", "once", ""),
+        ),
+        (
+            {"k": "decide", "id": "a", "kind": "denied", "reason": "not now"},
+            ("decide", "a", "denied", "not now"),
+        ),
+        ({"k": "effort", "level": "low", "when": "next"}, ("effort", "low", "next")),
+        ({"k": "effort", "level": "max", "when": "now"}, ("effort", "max", "now")),
+        ({"k": "budget", "total": 128_000}, ("budget", 128_000)),
+        ({"k": "ceiling", "ceiling": "cost"}, ("ceiling", "cost")),
+    ],
+)
+def test_a_button_reaches_its_control_at_once(
+    stage: Stage, content: dict[str, Any], said: tuple[object, ...]
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+    comm.say(content)
+    assert show.controls.said == [said]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "stop",
+        [],
+        {},
+        {"k": ["stop"]},
+        {"k": "decide", "id": "a", "kind": "always", "reason": ""},
+        {"k": "decide", "id": 3, "kind": "once", "reason": ""},
+        {"k": "decide", "id": "a", "kind": ["once"], "reason": ""},
+        {"k": "effort", "level": "low", "when": "later"},
+        {"k": "effort", "level": "enormous", "when": "now"},
+        {"k": "budget", "total": 10**12},
+        {"k": "budget", "total": "128000"},
+        {"k": "ceiling", "ceiling": "hope"},
+        {"k": "hello"},
+        {"k": "whole", "id": None},
+        {"k": "whole", "step": 10**6},
+    ],
+)
+def test_a_message_without_sense_is_dropped(
+    stage: Stage, content: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+    comm.say(content)
+    show.panel.close()
+    assert show.controls.said == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_control_that_fails_is_neither_printed_nor_raised(
+    stage: Stage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+
+    def fail(*_: object) -> None:
+        raise ValueError("sk-ant-secret")
+
+    show.controls.decided = fail
+    with caplog.at_level(logging.WARNING):
+        comm.say({"k": "decide", "id": "a", "kind": "once", "reason": ""})
+        show.panel.close()
+    assert capfd.readouterr() == ("", "")
+    assert "a button failed with ValueError" in caplog.text
+    assert "sk-ant-secret" not in caplog.text
+
+
+def test_a_view_that_fails_is_logged_once_and_the_panel_goes_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+    failed = threading.Semaphore(0)
+
+    def offers() -> Offers:
+        failed.release()
+        raise ValueError("sk-ant-secret")
+
+    works, show.controls.offers = show.controls.offers, offers  # type: ignore[method-assign]  # what fails
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            show.panel.say_no_events()
+            assert failed.acquire(timeout=GUARD_S)
+        show.controls.offers = works  # type: ignore[method-assign]  # what works again
+        show.begin()
+        show.stream("still here")
+        show.panel.close()
+    assert Joined(comm).streams == {1: "still here"}
+    assert caplog.text.count("the panel failed with ValueError") == 1
+    assert "sk-ant-secret" not in caplog.text
+
+
+def test_the_whole_of_a_result_comes_when_it_is_asked_for(stage: Stage) -> None:
+    story = Story().start().ask().reply([call("a", "read_file", path="x")], calls=9)
+    show, comm = stage.open(story.tool("a", "read_file", "\n".join(["a line"] * 501)))
+    result = comm.opened["snapshot"]["steps"][0]["blocks"][1]
+    assert (result["lines"], result["more"]) == (501, True)
+    assert result["text"].count("\n") == 8
+    comm.say({"k": "whole", "id": "a"})
+    comm.wait(lambda: any("w" in message for message in comm.messages))
+    call_id, text, note = next(message["w"] for message in comm.messages if "w" in message)
+    show.panel.close()
+    assert (call_id, text.count("\n"), note) == ("a", 200, "first 140 and last 60 of 501 lines")
+
+
+def test_an_answer_to_a_question_has_no_number(stage: Stage) -> None:
+    story = Story().start().ask().reply([call("a", "read_file", path="x")], calls=9)
+    show, comm = stage.open(story.tool("a", "read_file", "text"))
+    comm.say({"k": "whole", "id": "unknown"})
+    comm.wait(lambda: any("w" in message for message in comm.messages))
+    show.panel.close()
+    numbers = [message["r"] for message in comm.messages if "w" not in message]
+    first = comm.opened["snapshot"]["r"]
+    assert numbers == list(range(first + 1, first + 1 + len(numbers)))
+
+
+def test_a_call_that_waits_is_shown_with_its_whole_input(stage: Stage) -> None:
+    show, comm = stage.open(Story().start().ask())
+    text = "x = 1\n" * 2_000
+    call_input = {"path": "a.py", "text": text}
+    show.tell(lambda story: story.reply([call("a", "edit_file", **call_input)], calls=9))
+    asked = ApprovalAsked(
+        turn=1, step=1, call_id="a", name="edit_file", input=call_input, why="It changes a file."
+    )
+    show.add(asked)
+    comm.wait(lambda: bool(Joined(comm).head["approvals"]))
+    (waiting,) = Joined(comm).head["approvals"]
+    assert waiting["fields"] == [["path", "a.py"], ["text", text]]
+    comm.say({"k": "decide", "id": "a", "kind": "denied", "reason": "no"})
+    comm.wait(lambda: not Joined(comm).head["approvals"])
+    show.panel.close()
+    assert Joined(comm).steps[1]["row"]["marks"] == [["denied", "denied: no", ""]]
+
+
+def test_dead_buttons_are_said_until_a_view_says_hello(stage: Stage) -> None:
+    show, comm = stage.open(Story().start().ask())
+    show.panel.say_no_events()
+    comm.wait(lambda: Joined(comm).head["no_events"] is True)
+    comm.say({"k": "hello", "r": 0})
+    comm.wait(lambda: Joined(comm).head["no_events"] is False)
+    assert show.panel.said_hello.is_set()
+
+
+def test_closing_ends_the_thread_and_can_be_repeated(stage: Stage) -> None:
+    show, comm = stage.open(audit())
+    assert len(flushers()) == 1
+    show.panel.close()
+    show.panel.close()
+    assert flushers() == []
+    assert comm.kinds[-1] == "comm_close"
+
+
+def test_facts_after_the_end_do_no_harm(stage: Stage) -> None:
+    show, comm = stage.open(audit())
+    show.panel.close()
+    told = len(comm.told)
+    show.panel.record(show.story.records[-1])
+    show.begin()
+    assert len(comm.told) == told
+
+
+def test_nothing_is_offered_after_the_end(stage: Stage) -> None:
+    _, comm = stage.open(audit())
+    assert comm.opened["snapshot"]["head"]["offers"]["levels"] == []
+
+
+def test_the_bundle_holds_only_the_widget(stage: Stage) -> None:
+    show, _ = stage.open(audit())
+    bundle = show.panel.mime_bundle()
+    assert list(bundle) == [WIDGET_MIME]
+    assert bundle[WIDGET_MIME]["model_id"] == show.panel.widget.model_id
+
+
+def test_the_cost_of_a_change_is_said_before_it_is_chosen() -> None:
+    offers = offers_json(OFFERS)
+    assert offers["now"] == (
+        "Now takes effect at the next step and writes the cached prefix again: "
+        "38,180 tokens, about +$0.18 once."
+    )
+    assert offers["kept"] == "Next cell keeps the cache."
+    assert offers["raised"].endswith("38,180 tokens, about +$0.18 once.")
+    assert offers["budget_text"] == "128,000"
+
+
+@pytest.mark.parametrize(
+    ("usd", "words"),
+    [
+        (None, "5 tokens, at a price that is not known."),
+        (Decimal("0.001"), "5 tokens, less than +$0.01 once."),
+        (Decimal(0), "5 tokens, about +$0.00 once."),
+    ],
+)
+def test_a_small_or_unknown_cost_is_said_as_such(usd: Decimal | None, words: str) -> None:
+    assert offers_json(Offers(rewrite_tokens=5, rewrite_usd=usd))["now"].endswith(words)
+
+
+def test_a_change_before_anything_is_cached_is_free() -> None:
+    offers = offers_json(Offers(levels=("low",), effort="low"))
+    assert offers["now"].endswith("nothing is cached yet, so it is free.")
+    assert (offers["kept"], offers["price"], offers["next"]) == ("", "", "low")
+
+
+def test_where_effort_is_not_per_message_the_next_cell_pays_too() -> None:
+    assert offers_json(Offers(rewrite_tokens=5))["kept"] == "Next cell pays the same then."
