@@ -9,6 +9,7 @@ from typing import Any, Final
 from budget_magic.events import Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
 from budget_magic.loop.conversation import NOT_SHOWN, prompt_bound, text_block
+from budget_magic.loop.effort import take_up_effort
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import LAST_REPLY_TOKENS, Account, Demand, Granted, Refused
 from budget_magic.wire import Request
@@ -49,7 +50,7 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
         There is no room; nothing was held and the history is unchanged.
     """
     conversation, told = turn.task.conversation, last_before is not None
-    blocks = conversation.outgoing()
+    blocks, effort = take_up_effort(turn.task, conversation.outgoing())
     granted = await _reserve(turn, blocks, must_be_last=told or turn.is_last_step)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
@@ -61,14 +62,16 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     if granted.last_answer and not told:
         blocks = [*blocks, text_block(LAST_ANSWER)]
         last_before = last_before or granted.shrunk_by or turn.ceiling_of_last_step
-    conversation.commit(blocks, spoken_effort=_effort_by_message(turn, blocks))
+    conversation.commit(blocks, spoken_effort=effort)
     return Admitted(granted=granted, last_before=last_before)
 
 
 def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
     """The request for the history as it stands, with `extra` as one more user message."""
-    task, conversation = turn.task, turn.task.conversation
-    messages = conversation.sent()
+    task, conversation, model = turn.task, turn.task.conversation, turn.task.model
+    messages, marked = conversation.sent(
+        with_effort_messages=model is not None and model.effort_per_message
+    )
     if extra:
         messages = (*messages, {"role": "user", "content": extra})
     return Request(
@@ -79,9 +82,11 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
         messages=messages,
         effort=conversation.effort,
         budget=task.settings.budget,
-        adaptive_thinking=task.model is None or task.model.adaptive_thinking,
-        drops_bound_thinking=conversation.drops_bound_thinking,
-        breakpoints=() if extra else conversation.breakpoints(),
+        adaptive_thinking=model is None or model.adaptive_thinking,
+        drops_bound_thinking=conversation.drops_bound_thinking
+        and model is not None
+        and model.binds_thinking,
+        breakpoints=() if extra else marked,
     )
 
 
@@ -150,14 +155,3 @@ async def _wait_for_room(turn: TurnContext, demand: Demand) -> Granted | Refused
         waited_s = task.now() - since_s
         task.emit(WaitFinished(turn=turn.turn, step=turn.step + 1, waited_s=waited_s))
     return decision
-
-
-def _effort_by_message(turn: TurnContext, blocks: Blocks) -> str | None:
-    """The effort to announce in the history, where that keeps the cached prefix."""
-    task, conversation = turn.task, turn.task.conversation
-    wanted = task.settings.effort
-    is_new_input = any(block["type"] == "text" for block in blocks)
-    by_message = task.model is not None and task.model.effort_per_message
-    if not by_message or not is_new_input or conversation.spoken_effort in {None, wanted}:
-        return None
-    return wanted

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from budget_magic.events import TurnSettings
+
 FIRST_REQUEST_TOKENS: Final = 2_000
 """Added to the bound of a request of unknown size: what the API puts around it."""
 BLOCK_TOKENS: Final = 64
@@ -51,6 +53,8 @@ class Conversation:
     paused: bool = False
     """Whether the last reply ended with `pause_turn`: it is sent again as it is."""
     baseline: Baseline | None = None
+    under: TurnSettings | None = None
+    """The settings that the cached prefix was made under."""
     requests: tuple[int, ...] = ()
     """How many messages each of the last two requests held: where cached prefixes end."""
     effort: str | None = None
@@ -60,6 +64,7 @@ class Conversation:
     bound_to: tuple[str, ...] = ()
     """Tools under which earlier thinking was signed."""
     drops_bound_thinking: bool = False
+    """Whether tools changed since, so that bound thinking must be dropped."""
     hidden_tokens: int = 0
     """Raw thinking in the history, of which the blocks hold only a summary."""
     reply_is_kept: bool = False
@@ -129,7 +134,7 @@ class Conversation:
             self.open_calls, self.reply_is_kept = (), False
         while self.messages and self.messages[-1]["role"] == "system":
             self.messages.pop()
-            self.spoken_effort = self._effort_by_messages()
+            self.spoken_effort = self.message_effort() or self.effort
         if self.messages and self.messages[-1]["role"] == "user":
             last = self.messages.pop()
             results = [block for block in last["content"] if block["type"] == "tool_result"]
@@ -138,23 +143,33 @@ class Conversation:
                 self.messages.append({"role": "user", "content": results})
         self.baseline = None
 
-    def _effort_by_messages(self) -> str | None:
-        """The effort that the messages in the history leave in force."""
-        spoken = [
-            one["output_config"]["effort"] for one in self.messages if one["role"] == "system"
-        ]
-        return spoken[-1] if spoken else self.effort
+    def message_effort(self) -> str | None:
+        """The effort that messages in the history announced last; None where none did."""
+        said = (one for one in reversed(self.messages) if one["role"] == "system")
+        return next((one["output_config"]["effort"] for one in said), None)
 
-    def sent(self) -> tuple[dict[str, Any], ...]:
-        """The messages as a request carries them."""
-        return tuple(self.messages)
+    def uncache(self) -> None:
+        """Note that the next request writes the whole prompt to the cache again."""
+        if self.baseline is not None:
+            self.baseline = replace(self.baseline, is_cached=False)
 
-    def breakpoints(self) -> tuple[int, ...]:
-        """Messages whose end is marked: the end of the last request and of this one."""
-        ends = [
+    def sent(
+        self, *, with_effort_messages: bool
+    ) -> tuple[tuple[dict[str, Any], ...], tuple[int, ...]]:
+        """The messages as a request carries them, and those whose end is marked for the cache.
+
+        Marked are the end of the last request and of this one.
+        """
+        ends = {
             _last_user(self.messages[:count]) for count in (*self.requests[-1:], len(self.messages))
+        }
+        kept = [
+            (index in ends, message)
+            for index, message in enumerate(self.messages)
+            if with_effort_messages or message["role"] != "system"
         ]
-        return tuple(sorted({end for end in ends if end is not None}))
+        marked = tuple(place for place, (is_end, _) in enumerate(kept) if is_end)
+        return tuple(message for _, message in kept), marked
 
     def new_blocks(self) -> list[dict[str, Any]]:
         """Blocks of user messages that no billed request has carried yet."""

@@ -11,7 +11,6 @@ import anyio
 from budget_magic.events import Ceilings, SettingsChanged
 from budget_magic.loop import TaskContext, TurnContext
 from budget_magic.meter.cost import rewrite_usd
-from budget_magic.session.prepare import uncache
 
 CeilingKind = Literal["cost", "tokens", "steps", "time"]
 MORE_STEPS: Final = 25
@@ -37,22 +36,21 @@ def apply_change(turn: TurnContext, change: Change) -> None:
     task = turn.task
     conversation, before = task.conversation, task.settings
     settings = before
-    if change.effort is not None and change.effort != conversation.spoken_effort:
+    if change.effort is not None:
+        # The next request takes it up, by a message or at the top level.
         settings = replace(settings, effort=change.effort)
-        conversation.effort = conversation.spoken_effort = change.effort
-        uncache(conversation)
     if change.max_tokens is not None:
         settings = replace(settings, max_tokens=change.max_tokens)
     if change.budget is not None and change.budget != before.budget:
         settings = replace(settings, budget=change.budget)
-        uncache(conversation)
+        conversation.uncache()
     if change.ceilings is not None:
         settings = replace(settings, ceilings=change.ceilings)
         task.account.cost_usd = change.ceilings.cost_usd
         task.account.total_tokens = change.ceilings.total_tokens
     if settings == before:
         return
-    task.settings = settings
+    task.settings = conversation.under = settings
     if turn.deadline is not None:
         left_s = turn.left_s
         turn.deadline.deadline = anyio.current_time() + (float("inf") if left_s is None else left_s)

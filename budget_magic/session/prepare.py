@@ -7,11 +7,11 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
-from budget_magic.loop import Conversation, TaskContext
+from budget_magic.loop import TaskContext
 from budget_magic.loop.task import Approver
 from budget_magic.meter.reserve import Account
 from budget_magic.session.accounts import ROOM, session_account
@@ -153,33 +153,25 @@ def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
     )
 
 
-def adapt(context: TaskContext, before: TaskContext | None) -> None:
+def adapt(context: TaskContext) -> None:
     """Note in the history's state what the new settings mean for its cached prefix."""
-    conversation, settings, model = context.conversation, context.settings, context.model
+    conversation, settings = context.conversation, context.settings
     tools = _fingerprint(context.toolbox.definitions())
-    effort = settings.effort if model is None or model.effort_levels else None
+    before, conversation.under = conversation.under, settings
+    bound_to, conversation.bound_to = conversation.bound_to, tools
     if not conversation.messages or before is None:
-        conversation.effort = conversation.spoken_effort = effort
-        conversation.bound_to = tools
         return
-    if before.settings.model != settings.model:
+    if before.model != settings.model:
         conversation.baseline = None
-        conversation.effort = conversation.spoken_effort = effort
-    elif effort != conversation.spoken_effort and not (model and model.effort_per_message):
-        conversation.effort = conversation.spoken_effort = effort
-        uncache(conversation)
-    if before.settings.budget != settings.budget:
-        uncache(conversation)
-    if conversation.bound_to != tools:
-        conversation.bound_to = tools
+        by_message = context.model is not None and context.model.effort_per_message
+        spoken = conversation.message_effort() if by_message else None
+        conversation.effort = settings.effort if spoken else None
+        conversation.spoken_effort = spoken
+    if before.budget != settings.budget:
+        conversation.uncache()
+    if bound_to != tools:
         conversation.baseline = None
-        conversation.drops_bound_thinking = model is not None and model.binds_thinking
-
-
-def uncache(conversation: Conversation) -> None:
-    """The next request will write the whole prompt to the cache again."""
-    if conversation.baseline is not None:
-        conversation.baseline = replace(conversation.baseline, is_cached=False)
+        conversation.drops_bound_thinking = True
 
 
 def _fingerprint(definitions: Sequence[dict[str, object]]) -> tuple[str, ...]:

@@ -328,7 +328,7 @@ class Task:
             context.conversation = rewind_to.before.copy()
             for turn in self.turns[self.turns.index(rewind_to) :]:
                 turn.is_superseded = True
-        adapt(context, self._context)
+        adapt(context)
         history = context.conversation.copy()
         context.conversation.prompt = context.redactor.redact(prompt.sent)
         turn = Turn(
@@ -345,7 +345,7 @@ class Task:
         """Let a turn that did not complete go on."""
         start = start or Start()
         context, run = self._prepared(start)
-        adapt(context, self._context)
+        adapt(context)
         return self._start(context, run, turn, start.sinks, resumed=True)
 
     def turn_to_resume(self) -> Turn:

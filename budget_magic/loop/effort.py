@@ -1,0 +1,43 @@
+"""The effort of the next request: by a message where that keeps the cached prefix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budget_magic.loop.conversation import GO_ON, text_block
+from budget_magic.loop.task import TaskContext
+
+Blocks = list[dict[str, Any]]
+
+
+def take_up_effort(task: TaskContext, blocks: Blocks) -> tuple[Blocks, str | None]:
+    """Bring the effort that the settings ask for into force.
+
+    Parameters
+    ----------
+    task
+        Its conversation takes a change at the top level, which writes the cached prefix anew.
+    blocks
+        What the next user message holds.
+
+    Returns
+    -------
+        The blocks, and the effort to announce in a message after them; None where none is needed.
+
+    Notes
+    -----
+    platform.claude.com, "Effort per message" (2026-11): a message takes effect only after new
+    input, which tool results are not; once one stands in the history it outranks the top level.
+    """
+    conversation, model = task.conversation, task.model
+    wanted = task.settings.effort if model is None or model.effort_levels else None
+    if wanted is None or wanted == conversation.spoken_effort:
+        return blocks, None
+    by_message = model is not None and model.effort_per_message
+    has_messages = by_message and conversation.message_effort() is not None
+    is_new_input = any(block["type"] == "text" for block in blocks)
+    if conversation.spoken_effort is None or not (by_message and (is_new_input or has_messages)):
+        conversation.uncache()
+        conversation.effort = conversation.spoken_effort = wanted
+        return blocks, None
+    return blocks if is_new_input else [*blocks, text_block(GO_ON)], wanted
