@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from hypothesis import settings
 from budget_magic.session import registry
 from budget_magic.session.accounts import forget_session
 from tests.support import EXAMPLES, examples
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs so; kernels and commands of the tests would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _name in list(os.environ):
     if _name.startswith(("ANTHROPIC_", "BUDGET_MAGIC_CLIENT")):
