@@ -13,8 +13,9 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
 from budget_magic.loop import TaskContext
 from budget_magic.loop.task import Approver
+from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
-from budget_magic.session.accounts import ROOM, session_account
+from budget_magic.session.accounts import COST_VARIABLE, ROOM, session_account
 from budget_magic.session.bus import Bus
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
@@ -81,7 +82,7 @@ def prepare(
     chosen = choose(ground, settings)
     accounts: tuple[Account, ...] = (ground.account,)
     if chosen.simulated is None:
-        accounts = (ground.account, session_account(DEFAULTS))
+        accounts = (ground.account, _session(settings))
     bus = ground.bus
     context = TaskContext(
         name=ground.name,
@@ -107,6 +108,16 @@ def prepare(
         context.approved_tools = before.approved_tools
         context.ratios, context.factor = before.ratios, before.factor
     return context, chosen
+
+
+def _session(settings: Settings) -> Account:
+    account = session_account(DEFAULTS)
+    if account.cost_usd is not None and price_table(settings.model, settings.prices) is None:
+        raise ConfigurationError(
+            f"no price is known for the model {settings.model!r}, so {COST_VARIABLE} could not be"
+            f" held: unset it, or give a price with `%config ClaudeTaskMagics.prices`"
+        )
+    return account
 
 
 def choose(ground: Ground, settings: Settings) -> Chosen:
