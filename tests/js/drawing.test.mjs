@@ -9,6 +9,7 @@ import panel, {
   lineDiff,
   sparkPaths,
   spokenGauge,
+  stopNote,
 } from "../../budget_magic/widgets/static/panel.js";
 
 test("the module can be read where there is no page", () => {
@@ -80,8 +81,10 @@ test("before the first step there is no pace to draw", () => {
 test("the gauge is spoken in one sentence", () => {
   const kind = (label, text) => ({ label, text, share: 0, live: 0 });
   const kinds = {
-    thinking: kind("thinking", "≈ 13,544"), calls: kind("tool calls", "1,021"),
-    results: kind("tool results", "0"), text: kind("text", "478"),
+    thinking: kind("thinking", "≈ 13,544"),
+    calls: kind("tool calls", "1,021"),
+    results: kind("tool results", "0"),
+    text: kind("text", "478"),
   };
   assert.equal(
     spokenGauge({ budget: 64_000, used: 36_950, kinds }),
@@ -92,15 +95,23 @@ test("the gauge is spoken in one sentence", () => {
 
 test("an edit is shown as what goes and what comes", () => {
   assert.deepEqual(lineDiff("a\nb\nc", "a\nB\nB2\nc"), [
-    ["same", "a"], ["del", "b"], ["ins", "B"], ["ins", "B2"], ["same", "c"],
+    ["same", "a"],
+    ["del", "b"],
+    ["ins", "B"],
+    ["ins", "B2"],
+    ["same", "c"],
   ]);
   assert.deepEqual(lineDiff("a", "a"), [["same", "a"]]);
-  assert.deepEqual(lineDiff("a\na", "a"), [["same", "a"], ["del", "a"]]);
+  assert.deepEqual(lineDiff("a\na", "a"), [
+    ["same", "a"],
+    ["del", "a"],
+  ]);
 });
 
 test("a sentence is split at its first full stop", () => {
   assert.deepEqual(halves("Claude wants to run f. It asks. Always."), [
-    "Claude wants to run f.", "It asks. Always.",
+    "Claude wants to run f.",
+    "It asks. Always.",
   ]);
   assert.deepEqual(halves("Claude wants to run f."), ["Claude wants to run f.", ""]);
 });
@@ -112,4 +123,12 @@ test("small bars are drawn against the largest step, what streams included", () 
   });
   assert.equal(largestStep([step({ text: 5, calls: 2 }, {}), step({}, { thinking: 9 })]), 9);
   assert.equal(largestStep([]), 1);
+});
+
+test("a Stop that is not heard names what it waits for", () => {
+  assert.equal(
+    stopNote("step 3, look_up"),
+    "Stop waits for look_up(); Kernel > Interrupt ends it now.",
+  );
+  assert.equal(stopNote("step 3, thinking"), "Stop waits; Kernel > Interrupt ends it now.");
 });

@@ -5,13 +5,24 @@ import { Feed, merge } from "../../budget_magic/widgets/static/panel.js";
 
 const NONE = { thinking: 0, calls: 0, results: 0, text: 0 };
 const ROW = {
-  state: "live", parts: [["", 1, "writing"]], marks: [], tokens: NONE, live: NONE,
-  counted: "", cost: "", time: "", why: "",
+  state: "live",
+  parts: [["", 1, "writing"]],
+  marks: [],
+  tokens: NONE,
+  live: NONE,
+  counted: "",
+  cost: "",
+  time: "",
+  why: "",
 };
 
 const snapshot = (more = {}) => ({
-  r: 0, head: { word: "Running", gauge: { used: 1, kinds: { text: { text: "1" } } } },
-  steps: [], earlier: 0, streams: [], ...more,
+  r: 0,
+  head: { word: "Running", gauge: { used: 1, kinds: { text: { text: "1" } } } },
+  steps: [],
+  earlier: 0,
+  streams: [],
+  ...more,
 });
 
 function started(now = () => 0) {
@@ -83,7 +94,15 @@ test("a snapshot fills the gap and keeps what was there", () => {
   const feed = started();
   feed.take({ r: 1, n: [[1, 1, "text", ""]], d: [[1, 0, "Hel"]] });
   feed.take({ r: 3, d: [[1, 8, "rld"]] });
-  const stream = { id: 1, step: 1, kind: "text", name: "", from: 0, text: "Hello world", html: null };
+  const stream = {
+    id: 1,
+    step: 1,
+    kind: "text",
+    name: "",
+    from: 0,
+    text: "Hello world",
+    html: null,
+  };
   feed.takeSnapshot(snapshot({ r: 3, streams: [stream] }));
   assert.equal(text(feed), "Hello world");
   assert.deepEqual(feed.streams.get(1).parts, ["Hel", "lo world"]);
@@ -168,7 +187,11 @@ test("any split of a text into overlapping pieces gives the text", () => {
     for (let r = 1; told < whole.length; r += 1) {
       const from = Math.max(0, told - random(20));
       const to = Math.min(whole.length, told + random(40));
-      feed.take({ r, n: r === 1 ? [[1, 1, "text", ""]] : [], d: [[1, from, whole.slice(from, to)]] });
+      feed.take({
+        r,
+        n: r === 1 ? [[1, 1, "text", ""]] : [],
+        d: [[1, from, whole.slice(from, to)]],
+      });
       told = Math.max(told, to);
     }
     assert.equal(text(feed), whole);

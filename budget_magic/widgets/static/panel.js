@@ -112,7 +112,9 @@ export class Feed {
     if (message.w) {
       const [id, text, note] = message.w;
       this.wholes.set(id, { text, note });
-      const steps = [...this.steps.values()].filter((step) => step.blocks?.some((b) => b.id === id));
+      const steps = [...this.steps.values()].filter((step) =>
+        step.blocks?.some((b) => b.id === id),
+      );
       this.tell({ head: new Set(), steps: new Set(steps.map((s) => s.number)), all: false });
       return false;
     }
@@ -186,9 +188,9 @@ export class Feed {
       this.steps.set(number, { number, row: structuredClone(row), blocks: kept });
     }
     const running = new Set(snapshot.streams.map((stream) => stream.id));
-    const named = new Set([...this.steps.values()].flatMap(
-      (step) => (step.blocks ?? []).map((block) => block.stream),
-    ));
+    const named = new Set(
+      [...this.steps.values()].flatMap((step) => (step.blocks ?? []).map((block) => block.stream)),
+    );
     for (const id of this.streams.keys())
       if (!running.has(id) && !named.has(id)) this.streams.delete(id);
     for (const { id, step, kind, name, from, text, html } of snapshot.streams) {
@@ -233,8 +235,15 @@ function append(stream, offset, text) {
 function emptyRow() {
   const none = { thinking: 0, calls: 0, results: 0, text: 0 };
   return {
-    state: "live", parts: [], marks: [], tokens: none, live: { ...none },
-    counted: "", cost: "", time: "", why: "",
+    state: "live",
+    parts: [],
+    marks: [],
+    tokens: none,
+    live: { ...none },
+    counted: "",
+    cost: "",
+    time: "",
+    why: "",
   };
 }
 
@@ -317,9 +326,11 @@ export function lineDiff(before, after) {
   while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
   let tail = 0;
   while (
-    tail < old.length - head && tail < now.length - head &&
+    tail < old.length - head &&
+    tail < now.length - head &&
     old[old.length - 1 - tail] === now[now.length - 1 - tail]
-  ) tail += 1;
+  )
+    tail += 1;
   return [
     .../** @type {["same", string][]} */ (old.slice(0, head).map((line) => ["same", line])),
     .../** @type {["del", string][]} */ (
@@ -341,8 +352,21 @@ export function lineDiff(before, after) {
 export function largestStep(steps) {
   let largest = 1;
   for (const { row } of steps)
-    largest = Math.max(largest, KINDS.reduce((sum, k) => sum + row.tokens[k] + row.live[k], 0));
+    largest = Math.max(
+      largest,
+      KINDS.reduce((sum, k) => sum + row.tokens[k] + row.live[k], 0),
+    );
   return largest;
+}
+
+/**
+ * What is said when Stop was pressed and the kernel has not heard of it.
+ * @param {string} now what happens now, such as "step 3, read_file"
+ */
+export function stopNote(now) {
+  const [, doing = ""] = /^step \d+, (\w+)$/.exec(now) ?? [];
+  const isTool = doing && !["thinking", "writing", "working", "call", "retrying"].includes(doing);
+  return `Stop waits${isTool ? ` for ${doing}()` : ""}; Kernel > Interrupt ends it now.`;
 }
 
 // ── small parts of a page ──
@@ -432,7 +456,10 @@ const GLYPHS = {
   up: [["path", { d: "m3 9 4-4 4 4" }]],
   right: [["path", { d: "m5 3 4 4-4 4" }]],
   stop: [
-    ["rect", { x: 1.5, y: 1.5, width: 11, height: 11, rx: 1, fill: "currentColor", stroke: "none" }],
+    [
+      "rect",
+      { x: 1.5, y: 1.5, width: 11, height: 11, rx: 1, fill: "currentColor", stroke: "none" },
+    ],
   ],
 };
 
@@ -450,7 +477,9 @@ function svg(tag, values) {
  */
 function glyph(name, more = "") {
   const el = svg("svg", {
-    class: `bm-glyph ${more}`.trim(), viewBox: "0 0 14 14", "aria-hidden": "true",
+    class: `bm-glyph ${more}`.trim(),
+    viewBox: "0 0 14 14",
+    "aria-hidden": "true",
   });
   for (const [tag, values] of GLYPHS[name] ?? GLYPHS.running ?? []) el.append(svg(tag, values));
   return el;
@@ -486,8 +515,10 @@ function holdFocus(el) {
  */
 function disable(control, disabled) {
   if (control.disabled === disabled) return;
-  const home = disabled && document.activeElement === control
-    ? control.closest(".bm-approval, .budget-magic") : null;
+  const home =
+    disabled && document.activeElement === control
+      ? control.closest(".bm-approval, .budget-magic")
+      : null;
   control.disabled = disabled;
   if (home instanceof HTMLElement) holdFocus(home);
 }
@@ -525,9 +556,8 @@ function putRendered(el, html) {
 function putSentence(el, sentence, bold) {
   const at = bold ? sentence.indexOf(bold) : -1;
   if (at < 0) setText(el, sentence);
-  else el.replaceChildren(
-    sentence.slice(0, at), h("b", "", bold), sentence.slice(at + bold.length),
-  );
+  else
+    el.replaceChildren(sentence.slice(0, at), h("b", "", bold), sentence.slice(at + bold.length));
 }
 
 /** Text that grows, in chunks that a browser need not lay out while they are out of sight. */
@@ -645,12 +675,13 @@ class Notes {
       show(this.go, Boolean(command));
     }
     const notes = [...head.tags.map(([, sentence]) => sentence), ...head.notes];
-    if (head.no_events && !head.ended) notes.push(
-      "Buttons do not work while a cell runs in this front end. Stop with Kernel › Interrupt; " +
-      "approvals are asked for below the cell.",
-    );
+    if (head.no_events && !head.ended)
+      notes.push(
+        "Buttons do not work while a cell runs in this front end. Stop with Kernel › Interrupt; " +
+          "approvals are asked for below the cell.",
+      );
     if (this.view.stopUnheard && !head.ended && head.state !== "stopping")
-      notes.push(`Stop waits: ${head.now}. Kernel › Interrupt ends it now.`);
+      notes.push(stopNote(head.now));
     if (this.shown === notes.join("\n")) return;
     this.shown = notes.join("\n");
     this.notes.replaceChildren(
@@ -780,11 +811,21 @@ class GaugeSection {
     this.counts = KINDS.map(() => h("b"));
     const entries = KINDS.map((kind, i) => {
       const key = attrs(h("span", `bm-key bm-seg--${kind}`), { "aria-hidden": "true" });
-      return h("li", "", key, /** @type {Text} */ (this.labels[i]), " ",
-        /** @type {HTMLElement} */ (this.counts[i]));
+      return h(
+        "li",
+        "",
+        key,
+        /** @type {Text} */ (this.labels[i]),
+        " ",
+        /** @type {HTMLElement} */ (this.counts[i]),
+      );
     });
-    this.toggle = button("bm-button--plain bm-toggle", () => view.meters.toggle(), glyph("down"),
-      "two meters");
+    this.toggle = button(
+      "bm-button--plain bm-toggle",
+      () => view.meters.toggle(),
+      glyph("down"),
+      "two meters",
+    );
     const legend = h("ul", "bm-legend", ...entries, h("li", "bm-toggle", this.toggle));
     this.turn = h("p", "bm-turn bm-quiet");
     this.spark = attrs(h("div", "bm-spark"), { role: "img" });
@@ -840,7 +881,9 @@ class GaugeSection {
     attrs(this.spark, { "aria-label": `Tokens left after each step: ${pace.left.join(", ")}` });
     const { width, height } = SPARK;
     const drawing = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true",
+      viewBox: `0 0 ${width} ${height}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
     });
     drawing.append(
       svg("path", { class: "bm-spark-zero", d: `M0 ${height}H${width}` }),
@@ -879,11 +922,19 @@ class CeilingsSection {
     this.read = h("i", "bm-seg--cached");
     this.new = h("i", "bm-seg--fresh");
     this.inputBar = attrs(h("div", "bm-thin bm-thin--input", this.read, this.new), {
-      role: "meter", "aria-label": "input read from the cache", "aria-valuemin": "0",
+      role: "meter",
+      "aria-label": "input read from the cache",
+      "aria-valuemin": "0",
       "aria-valuemax": "100",
     });
-    const value = h("div", "bm-ceiling-value", this.cached, h("span", "bm-quiet", " cached, "),
-      this.fresh, h("span", "bm-quiet", " new"));
+    const value = h(
+      "div",
+      "bm-ceiling-value",
+      this.cached,
+      h("span", "bm-quiet", " cached, "),
+      this.fresh,
+      h("span", "bm-quiet", " new"),
+    );
     const name = h("div", "bm-ceiling-name", h("span", "", "input"), this.percent);
     this.el.append(
       ...this.cells.map(({ el }) => el),
@@ -905,11 +956,18 @@ class CeilingsSection {
     const done = h("i");
     const held = attrs(h("i", "bm-reserved"), { title: "reserved for the step under way" });
     const bar = attrs(h("div", "bm-thin", done, held), {
-      role: "meter", "aria-valuemin": "0", "aria-valuemax": "100",
+      role: "meter",
+      "aria-valuemin": "0",
+      "aria-valuemax": "100",
     });
     const el = attrs(
-      h("div", "bm-ceiling", h("div", "bm-ceiling-name", label, word),
-        h("div", "bm-ceiling-value", h("span", "", spent, " ", of), raise), bar),
+      h(
+        "div",
+        "bm-ceiling",
+        h("div", "bm-ceiling-name", label, word),
+        h("div", "bm-ceiling-value", h("span", "", spent, " ", of), raise),
+        bar,
+      ),
       { "data-ceiling": kind },
     );
     const cell = { kind, el, label, word, spent, of, raise, bar, done, held, asked: "" };
@@ -982,23 +1040,41 @@ class MetersSection {
     const counted = share(meters.kinds, KINDS);
     const spoken = share(meters.kinds, ["thinking", "calls", "text"]);
     /** @param {BillRow} row @param {"token_share" | "cost_share"} which */
-    const parts = (row, which) => row.kind === "output"
-      ? Object.entries(spoken).map(([kind, part]) => seg(kind, part * row[which]))
-      : [seg(BILLED[/** @type {"fresh"} */ (row.kind)] ?? "fresh", row[which])];
+    const parts = (row, which) =>
+      row.kind === "output"
+        ? Object.entries(spoken).map(([kind, part]) => seg(kind, part * row[which]))
+        : [seg(BILLED[/** @type {"fresh"} */ (row.kind)] ?? "fresh", row[which])];
     const paired = [
-      this.pair("counted", meters.counted, "tokens counted against the budget",
-        Object.entries(counted).map(([kind, part]) => seg(kind, part * meters.counted_share))),
-      this.pair("billed", meters.billed, "tokens billed",
-        meters.rows.flatMap((row) => parts(row, "token_share"))),
-      this.pair("dollars", meters.total, "billed",
-        meters.rows.flatMap((row) => parts(row, "cost_share"))),
+      this.pair(
+        "counted",
+        meters.counted,
+        "tokens counted against the budget",
+        Object.entries(counted).map(([kind, part]) => seg(kind, part * meters.counted_share)),
+      ),
+      this.pair(
+        "billed",
+        meters.billed,
+        "tokens billed",
+        meters.rows.flatMap((row) => parts(row, "token_share")),
+      ),
+      this.pair(
+        "dollars",
+        meters.total,
+        "billed",
+        meters.rows.flatMap((row) => parts(row, "cost_share")),
+      ),
     ];
     this.el.replaceChildren(
       h("p", "bm-quiet", meters.says),
       h("div", "bm-pair", ...paired.flat()),
       bill(meters),
-      h("p", "bm-prices", [meters.scope && `For the ${meters.scope.replace("this ", "")}.`,
-        meters.source].filter(Boolean).join(" ")),
+      h(
+        "p",
+        "bm-prices",
+        [meters.scope && `For the ${meters.scope.replace("this ", "")}.`, meters.source]
+          .filter(Boolean)
+          .join(" "),
+      ),
     );
   }
 
@@ -1010,7 +1086,8 @@ class MetersSection {
    */
   pair(name, value, of, segments) {
     const bar = attrs(h("div", "bm-bar", ...segments), {
-      role: "img", "aria-label": `${value} ${of}`,
+      role: "img",
+      "aria-label": `${value} ${of}`,
     });
     return [h("span", "", name), bar, h("span", "", value)];
   }
@@ -1041,13 +1118,30 @@ function bill(meters) {
     const kind = BILLED[/** @type {"fresh"} */ (row.kind)];
     const key = h("span", kind ? `bm-key bm-seg--${kind}` : "bm-key bm-key--output");
     attrs(key, { "aria-hidden": "true" });
-    return h("tr", "", th("row", key, row.label), h("td", "", row.tokens), h("td", "", row.price),
-      h("td", "", row.cost));
+    return h(
+      "tr",
+      "",
+      th("row", key, row.label),
+      h("td", "", row.tokens),
+      h("td", "", row.price),
+      h("td", "", row.cost),
+    );
   });
-  const total = h("tr", "", th("row", "total"), h("td", "", meters.billed), h("td"),
-    h("td", "", meters.total));
-  return h("table", "bm-bill", h("thead", "", h("tr", "", ...names)), h("tbody", "", ...rows),
-    h("tfoot", "", total));
+  const total = h(
+    "tr",
+    "",
+    th("row", "total"),
+    h("td", "", meters.billed),
+    h("td"),
+    h("td", "", meters.total),
+  );
+  return h(
+    "table",
+    "bm-bill",
+    h("thead", "", h("tr", "", ...names)),
+    h("tbody", "", ...rows),
+    h("tfoot", "", total),
+  );
 }
 
 // ── the transcript ──
@@ -1099,7 +1193,8 @@ class BlockPart {
     const whole = block.id && block.kind === "result" ? this.view.feed.wholes.get(block.id) : null;
     if (this.block === block && !whole) return;
     this.block = block;
-    const stream = block.stream === undefined ? undefined : this.view.feed.streams.get(block.stream);
+    const stream =
+      block.stream === undefined ? undefined : this.view.feed.streams.get(block.stream);
     const html = block.html ?? stream?.html;
     if (html) return this.rendered(html);
     if (stream && (block.kind === "thinking" || block.kind === "text")) {
@@ -1111,7 +1206,8 @@ class BlockPart {
     if (block.kind === "result") return this.result(block, whole);
     setText(this.name, block.kind);
     this.content.replaceChildren(
-      h("div", "bm-flow", block.text ?? ""), ...(block.cut ? [h("p", "bm-cut", block.cut)] : []),
+      h("div", "bm-flow", block.text ?? ""),
+      ...(block.cut ? [h("p", "bm-cut", block.cut)] : []),
     );
   }
 
@@ -1122,12 +1218,18 @@ class BlockPart {
     for (const part of stream.parts) lines += part.split("\n").length - 1;
     if (lines <= FOLDED_LINES && stream.length <= FOLDED_CHARS) return;
     this.flow.el.classList.add("bm-folded");
-    const size = lines > FOLDED_LINES ? `all ${lines.toLocaleString("en-US")} lines`
-      : `all ${stream.length.toLocaleString("en-US")} characters`;
-    const more = button("bm-button--plain bm-more", () => {
-      const folded = this.flow.el.classList.toggle("bm-folded");
-      setText(more, folded ? `show ${size}` : "show less");
-    }, `show ${size}`);
+    const size =
+      lines > FOLDED_LINES
+        ? `all ${lines.toLocaleString("en-US")} lines`
+        : `all ${stream.length.toLocaleString("en-US")} characters`;
+    const more = button(
+      "bm-button--plain bm-more",
+      () => {
+        const folded = this.flow.el.classList.toggle("bm-folded");
+        setText(more, folded ? `show ${size}` : "show less");
+      },
+      `show ${size}`,
+    );
     this.content.append(more);
   }
 
@@ -1152,10 +1254,13 @@ class BlockPart {
     ];
     this.el.classList.toggle("bm-block--error", Boolean(block.error));
     this.name.replaceChildren(
-      block.label ?? "result", ...facts.filter(Boolean).map((fact) => h("small", "", fact)),
+      block.label ?? "result",
+      ...facts.filter(Boolean).map((fact) => h("small", "", fact)),
     );
     const pre = attrs(h("pre", whole ? "bm-whole" : "", whole ? whole.text : (block.text ?? "")), {
-      tabindex: "0", role: "group", "aria-label": `${block.label ?? "result"} of ${block.name ?? ""}`,
+      tabindex: "0",
+      role: "group",
+      "aria-label": `${block.label ?? "result"} of ${block.name ?? ""}`,
     });
     this.content.replaceChildren(pre);
     const note = whole ? whole.note : (block.cut ?? "");
@@ -1163,10 +1268,14 @@ class BlockPart {
     if (!block.more || whole) return;
     const lines = block.lines ?? 1;
     const all = lines > 1 ? `show all ${lines.toLocaleString("en-US")} lines` : "show all";
-    const more = button("bm-button--plain bm-more", () => {
-      disable(more, true);
-      this.view.send({ k: "whole", id: block.id });
-    }, all);
+    const more = button(
+      "bm-button--plain bm-more",
+      () => {
+        disable(more, true);
+        this.view.send({ k: "whole", id: block.id });
+      },
+      all,
+    );
     disable(more, this.view.feed.head.no_events);
     this.content.append(more);
   }
@@ -1187,15 +1296,25 @@ class StepItem {
     this.marks = h("span", "bm-marks");
     this.mini = attrs(h("span", "bm-mini bm-wide"), { "aria-hidden": "true" });
     this.segments = KINDS.map((kind) => [seg(kind, 0), seg(`${kind} bm-seg--live`, 0)]);
-    this.mini.append(...this.segments.map(([solid]) => /** @type {HTMLElement} */ (solid)),
-      ...this.segments.map(([, live]) => /** @type {HTMLElement} */ (live)));
+    this.mini.append(
+      ...this.segments.map(([solid]) => /** @type {HTMLElement} */ (solid)),
+      ...this.segments.map(([, live]) => /** @type {HTMLElement} */ (live)),
+    );
     this.counted = h("span", "bm-num bm-num--main");
     this.cost = h("span", "bm-num");
     this.time = h("span", "bm-num bm-wide");
     const title = h("span", "bm-step-title", this.title, this.marks);
-    const summary = h("summary", "", glyph("right", "bm-chevron"),
-      h("span", "bm-step-number", String(number)), title, this.mini, this.counted, this.cost,
-      this.time);
+    const summary = h(
+      "summary",
+      "",
+      glyph("right", "bm-chevron"),
+      h("span", "bm-step-number", String(number)),
+      title,
+      this.mini,
+      this.counted,
+      this.cost,
+      this.time,
+    );
     this.body = h("div", "bm-body");
     this.parts = h("div", "bm-parts");
     this.cards = h("div", "bm-cards");
@@ -1235,8 +1354,10 @@ class StepItem {
     const { row } = step;
     this.drawTitle(row);
     /** @type {[string, string, string][]} */
-    const marks = waiting && !row.marks.some(([kind]) => kind === "waiting")
-      ? [...row.marks, ["waiting", "waiting for you", ""]] : row.marks;
+    const marks =
+      waiting && !row.marks.some(([kind]) => kind === "waiting")
+        ? [...row.marks, ["waiting", "waiting for you", ""]]
+        : row.marks;
     this.drawMarks(marks);
     this.drawMini(row, largest);
     setText(this.counted, row.counted);
@@ -1266,10 +1387,16 @@ class StepItem {
     const key = JSON.stringify(marks);
     if (this.drawn.marks === key) return;
     this.drawn.marks = key;
-    this.marks.replaceChildren(...marks.map(([kind, text, sign]) => {
-      const colour = MARKS[/** @type {"error"} */ (kind)];
-      return h("span", `bm-mark${colour ? ` bm-mark--${colour}` : ""}`, sign ? `${sign} ${text}` : text);
-    }));
+    this.marks.replaceChildren(
+      ...marks.map(([kind, text, sign]) => {
+        const colour = MARKS[/** @type {"error"} */ (kind)];
+        return h(
+          "span",
+          `bm-mark${colour ? ` bm-mark--${colour}` : ""}`,
+          sign ? `${sign} ${text}` : text,
+        );
+      }),
+    );
   }
 
   /**
@@ -1347,28 +1474,50 @@ class ApprovalCard {
     this.place = h("span", "bm-quiet", asked.place);
     const [wants, why] = halves(asked.sentence);
     const at = wants.lastIndexOf(asked.name);
-    const bold = at < 0 ? h("b", "", wants)
-      : h("b", "", wants.slice(0, at), h("code", "", asked.name), wants.slice(at + asked.name.length));
+    const bold =
+      at < 0
+        ? h("b", "", wants)
+        : h(
+            "b",
+            "",
+            wants.slice(0, at),
+            h("code", "", asked.name),
+            wants.slice(at + asked.name.length),
+          );
     this.title = h("div", "bm-approval-title", bold, " ", why, " ", this.place);
     const input = attrs(h("div", "bm-approval-input", ...wholeInput(asked.fields)), {
-      tabindex: "0", role: "group", "aria-label": `Full input of ${asked.name}`,
+      tabindex: "0",
+      role: "group",
+      "aria-label": `Full input of ${asked.name}`,
     });
     this.reason = attrs(h("input"), {
-      type: "text", "aria-label": "Reason, sent to Claude with a denial",
+      type: "text",
+      "aria-label": "Reason, sent to Claude with a denial",
       placeholder: "Reason for Claude (optional)",
     });
     this.once = button("bm-button--solid bm-approve", () => this.decide("once"), "Approve");
-    this.task = button("bm-approve-task", () => this.decide("task"),
-      "Approve this tool for this task");
+    this.task = button(
+      "bm-approve-task",
+      () => this.decide("task"),
+      "Approve this tool for this task",
+    );
     this.deny = button("bm-deny", () => this.decide("denied"), "Deny");
     this.reason.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) this.decide("denied");
     });
     this.said = attrs(h("span", "bm-said bm-quiet"), { role: "status" });
-    const actions = h("div", "bm-approval-actions", this.once, this.task, this.deny, this.reason,
-      this.said);
+    const actions = h(
+      "div",
+      "bm-approval-actions",
+      this.once,
+      this.task,
+      this.deny,
+      this.reason,
+      this.said,
+    );
     this.el = attrs(h("div", "bm-approval", this.title, input, actions), {
-      role: "group", "aria-label": `Approval needed: ${asked.name}`,
+      role: "group",
+      "aria-label": `Approval needed: ${asked.name}`,
     });
   }
 
@@ -1405,7 +1554,11 @@ export function halves(text) {
   return at < 0 ? [text, ""] : [text.slice(0, at + 1), text.slice(at + 2)];
 }
 
-const EDITS = [["old_str", "new_str"], ["old_string", "new_string"], ["old_text", "new_text"]];
+const EDITS = [
+  ["old_str", "new_str"],
+  ["old_string", "new_string"],
+  ["old_text", "new_text"],
+];
 
 /**
  * The whole input of a call: short values in a list, long ones below, an edit as a comparison.
@@ -1428,8 +1581,14 @@ function wholeInput(fields) {
   const [before = "", after = ""] = edit;
   const lines = lineDiff(byName.get(before) ?? "", byName.get(after) ?? "");
   const signs = { same: " ", del: "-", ins: "+" };
-  return [...parts, h("pre", "bm-diff",
-    ...lines.map(([kind, line]) => h("span", kind, `${signs[kind]}   ${line}`)))];
+  return [
+    ...parts,
+    h(
+      "pre",
+      "bm-diff",
+      ...lines.map(([kind, line]) => h("span", kind, `${signs[kind]}   ${line}`)),
+    ),
+  ];
 }
 
 /** All steps, following their end unless the reader scrolled away. */
@@ -1439,21 +1598,38 @@ class Transcript {
     this.view = view;
     this.text = h("span");
     this.all = button("bm-button--plain bm-all", () => this.openAll(), "open all");
-    const cols = h("div", "bm-cols", h("span", "", this.text, this.all),
-      h("span", "bm-wide", "made of"), h("span", "", "counted"), h("span", "", "cost"),
-      h("span", "bm-wide", "time"));
+    const cols = h(
+      "div",
+      "bm-cols",
+      h("span", "", this.text, this.all),
+      h("span", "bm-wide", "made of"),
+      h("span", "", "counted"),
+      h("span", "", "cost"),
+      h("span", "bm-wide", "time"),
+    );
     this.list = attrs(h("ol", "bm-steps"), { tabindex: "0", "aria-label": "Steps" });
     this.earlierText = h("span");
-    this.earlierButton = button("bm-button--plain bm-earlier", () => {
-      this.most += ROWS;
-      view.later({ head: new Set(), steps: new Set(), all: true });
-    }, glyph("up"), this.earlierText);
+    this.earlierButton = button(
+      "bm-button--plain bm-earlier",
+      () => {
+        this.most += ROWS;
+        view.later({ head: new Set(), steps: new Set(), all: true });
+      },
+      glyph("up"),
+      this.earlierText,
+    );
     this.earlier = h("li", "bm-earlier-row", this.earlierButton);
     this.follow = button("bm-follow", () => this.toEnd(), "latest ↓");
     this.follow.hidden = true;
     this.loose = h("div", "bm-cards bm-cards--loose");
     this.el = attrs(
-      h("section", "bm-transcript", cols, h("div", "bm-scroll", this.list, this.follow), this.loose),
+      h(
+        "section",
+        "bm-transcript",
+        cols,
+        h("div", "bm-scroll", this.list, this.follow),
+        this.loose,
+      ),
       { "aria-label": "Transcript" },
     );
     /** @type {Map<number, StepItem>} */
@@ -1466,12 +1642,16 @@ class Transcript {
     this.touched = false;
     this.top = 0;
     this.list.append(this.earlier);
-    this.list.addEventListener("scroll", () => {
-      const { scrollTop: top, clientHeight: height, scrollHeight: content } = this.list;
-      this.following = follows(this.following, this.top, { top, height, content });
-      this.top = top;
-      show(this.follow, !this.following);
-    }, { passive: true });
+    this.list.addEventListener(
+      "scroll",
+      () => {
+        const { scrollTop: top, clientHeight: height, scrollHeight: content } = this.list;
+        this.following = follows(this.following, this.top, { top, height, content });
+        this.top = top;
+        show(this.follow, !this.following);
+      },
+      { passive: true },
+    );
   }
 
   openAll() {
@@ -1501,7 +1681,10 @@ class Transcript {
     this.drawEarlier(numbers.length - shown.size, feed.earlier);
     const waiting = this.waitingSteps(head.approvals, numbers);
     const largest = largestStep(feed.steps.values());
-    const all = change.all || largest !== this.largest || change.head.has("approvals") ||
+    const all =
+      change.all ||
+      largest !== this.largest ||
+      change.head.has("approvals") ||
       change.head.has("no_events");
     this.largest = largest;
     for (const [number, item] of this.items) {
@@ -1560,7 +1743,8 @@ class Transcript {
     const waiting = new Map();
     for (const asked of approvals) {
       const number = numbers.findLast((n) =>
-        this.view.feed.steps.get(n)?.blocks?.some((block) => block.id === asked.id));
+        this.view.feed.steps.get(n)?.blocks?.some((block) => block.id === asked.id),
+      );
       const key = number ?? 0;
       waiting.set(key, [...(waiting.get(key) ?? []), asked]);
     }
@@ -1620,7 +1804,8 @@ class View {
     /** @type {Change} */
     this.change = { head: new Set(), steps: new Set(), all: true };
     this.el = attrs(h("div", "budget-magic"), {
-      role: "group", "data-lm-suppress-shortcuts": "true",
+      role: "group",
+      "data-lm-suppress-shortcuts": "true",
     });
     this.header = new Header(this);
     this.notes = new Notes(this);
@@ -1633,8 +1818,17 @@ class View {
     this.polite = attrs(h("div", "bm-sr"), { "aria-live": "polite" });
     this.urgent = attrs(h("div", "bm-sr"), { "aria-live": "assertive" });
     this.el.append(
-      this.header.el, this.notes.verdict, this.notes.notes, this.drawer.el, this.gauge.el,
-      this.ceilings.el, this.meters.el, this.answer, this.transcript.el, this.polite, this.urgent,
+      this.header.el,
+      this.notes.verdict,
+      this.notes.notes,
+      this.drawer.el,
+      this.gauge.el,
+      this.ceilings.el,
+      this.meters.el,
+      this.answer,
+      this.transcript.el,
+      this.polite,
+      this.urgent,
     );
     this.el.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.drawer.el.hidden) return;

@@ -1,0 +1,463 @@
+"""What a person sees of the panel and does with it, in a bare page in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budget_magic.events import ApprovalAsked, AttemptFailed, Ceilings, Noted
+from tests.report.hostile import PAYLOADS
+from tests.report.records import (
+    SETTINGS,
+    Story,
+    audit,
+    audit_until_step_8,
+    call,
+    port,
+    said,
+    thought,
+)
+from tests.widgets.conftest import Stage
+from tests.widgets.page import InPage, PanelPage, panel_page
+from tests.widgets.panels import RecordedComm, Show
+
+EDIT = {
+    "path": "src/session.py",
+    "old_str": "def check():\n    return a == b",
+    "new_str": "def check():\n    return same(a, b)",
+}
+
+
+@pytest.fixture(scope="module")
+def in_page() -> Iterator[InPage[Any]]:
+    """A page for all tests here."""
+    with panel_page() as run:
+        yield run
+
+
+def waiting(stage: Stage) -> tuple[Show, RecordedComm]:
+    """A turn in which two calls wait for a person."""
+    show, comm = stage.open(Story().start().ask())
+    calls = [call("a", "edit_file", **EDIT), call("b", "shell", command="pytest -q")]
+    show.tell(lambda story: story.reply([thought("Smallest change."), *calls], thinking=9, calls=8))
+    for number, one in enumerate(calls):
+        asked = ApprovalAsked(
+            turn=1, step=1, call_id="ab"[number], name=one["name"], input=one["input"],
+            why="It changes a file, so it asks.",
+        )  # fmt: skip
+        show.add(asked)
+    return show, comm
+
+
+def streaming(stage: Stage, *, near: bool = False) -> tuple[Show, RecordedComm]:
+    """The eighth step of the audit, writing; `near` its cost ceiling."""
+    ceilings = Ceilings(cost_usd=Decimal("0.46"), total_tokens=500_000, steps=50, elapsed_s=600)
+    settings = replace(SETTINGS, ceilings=ceilings, budget=40_000) if near else SETTINGS
+    show, comm = stage.open(audit_until_step_8(settings).ask(held_usd=Decimal("0.02")))
+    show.begin("thinking")
+    show.stream("Three findings hold up.", "thinking")
+    show.begin()
+    show.stream("**1. Session token** compared with `==`")
+    return show, comm
+
+
+def shown(in_page: InPage[Any], show: Show, comm: RecordedComm, do: Any) -> Any:
+    """What `do` gives on a page that was told all."""
+    show.panel.close()
+
+    def run(page: PanelPage) -> Any:
+        page.open(comm)
+        page.tell(comm.messages)
+        found = do(page)
+        assert page.errors == []
+        return found
+
+    return in_page(run)
+
+
+def test_what_streams_is_shown_as_plain_text_then_rendered(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    show, comm = streaming(stage)
+    comm.wait(lambda: any("m" in m or "d" in m for m in comm.messages))
+    words = "**1. Session token** compared with `==`"
+    show.tell(lambda story: story.reply([thought("Three findings hold up."), said(words)], text=9))
+    show.panel.close()
+    ended = next(
+        n for n, m in enumerate(comm.messages) if any("blocks" in s for s in m.get("s", []))
+    )
+
+    def look(page: PanelPage) -> None:
+        page.open(comm)
+        page.tell(comm.messages[:ended])
+        assert words in page.text(".bm-block--text")
+        assert page.count(".bm-caret") == 1
+        page.tell(comm.messages[ended:])
+        assert page.text(".bm-block--text strong") == "1. Session token"
+        assert page.count(".bm-caret") == 0
+        assert page.text(".bm-block--thinking .bm-block-body") == "Three findings hold up."
+
+    in_page(look)
+
+
+def test_a_long_text_is_split_into_chunks_and_nothing_is_lost(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+    lines = [f"line {number} of what was said" for number in range(2_000)]
+    show.begin()
+    for line in lines:
+        show.stream(f"{line}\n")
+
+    def look(page: PanelPage) -> None:
+        assert page.page.locator(".bm-flow").evaluate("(e) => e.textContent").splitlines() == lines
+        assert page.count(".bm-chunk") > 5
+
+    shown(in_page, show, comm, look)
+
+
+def test_the_list_follows_its_end_unless_the_reader_scrolled_away(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    show, comm = stage.open(audit_until_step_8().ask())
+    show.begin()
+    show.stream("a line\n" * 60)
+    comm.wait(lambda: any("d" in m for m in comm.messages))
+    before = len(comm.messages)
+    show.stream("a line\n" * 60)
+    show.panel.close()
+    rest = "(e) => e.scrollHeight - e.clientHeight - e.scrollTop"
+
+    def look(page: PanelPage) -> None:
+        steps = page.page.locator(".bm-steps")
+        page.open(comm)
+        page.tell(comm.messages[:before])
+        assert steps.evaluate(rest) < 24
+        steps.evaluate("(e) => { e.scrollTop -= 300; }")
+        page.tell([])
+        assert page.page.locator(".bm-follow").is_visible()
+        page.tell(comm.messages[before:])
+        assert steps.evaluate(rest) > 1_000
+        page.page.locator(".bm-follow").click()
+        page.tell([])
+        assert steps.evaluate(rest) < 24
+        assert page.page.locator(".bm-follow").is_hidden()
+
+    in_page(look)
+
+
+def test_what_the_reader_opens_stays_in_sight(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = stage.open(port(), live=None)
+
+    def look(page: PanelPage) -> None:
+        steps = page.page.locator(".bm-steps")
+        steps.evaluate("(e) => { e.scrollTop = 0; }")
+        page.page.locator("summary").nth(2).click()
+        page.tell([])
+        assert steps.evaluate("(e) => e.scrollTop") == 0
+        assert page.page.locator(".bm-step").nth(2).locator(".bm-block").count() == 0
+        assert {"k": "whole", "step": 3} in page.sent
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_step_whose_parts_are_not_here_asks_for_them(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = stage.open(port(), live=None)
+    comm.say({"k": "whole", "step": 3})
+    comm.wait(lambda: any("s" in m for m in comm.messages))
+
+    def look(page: PanelPage) -> None:
+        page.page.locator("summary").nth(2).click()
+        page.tell([])
+        assert page.text(".bm-block--call pre").startswith("edit_file(path=")
+
+    shown(in_page, show, comm, look)
+
+
+def test_an_approval_acts_once_then_it_is_locked(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = waiting(stage)
+
+    def look(page: PanelPage) -> None:
+        assert page.text(".bm-state") == "Waiting for you"
+        assert page.count(".bm-approval") == 2
+        card = page.page.locator(".bm-approval").first
+        assert card.locator(".del").inner_text().split() == ["-", "return", "a", "==", "b"]
+        card.locator(".bm-approve").dblclick(force=True)
+        assert page.sent == [{"k": "decide", "id": "a", "kind": "once", "reason": ""}]
+        assert card.locator(".bm-said").inner_text() == "Approved"
+        assert all(one.is_disabled() for one in card.locator("button, input").all())
+        other = page.page.locator(".bm-approval").last
+        other.locator("input").fill("too slow")
+        other.locator(".bm-deny").click()
+        assert page.sent[1] == {"k": "decide", "id": "b", "kind": "denied", "reason": "too slow"}
+
+    shown(in_page, show, comm, look)
+
+
+def test_the_whole_can_be_done_from_the_keyboard(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = waiting(stage)
+
+    def look(page: PanelPage) -> None:
+        reached = []
+        for _ in range(40):
+            page.page.keyboard.press("Tab")
+            reached.append(page.page.evaluate("() => document.activeElement.className"))
+            if "bm-approve-task" in reached[-1]:
+                break
+        page.page.keyboard.press("Enter")
+        assert page.sent == [{"k": "decide", "id": "a", "kind": "task", "reason": ""}]
+        focus = "() => document.activeElement.closest('.bm-approval') !== null"
+        assert page.page.evaluate(focus)
+        assert any("bm-stop" in name for name in reached)
+        assert any("bm-effort-button" in name for name in reached)
+
+    shown(in_page, show, comm, look)
+
+
+def test_the_focus_is_never_taken(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = waiting(stage)
+    focused = "() => document.activeElement === document.body"
+    assert shown(in_page, show, comm, lambda page: page.page.evaluate(focused))
+
+
+def test_stop_says_that_it_waits_and_what_ends_it_now(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+
+    def look(page: PanelPage) -> None:
+        page.page.locator(".bm-stop").click()
+        page.tell([])
+        assert page.sent == [{"k": "stop"}]
+        assert page.text(".bm-stop") == "Stopping"
+        assert page.page.locator(".bm-stop").is_disabled()
+        assert page.text(".bm-state") == "Stopping"
+        page.page.locator(".bm-note").wait_for()
+        assert page.text(".bm-note") == "Stop waits; Kernel > Interrupt ends it now."
+
+    shown(in_page, show, comm, look)
+
+
+def test_the_effort_says_its_price_before_it_is_chosen(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+
+    def look(page: PanelPage) -> None:
+        page.page.locator(".bm-effort-button").click()
+        assert "38,180 tokens, about +$0.18 once" in page.text(".bm-effort-cost")
+        assert page.page.locator(".bm-effort-now").is_disabled()
+        page.page.get_by_label("low", exact=True).check(force=True)
+        page.page.locator(".bm-effort-next").click()
+        assert page.sent == [{"k": "effort", "level": "low", "when": "next"}]
+        page.page.locator(".bm-effort .bm-raise-budget").click()
+        assert page.sent[1] == {"k": "budget", "total": 128_000}
+        page.page.keyboard.press("Escape")
+        assert page.page.locator(".bm-effort").is_hidden()
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_ceiling_is_raised_from_ninety_percent_on(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+    assert shown(in_page, show, comm, lambda page: page.count(".bm-raise:visible")) == 0
+    show, comm = streaming(stage, near=True)
+
+    def look(page: PanelPage) -> None:
+        assert page.count(".bm-raise:visible") == 1
+        page.page.locator(".bm-raise:visible").click()
+        assert page.sent == [{"k": "ceiling", "ceiling": "cost"}]
+        assert page.page.locator("[data-ceiling=cost]").get_attribute("data-level") == "near"
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_folded_result_is_shown_whole_on_demand(stage: Stage, in_page: InPage[Any]) -> None:
+    story = Story().start().ask().reply([call("a", "read_file", path="x")], calls=9)
+    show, comm = stage.open(story.tool("a", "read_file", "\n".join(map(str, range(150)))))
+    comm.say({"k": "whole", "id": "a"})
+    comm.wait(lambda: any("w" in m for m in comm.messages))
+    show.panel.close()
+
+    def look(page: PanelPage) -> None:
+        page.open(comm)
+        assert page.text(".bm-more") == "show all 150 lines"
+        assert page.text(".bm-cut") == "first 6 and last 2 of 150 lines"
+        page.page.locator(".bm-more").click()
+        assert page.sent == [{"k": "whole", "id": "a"}]
+        page.tell(comm.messages)
+        assert page.text(".bm-whole").splitlines() == [str(number) for number in range(150)]
+        assert page.count(".bm-more") == 0
+
+    in_page(look)
+
+
+def test_a_long_run_keeps_two_hundred_steps_on_the_page(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = stage.open(Story().start())
+    for number in range(230):
+        show.tell(lambda story, number=number: story.ask().reply([said(f"{number}")], text=3))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+    def look(page: PanelPage) -> None:
+        assert page.count(".bm-step") == 200
+        page.page.locator(".bm-earlier").click()
+        page.tell([])
+        assert page.count(".bm-step") == 230
+        assert page.page.locator(".bm-earlier").is_hidden()
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_message_that_is_lost_is_made_good_by_one_snapshot(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    show, comm = stage.open(Story().start().ask())
+    show.begin()
+    for piece in ("one ", "two ", "three "):
+        before = len(comm.messages)
+        show.stream(piece)
+        comm.wait(lambda before=before: any("d" in m for m in comm.messages[before:]))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    comm.say({"k": "resync"})
+    comm.wait(lambda: bool(comm.snapshots))
+    show.panel.close()
+    pieces = [n for n, m in enumerate(comm.messages) if "d" in m]
+
+    def look(page: PanelPage) -> None:
+        page.open(comm)
+        page.tell([m for n, m in enumerate(comm.messages) if n != pieces[1]])
+        assert page.sent == [{"k": "resync"}]
+        page.snapshot(comm.snapshots[0])
+        assert page.page.locator(".bm-flow").evaluate("(e) => e.textContent") == "one two three "
+
+    in_page(look)
+
+
+def test_dead_buttons_are_disabled_and_said(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+    show.panel.say_no_events()
+
+    def look(page: PanelPage) -> None:
+        assert page.text(".bm-note").startswith("Buttons do not work while a cell runs")
+        assert page.page.locator(".bm-stop").is_disabled()
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_view_that_is_removed_leaves_nothing_behind(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+
+    def look(page: PanelPage) -> None:
+        page.page.evaluate("() => { window.close_view(); window.close_feed(); }")
+        assert page.page.evaluate("() => document.querySelector('main').childElementCount") == 0
+        assert page.page.evaluate("() => Object.keys(window.heard)") == []
+
+    shown(in_page, show, comm, look)
+
+
+def test_a_second_view_shows_the_same(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage)
+
+    def look(page: PanelPage) -> None:
+        page.page.evaluate(
+            "() => { const el = document.createElement('main'); document.body.append(el);"
+            " window.widget.render({ model: window.model, el }); }"
+        )
+        page.tell([])
+        texts = page.page.locator(".bm-steps").all_inner_texts()
+        assert len(texts) == 2
+        assert texts[0] == texts[1]
+
+    shown(in_page, show, comm, look)
+
+
+HURT = """() => {
+  const bad = [];
+  for (const el of document.querySelectorAll(".budget-magic, .budget-magic *")) {
+    const tag = el.localName;
+    if (/^(script|img|iframe|object|embed|form|style|link|math|video|base|meta)$/.test(tag))
+      bad.push(tag);
+    for (const { name, value } of el.attributes) {
+      if (/^on|^id$|^src|^action|^srcdoc|^formaction/.test(name)) bad.push(`${tag} ${name}`);
+      if (name === "name" && !/^bm-levels-\\d+$/.test(value)) bad.push(`${tag} name=${value}`);
+      if (name === "href" && !/^(https?|mailto):/i.test(value)) bad.push(`${tag} href=${value}`);
+      if (name === "style" && !/^((flex-basis|left|top): [\\d.]+%;\\s*)*$/.test(value))
+        bad.push(`${tag} style=${value}`);
+    }
+  }
+  return [...new Set(bad)];
+}"""
+
+
+@pytest.mark.parametrize("width", [900, 420])
+def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
+    stage: Stage, in_page: InPage[Any], width: int
+) -> None:
+    show, comm = stage.open(Story().start())
+    for number, payload in enumerate(PAYLOADS):
+        show.tell(lambda story: story.ask())
+        show.block = -1
+        for kind in ("thinking", "text", "call"):
+            show.begin(kind, payload[:300])
+            show.stream(payload, kind)
+        parts = [
+            thought(payload),
+            said(payload),
+            call(f"c{number}", payload, **{payload[:99]: payload}),
+        ]
+        show.tell(lambda story, parts=parts: story.reply(parts, thinking=9, calls=9, text=9))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        show.tell(lambda s, n=number, p=payload: s.tool(f"c{n}", p, p, is_error=n % 2 == 0))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        show.add(Noted(turn=1, text=payload[:2_000]))
+        asked = ApprovalAsked(
+            turn=1, step=number + 1, call_id=f"w{number}", name=payload[:300],
+            input={payload[:99]: payload[:5_000], "text": f"{payload[:500]}\nmore"},
+            why=payload[:500],
+        )  # fmt: skip
+        show.add(asked)
+    show.panel.close()
+
+    def look(page: PanelPage) -> None:
+        page.open(comm, width=width)
+        page.page.set_viewport_size({"width": width + 40, "height": 1_200})
+        for start in range(0, len(comm.messages), 5):
+            page.tell(comm.messages[start : start + 5])
+        page.page.locator(".bm-all").click()
+        page.tell([])
+        assert page.count(".bm-approval") == len(PAYLOADS)
+        assert page.page.evaluate(HURT) == []
+        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.page.evaluate(wide) <= 0
+        body = page.page.locator(".bm-steps").evaluate("(e) => e.scrollWidth - e.clientWidth")
+        assert body <= 0
+        assert (page.asked_for, page.dialogs, page.errors) == ([], [], [])
+
+    in_page(look)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [900, 420])
+def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
+    stage: Stage, in_page: InPage[Any], width: int, *, dark: bool
+) -> None:
+    scenes = [streaming(stage), streaming(stage, near=True), waiting(stage)]
+    broken = (
+        Story()
+        .start()
+        .ask()
+        .add(AttemptFailed(turn=1, step=1, attempt=1, why="reset", unconfirmed_usd=Decimal("0.04")))
+    )
+    broken.end("failed", "connection", "the connection broke", command="%claude_resume audit")
+    scenes += [stage.open(story, live=None) for story in (audit(), port(), broken)]
+    for show, _ in scenes:
+        show.panel.close()
+
+    def look(page: PanelPage) -> None:
+        for _, comm in scenes:
+            page.open(comm, width=width, dark=dark)
+            page.tell(comm.messages)
+            page.page.locator(".bm-toggle button").click()
+            if page.page.locator(".bm-effort-button").is_visible():
+                page.page.locator(".bm-effort-button").click()
+            page.page.locator(".bm-all").click()
+            page.tell([])
+            assert page.violations() == []
+
+    in_page(look)
