@@ -22,7 +22,7 @@ logger = logging.getLogger("budget_magic")
 
 WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 STATIC: Final = Path(__file__).parent / "static"
-TEXT_S: Final = 0.05
+TEXT_S: Final = 0.045
 """Shortest time between two messages."""
 GAUGE_S: Final = 0.1
 """Shortest time between two views while text streams."""
@@ -123,14 +123,18 @@ class Panel:
         reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {WIDGET_MIME: reference}
 
-    def close(self) -> None:
-        """Tell the rest, then end; replace the display first, for the view goes with the widget."""
+    def finish(self) -> None:
+        """Tell the rest and stop looking; a page that is loaded again still finds the widget."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._wake.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(CLOSE_S)
+
+    def close(self) -> None:
+        """Finish, and take the widget away; its view goes with it."""
+        self.finish()
         self.widget.close()
 
     def _heard(self, _widget: object, content: Any, _buffers: object) -> None:

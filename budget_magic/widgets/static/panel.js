@@ -56,7 +56,7 @@
 const KINDS = /** @type {KindName[]} */ (["thinking", "calls", "results", "text"]);
 const CEILINGS = /** @type {CeilingName[]} */ (["cost", "tokens", "steps", "time"]);
 const CHUNK = 4000;
-const LONGEST_CHUNK = 16000;
+const LONGEST_CHUNK = 8000;
 const ROWS = 200;
 const FOLDED_LINES = 12;
 const FOLDED_CHARS = 2000;
@@ -1416,8 +1416,9 @@ class StepItem {
     if (!this.body.isConnected) this.details.append(this.body);
     if (step.row.state !== "live" && step.blocks?.length) this.drawBlocks(step.blocks ?? []);
     else this.drawStreams();
-    const flow = this.parts.lastElementChild?.querySelector(".bm-chunk:last-child");
-    if (step.row.state === "live" && flow) flow.append(this.caret);
+    const flow = this.parts.lastElementChild?.querySelector(".bm-flow");
+    if (step.row.state === "live" && flow)
+      (flow.querySelector(".bm-chunk:last-of-type") ?? flow).append(this.caret);
     else this.caret.remove();
   }
 
