@@ -181,6 +181,16 @@ def test_closing_ends_the_thread_and_can_be_repeated(stage: Stage) -> None:
     assert comm.kinds[-1] == "comm_close"
 
 
+def test_a_page_that_loads_after_the_end_finds_the_finished_turn(stage: Stage) -> None:
+    show, comm = stage.open(Story().start().ask())
+    show.now = None
+    show.tell(lambda story: story.end("interrupted", "stop_button", "stopped in step 1"))
+    show.panel.finish()
+    assert flushers() == []
+    assert "comm_close" not in comm.kinds
+    assert show.panel.widget.get_state()["snapshot"]["head"]["word"] == "Stopped"
+
+
 def test_facts_after_the_end_do_no_harm(stage: Stage) -> None:
     show, comm = stage.open(audit())
     show.panel.close()
