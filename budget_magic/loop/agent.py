@@ -78,6 +78,9 @@ def _ending_after(  # noqa: PLR0911 - one return per way to end
         turn.task.conversation.forget_refused()
         return stop.refusal(turn)
     if answered.last_before is not None:
+        was_raised = turn.task.settings.ceilings != answered.ceilings
+        if was_raised and reply.stop_reason in {"tool_use", "end_turn"}:
+            return None
         return _ceiling(turn, answered.last_before)
     match reply.stop_reason:
         case "model_context_window_exceeded":

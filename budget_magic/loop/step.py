@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from budget_magic.errors import WireError
-from budget_magic.events import Reason, RetryScheduled, StepStarted
+from budget_magic.events import Ceilings, Reason, RetryScheduled, StepStarted
 from budget_magic.loop import stop
 from budget_magic.loop.admit import admit
 from budget_magic.loop.attempt import stream_once
@@ -27,6 +27,8 @@ class Answered:
     granted: Granted
     last_before: Reason | None
     """The ceiling for which Claude was asked for a last answer; None for an ordinary step."""
+    ceilings: Ceilings
+    """In force when it was asked; a person may have raised them since."""
 
 
 async def take_step(turn: TurnContext) -> Answered:
@@ -45,6 +47,7 @@ async def take_step(turn: TurnContext) -> Answered:
         await anyio.lowlevel.checkpoint()
         admitted = await admit(turn, last_before=last_before)
         granted, last_before = admitted.granted, admitted.last_before
+        ceilings = turn.task.settings.ceilings
         if attempt == 1:
             turn.task.emit(_started(turn, granted, is_last=last_before is not None))
         try:
@@ -52,7 +55,9 @@ async def take_step(turn: TurnContext) -> Answered:
         except WireError as error:
             await _wait_before_retry(turn, error, attempt)
         else:
-            return Answered(reply=reply, granted=granted, last_before=last_before)
+            return Answered(
+                reply=reply, granted=granted, last_before=last_before, ceilings=ceilings
+            )
 
 
 def _started(turn: TurnContext, granted: Granted, *, is_last: bool) -> StepStarted:

@@ -123,7 +123,7 @@ def interrupted(turn: TurnContext, reason: Reason) -> Ending:
     told = f"stopped in step {turn.step + 1}; what was done is kept"
     if turn.cut_off is not None:
         told += (
-            f"; cut off: at least {dollars(turn.cut_off.at_least_usd)} (streamed),"
+            f"; cut off: at least {dollars(turn.cut_off.at_least_usd, 4)} (streamed),"
             f" at most {dollars(turn.cut_off.unconfirmed_usd)} (held)"
         )
     return Ending(

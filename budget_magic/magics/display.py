@@ -26,6 +26,9 @@ HELLO_WITHIN_S = 2.0
 HELLO_BEAT_S = 0.05
 TERMINAL_BEAT_S = 0.25
 BLOCK_BEAT_S = 1.0
+KEPT_PANELS = 8
+"""How many panels of ended turns keep their widget."""
+_ENDED: list[Panel] = []
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -132,7 +135,8 @@ class PanelDisplay:
         """Put the static report in place of the panel."""
         update_display(self._task.report(self._turn), raw=True, display_id=self._id)
         if self._panel is not None:
-            self._panel.close()
+            self._panel.finish()
+            _keep(self._panel)
 
     async def _answers(self) -> bool:
         """Whether the panel's buttons work while the cell runs, as far as two seconds tell."""
@@ -144,6 +148,22 @@ class PanelDisplay:
 
     def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
         return self._task.view(self._turn, self._watcher.state(with_text=with_text))
+
+
+def _keep(panel: Panel) -> None:
+    """Keep the widget of an ended turn for pages that were loaded again while it ran.
+
+    Such a page has the widget in its output, and asks for it once the cell is over.
+    """
+    _ENDED.append(panel)
+    while len(_ENDED) > KEPT_PANELS:
+        _ENDED.pop(0).close()
+
+
+def forget_panels() -> None:
+    """Take the widgets of ended turns away."""
+    while _ENDED:
+        _ENDED.pop().close()
 
 
 class TerminalDisplay:

@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from budget_magic.magics.awaiting import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
+from budget_magic.magics.display import forget_panels
 from budget_magic.magics.place import Place
 from budget_magic.session.registry import tasks
 from budget_magic.session.settings import DEFAULTS, Defaults
@@ -55,6 +56,7 @@ def unload(shell: InteractiveShell) -> None:
     if id(shell) not in _LOADED:
         return
     magics, transform, matcher = _LOADED.pop(id(shell))
+    forget_panels()
     place = magics.place
     shell.events.unregister("pre_execute", place.before_code)
     shell.events.unregister("post_execute", place.after_code)

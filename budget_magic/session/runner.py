@@ -47,9 +47,14 @@ class Run:
 
     def on_loop(self, function: Callable[[TurnContext], None]) -> None:
         """Have a function called on the loop's thread with the turn, while it runs."""
-        task, turn = self._task, self._turn
-        if task is not None and turn is not None and not self.done.is_set():
-            task.get_loop().call_soon_threadsafe(function, turn)
+        turn = self._turn
+        if turn is None or self.done.is_set():
+            return
+
+        async def call() -> None:
+            function(turn)
+
+        portal().start(call)
 
     def stop(self, reason: Reason) -> None:
         """Stop the turn; the first reason counts. From any thread, any number of times."""
