@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -39,13 +38,12 @@ class OnWait:
         """Let it stream."""
 
 
-def run_all(tasks: list[Task]) -> None:
-    """Run them all at once."""
-
-    async def main() -> None:
-        await asyncio.gather(*(task.arun("Look.") for task in tasks))
-
-    asyncio.run(main())
+def run_all(tasks: list[Task], go_on: Signal) -> None:
+    """Run them all at once; the signal is set when one of them waits for room."""
+    for task in tasks:
+        task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[OnWait(go_on)]))
+    for task in tasks:
+        task.wait()
 
 
 def looking(view: View) -> Reply:
@@ -62,10 +60,7 @@ def test_sixteen_tasks_under_five_dollars_all_make_progress(
     simulator = Simulator(looking, faults=[hold(go_on, on=range(7), before_headers=True)])
     tasks = many(16, simulator, ceilings=Ceilings(cost_usd=None, steps=40), wrap_up=False)
 
-    for task in tasks:
-        task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[OnWait(go_on)]))
-    for task in tasks:
-        task.wait()
+    run_all(tasks, go_on)
 
     assert simulator.bill.total_usd <= 5
     assert all(facts(task, StepFinished) for task in tasks)
@@ -78,10 +73,13 @@ def test_sixteen_tasks_under_five_dollars_all_make_progress(
 def test_no_task_halts_while_others_hold_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     # Room for one request at a time: whoever comes second must wait, not halt.
     monkeypatch.setenv("ANTHROPIC_COST_BUDGET", "0.80")
-    simulator = Simulator(lambda view: steps(2, output_tokens=100)[view.replies])
+    go_on = Signal()
+    simulator = Simulator(
+        lambda view: steps(2, output_tokens=100)[view.replies], faults=[hold(go_on, on=0)]
+    )
     tasks = many(4, simulator, ceilings=Ceilings(cost_usd=None))
 
-    run_all(tasks)
+    run_all(tasks, go_on)
 
     assert [task.outcome.state for task in tasks if task.outcome] == ["completed"] * 4
     assert sum(len(facts(task, WaitStarted)) for task in tasks) > 0
