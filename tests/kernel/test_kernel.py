@@ -1,0 +1,169 @@
+"""Cells in a real kernel: interrupts, questions, nesting, and what stays in the notebook."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernel.conftest import Kernel, Ran
+
+TURN = "application/vnd.budget-magic.turn+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WRITES = "sim, mine = scripted(Reply(text=LONG * 9), Reply(text='Done.'), pace=200)"
+WRITE = "%%claude_task audit --client mine -t none -o out\nWrite at length."
+AUDIT = "%%claude_task audit --client simulator\nAudit this folder."
+
+
+def streams(ran: Ran) -> bool:
+    """Whether the panel has been told some text."""
+    return ran.comms > 10
+
+
+def test_interrupt_ends_the_cell_with_one_line_and_the_server_sees_it(kernel: Kernel) -> None:
+    kernel.run(WRITES)
+    ran = kernel.run(WRITE, interrupt_when=streams)
+    assert ran.status == "error"
+    assert ran.errors[0]["ename"] == "TaskInterrupted"
+    assert len(ran.errors[0]["traceback"]) == 1
+    assert ran.last[TURN]["state"] == "interrupted"
+    assert WIDGET not in ran.last
+    kernel.run("sim.requests[0].disconnected.wait(10)")
+    assert kernel.run("print(sim.requests[0].closed_early, out.reason)").text == "True keyboard\n"
+
+
+def test_the_next_cell_and_resume_go_on_after_an_interrupt(kernel: Kernel) -> None:
+    kernel.run(WRITES)
+    kernel.run(WRITE, interrupt_when=streams)
+    ran = kernel.run("%claude_resume audit")
+    assert ran.status == "ok"
+    assert ran.last[TURN]["state"] == "completed"
+    assert ran.last[TURN]["turn"] == 1
+
+
+def test_interrupt_reaches_code_of_the_notebook(kernel: Kernel) -> None:
+    kernel.run(
+        "began = []\n"
+        "def wait_long() -> str:\n    began.append(1)\n    print('began', flush=True)\n"
+        "    time.sleep(60)\n    return 'x'\n"
+        "sim, mine = scripted(Reply(calls=[Call('wait_long', {})]), Reply(text='Done.'))"
+    )
+    ran = kernel.run(
+        "%%claude_task audit --client mine -t wait_long --approve all -o out\nWait.",
+        interrupt_when=lambda ran: "began" in ran.text,
+    )
+    assert ran.errors[0]["ename"] == "TaskInterrupted"
+    told = kernel.run(
+        "print([r.fact.content for r in tasks()['audit'].events if r.fact.kind == 'tool_finished'])"
+    )
+    assert "interrupted" in told.text
+    ran = kernel.run("%claude_resume audit")
+    assert ran.last[TURN]["state"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("said", "saved"), [("y", ["first", "second"]), ("t", ["first", "second"]), ("n", [])]
+)
+def test_where_no_view_answers_approvals_are_asked_for_by_input(
+    kernel: Kernel, said: str, saved: list[str]
+) -> None:
+    kernel.run(
+        "sim, mine = scripted(Reply(calls=[note('first'), note('second')]), Reply(text='Done.'))"
+    )
+    ran = kernel.run("%%claude_task audit --client mine -t save_note\nSave two.", answer=said)
+    assert ran.status == "ok"
+    assert "Claude wants to run save_note" in ran.asked[0]
+    assert len(ran.asked) == (1 if said == "t" else 2)
+    assert kernel.run("print(called)").text.strip() == str(saved)
+
+
+def test_interrupt_ends_a_question(kernel: Kernel) -> None:
+    kernel.run("sim, mine = scripted(Reply(calls=[note('first')]), Reply(text='Done.'))")
+    ran = kernel.run(
+        "%%claude_task audit --client mine -t save_note\nSave one.",
+        answer=None,
+        interrupt_when=lambda ran: bool(ran.asked),
+    )
+    assert ran.errors[0]["ename"] == "TaskInterrupted"
+    assert kernel.run("print(called)").text.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%time\n" + AUDIT,
+        "%%timeit -n1 -r1\n" + AUDIT,
+        "def run(line, cell):\n    get_ipython().run_cell_magic('claude_task', line, cell)\n"
+        + "run('audit --client simulator', 'Audit this folder.')",
+        "get_ipython().run_cell('''" + AUDIT + "''')",
+        "%autoawait off\n",
+        "%autoawait trio\n",
+        "open('cells.ipy', 'w').write('''" + AUDIT + "''')\n%run cells.ipy",
+        AUDIT,
+    ],
+    ids=["time", "timeit", "function", "run_cell", "autoawait-off", "trio", "run", "plain"],
+)
+def test_every_way_to_run_a_cell_works(kernel: Kernel, source: str) -> None:
+    ran = kernel.run(source, person=False)
+    if "autoawait" in source:
+        ran = kernel.run(AUDIT, person=False)
+    assert ran.status == "ok"
+    turns = [data[TURN] for data in ran.displays if TURN in data]
+    assert turns[-1]["state"] == "completed"
+    assert "coroutine" not in ran.text
+
+
+def test_capture_holds_the_output(kernel: Kernel) -> None:
+    ran = kernel.run("%%capture held\n" + AUDIT, person=False)
+    assert ran.displays == []
+    shown = kernel.run("print([sorted(o.data) for o in held.outputs][-1])").text
+    assert TURN in shown
+
+
+def test_where_nobody_sits_there_is_no_widget(kernel: Kernel) -> None:
+    ran = kernel.run(AUDIT, person=False)
+    assert ran.comms == 0
+    assert all(WIDGET not in data for data in ran.displays)
+
+
+def test_a_background_task_returns_at_once_and_is_waited_for(kernel: Kernel) -> None:
+    kernel.run("sim, mine = scripted(Reply(text=LONG), Reply(text='Done.'), pace=900)")
+    ran = kernel.run("%%claude_task audit --client mine -t none --background\nWrite.")
+    assert ran.status == "ok"
+    assert kernel.run("print(tasks()['audit'].is_running)").text == "True\n"
+    refused = kernel.run("%%claude_task audit\nMore.")
+    assert "audit runs already" in refused.text
+    assert kernel.run("print(tasks()['audit'].wait().state)").text == "completed\n"
+
+
+def test_stop_ends_a_background_task(kernel: Kernel) -> None:
+    kernel.run(WRITES)
+    kernel.run("%%claude_task audit --client mine -t none --background\nWrite.")
+    assert "stopping audit" in kernel.run("%claude_stop").text
+    ran = kernel.run("tasks()['audit'].wait()")
+    assert ran.errors[0]["ename"] == "TaskInterrupted"
+
+
+def test_out_stays_free_and_a_queued_cell_sees_the_result(kernel: Kernel) -> None:
+    kernel.run(AUDIT.replace("\n", " -o out\n", 1), person=False)
+    assert kernel.run("print(out.state, sorted(Out))", person=False).text == "completed []\n"
+
+
+def test_keys_and_prompts_never_reach_the_log(kernel: Kernel) -> None:
+    kernel.run(
+        "import io, logging, os\n"
+        "held = io.StringIO()\n"
+        "logging.basicConfig(stream=held, level=logging.DEBUG)\n"
+        "os.environ['MY_API_KEY'] = 'sk-planted-0123456789'\n"
+        "open('keys.txt', 'w').write('sk-planted-0123456789')"
+    )
+    ran = kernel.run(
+        AUDIT + " Read keys.txt with {{ os.environ['MY_API_KEY'] }}.",
+        person=False,
+    )
+    held = kernel.run(
+        "print('sk-planted' in held.getvalue(), 'Read keys.txt' in "
+        "''.join(r for r in held.getvalue().splitlines() if 'budget_magic' in r))"
+    )
+    assert held.text == "False False\n"
+    assert "sk-planted" not in str(ran.displays)
+    messages = kernel.run("print('sk-planted' in str(tasks()['audit'].messages))")
+    assert messages.text == "False\n"
