@@ -92,7 +92,7 @@ def test_interrupt_ends_a_question(kernel: Kernel) -> None:
         "%%time\n" + AUDIT,
         "%%timeit -n1 -r1\n" + AUDIT,
         "def run(line, cell):\n    get_ipython().run_cell_magic('claude_task', line, cell)\n"
-        + "run('audit --client simulator', 'Audit this folder.')",
+        "run('audit --client simulator', 'Audit this folder.')",
         "get_ipython().run_cell('''" + AUDIT + "''')",
         "%autoawait off\n",
         "%autoawait trio\n",
@@ -151,7 +151,8 @@ def test_keys_and_prompts_never_reach_the_log(kernel: Kernel) -> None:
     kernel.run(
         "import io, logging, os\n"
         "held = io.StringIO()\n"
-        "logging.basicConfig(stream=held, level=logging.DEBUG)\n"
+        "logging.getLogger('budget_magic').addHandler(logging.StreamHandler(held))\n"
+        "logging.getLogger('budget_magic').setLevel(logging.DEBUG)\n"
         "os.environ['MY_API_KEY'] = 'sk-planted-0123456789'\n"
         "open('keys.txt', 'w').write('sk-planted-0123456789')"
     )
@@ -159,10 +160,7 @@ def test_keys_and_prompts_never_reach_the_log(kernel: Kernel) -> None:
         AUDIT + " Read keys.txt with {{ os.environ['MY_API_KEY'] }}.",
         person=False,
     )
-    held = kernel.run(
-        "print('sk-planted' in held.getvalue(), 'Read keys.txt' in "
-        "''.join(r for r in held.getvalue().splitlines() if 'budget_magic' in r))"
-    )
+    held = kernel.run("print('sk-' in held.getvalue(), 'keys.txt' in held.getvalue())")
     assert held.text == "False False\n"
     assert "sk-planted" not in str(ran.displays)
     messages = kernel.run("print('sk-planted' in str(tasks()['audit'].messages))")
