@@ -10,6 +10,12 @@ TURN = "application/vnd.budget-magic.turn+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WRITES = "sim, mine = scripted(Reply(text=LONG * 9), Reply(text='Done.'), pace=200)"
 WRITE = "%%claude_task audit --client mine -t none -o out\nWrite at length."
+NESTED = """
+def run(line, cell):
+    get_ipython().run_cell_magic('claude_task', line, cell)
+
+run('audit --client simulator', 'Audit this folder.')
+"""
 AUDIT = "%%claude_task audit --client simulator\nAudit this folder."
 
 
@@ -91,8 +97,7 @@ def test_interrupt_ends_a_question(kernel: Kernel) -> None:
     [
         "%%time\n" + AUDIT,
         "%%timeit -n1 -r1\n" + AUDIT,
-        "def run(line, cell):\n    get_ipython().run_cell_magic('claude_task', line, cell)\n"
-        "run('audit --client simulator', 'Audit this folder.')",
+        NESTED,
         "get_ipython().run_cell('''" + AUDIT + "''')",
         "%autoawait off\n",
         "%autoawait trio\n",
