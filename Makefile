@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+CLIENTS := .venv-clients
 
 # Without compiled modules every start of a kernel would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench soak newest dev clean
+.PHONY: demo test lint bench soak clients soak-clients newest dev clean
 
 demo: $(VENV)/.installed  ## run the main job on this repository's own source
 	$(BIN)/budget-magic demo budget_magic
@@ -26,8 +27,12 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-test  ## harness overhead and load cost, for the README's table
 	$(BIN)/python -m tests.bench
 
-soak: $(VENV)/.installed-test  ## the same properties with more examples
+soak: $(VENV)/.installed-test soak-clients  ## the same properties with more examples, more clients
 	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-2000} $(BIN)/python -m pytest
+
+clients: $(CLIENTS)/pydantic-ai/.installed  ## clients that nobody here wrote, for make test
+
+soak-clients: clients $(CLIENTS)/langchain/.installed tests/clients/node_modules/.installed
 
 newest: $(VENV)-newest/bin/python  ## the newest version of everything, constraints.txt left aside
 	$(VENV)-newest/bin/python -m pip install -qq --upgrade --upgrade-strategy eager -e '.[test]'
@@ -37,7 +42,7 @@ newest: $(VENV)-newest/bin/python  ## the newest version of everything, constrai
 dev: $(VENV)/.installed-dev  ## the environment for working on the code
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest
+	rm -rf $(VENV) $(VENV)-newest $(CLIENTS)
 
 $(VENV)/bin/python $(VENV)-newest/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -59,3 +64,12 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m compileall -q $(VENV)/lib budget_magic || true
 	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+
+$(CLIENTS)/%/.installed: tests/clients/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	touch $@
+
+tests/clients/node_modules/.installed: tests/clients/package.json
+	npm --prefix tests/clients install --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@

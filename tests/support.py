@@ -11,7 +11,10 @@ import pytest
 
 REQUIRE_ALL: Final = "BUDGET_MAGIC_REQUIRE_ALL"
 EXAMPLES: Final = "BUDGET_MAGIC_EXAMPLES"
-NODE_FOLDER: Final = Path(__file__).parent / "js"
+HERE: Final = Path(__file__).parent
+NODE_FOLDER: Final = HERE / "js"
+CLIENTS: Final = HERE.parent / ".venv-clients"
+"""Environments of the clients that nobody here wrote."""
 CHROMIUM_FLAGS: Final = (
     "--headless",
     "--no-sandbox",
@@ -28,10 +31,15 @@ _COMMANDS: Final = {
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     "node": (("node", "nodejs"), "apt-get install nodejs npm"),
 }
-_PACKAGES: Final = {
-    "axe": "axe-core/axe.min.js",
-    "tsc": ".bin/tsc",
-    "biome": ".bin/biome",
+_NODE_PACKAGES: Final = "npm --prefix tests/js install"
+_SOAK_CLIENTS: Final = "make soak-clients"
+_FILES: Final = {
+    "axe": (NODE_FOLDER / "node_modules/axe-core/axe.min.js", _NODE_PACKAGES),
+    "tsc": (NODE_FOLDER / "node_modules/.bin/tsc", _NODE_PACKAGES),
+    "biome": (NODE_FOLDER / "node_modules/.bin/biome", _NODE_PACKAGES),
+    "pydantic-ai": (CLIENTS / "pydantic-ai/bin/python", "make clients"),
+    "langchain": (CLIENTS / "langchain/bin/python", _SOAK_CLIENTS),
+    "typescript-sdk": (HERE / "clients/node_modules/@anthropic-ai/sdk", _SOAK_CLIENTS),
 }
 
 
@@ -46,7 +54,8 @@ def require(name: str) -> str:
     Parameters
     ----------
     name
-        "chromium", "node", "axe" (axe-core's script), "tsc" or "biome".
+        "chromium", "node", "axe" (axe-core's script), "tsc", "biome", or a client: "pydantic-ai",
+        "langchain" (its python), "typescript-sdk".
 
     Returns
     -------
@@ -58,9 +67,8 @@ def require(name: str) -> str:
         commands, remedy = _COMMANDS[name]
         found = next((place for command in commands if (place := shutil.which(command))), None)
     else:
-        path = NODE_FOLDER / "node_modules" / _PACKAGES[name]
+        path, remedy = _FILES[name]
         found = str(path) if path.exists() else None
-        remedy = "npm --prefix tests/js install"
     if found is not None:
         return found
     sentence = f"{name} is not here; install it: {remedy}"
