@@ -273,7 +273,7 @@ def test_a_long_prompt_is_held_at_the_prices_of_its_tier() -> None:
     wrap_up=st.booleans(),
     must_be_last=st.booleans(),
 )
-def test_what_is_held_never_passes_a_ceiling_and_the_largest_reply_is_granted(  # noqa: PLR0913 - one argument per thing that varies
+def test_what_is_held_never_passes_a_ceiling_and_the_largest_reply_is_granted(  # noqa: PLR0913, PLR0917 - one argument per thing that varies
     prompt: int,
     known: int,
     wanted: int,

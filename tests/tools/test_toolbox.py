@@ -129,7 +129,7 @@ def test_importing_the_room_imports_nothing_heavy() -> None:
 import sys, budget_magic.tools
 print(sorted({"anthropic", "pydantic", "pandas", "IPython"} & set(sys.modules)))
 """
-    seen = subprocess.run(  # noqa: S603 - our own words
+    seen = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],
         capture_output=True,
