@@ -18,7 +18,7 @@ from budget_magic.meter import Outcome
 from budget_magic.session import registry
 from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import DEFAULTS, Settings
+from budget_magic.session.settings import Settings, defaults
 from budget_magic.session.task import Start, Task
 from budget_magic.session.turns import Prompt, Turn
 from budget_magic.session.watcher import Watcher
@@ -143,7 +143,7 @@ class Cells:
             return known, False
         if known is not None:
             known.refuse_while_running()
-        return Task.from_settings(name, DEFAULTS.settings), True
+        return Task.from_settings(name, defaults().settings), True
 
     def _task_of_cell(self, cell_id: str | None) -> str | None:
         name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None

@@ -1,51 +1,24 @@
-"""The magics: each reads its line, calls the session, and shows what came of it."""
+"""The magics: thin doors; what they do is imported when the first of them is used."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
-from IPython.display import display
 
-from budget_magic.errors import ConfigurationError
-from budget_magic.magics import options
 from budget_magic.magics.awaiting import AWAITED_CELL, AWAITED_RESUME
-from budget_magic.magics.cells import (
-    Cells,
-    ShownAgain,
-    Started,
-    existing,
-    outcome_of,
-    raise_ending,
-)
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.place import Place
-from budget_magic.magics.tables import TaskTable, shown_again
-from budget_magic.session.registry import tasks
-from budget_magic.session.task import Task
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from budget_magic.magics.actions import Actions
+    from budget_magic.magics.tables import TaskTable
+    from budget_magic.session.task import Task
 
 # IPython annotates these decorators for functions without arguments.
 _cell_magic: Any = cell_magic
 _line_magic: Any = line_magic
-
-
-def _usage_errors(function: F) -> F:
-    """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except ConfigurationError as error:
-            raise UsageError(str(error)) from None
-
-    return wrapped  # type: ignore[return-value] # same signature
 
 
 @magics_class
@@ -55,123 +28,52 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
     def __init__(self, place: Place) -> None:
         super().__init__(place.shell)
         self.place = place
-        self.cells = Cells(place)
-        self.put_in_force()
+
+    @cached_property
+    def actions(self) -> Actions:
+        """What the magics do."""
+        from budget_magic.magics.actions import Actions  # noqa: PLC0415 - keeps loading cheap
+
+        return Actions(self.place)
 
     @no_var_expand
     @_cell_magic("claude_task")
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
-        started = self._begin_cell(line, cell)
-        if started is not None:
-            self._wait(started)
+        self.actions.run_cell(line, cell)
 
     @no_var_expand
     @_cell_magic(AWAITED_CELL)
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
-        started = self._begin_cell(line, cell)
-        if started is not None:
-            await self._await(started)
+        await self.actions.run_cell_awaited(line, cell)
 
     @no_var_expand
     @_line_magic("claude_task")
-    @_usage_errors
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it."""
-        parsed = self._parse(line, options.SETTINGS | {"new"})
-        if parsed.wants_help:
-            print(options.help_text("%claude_task"))
-            return None
-        return self.cells.configure(parsed)
+        return self.actions.configure(line)
 
     @no_var_expand
     @_line_magic("claude_resume")
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        started = self._begin_resume(line)
-        if started is None:
-            return None
-        self._wait(started)
-        return started.task
+        return self.actions.resume(line)
 
     @no_var_expand
     @_line_magic(AWAITED_RESUME)
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
-        started = self._begin_resume(line)
-        if started is None:
-            return None
-        await self._await(started)
-        return started.task
+        return await self.actions.resume_awaited(line)
 
     @no_var_expand
     @_line_magic("claude_stop")
-    @_usage_errors
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
-        parsed = self._parse(line, frozenset())
-        running = [task for task in tasks().values() if task.is_running]
-        only = running[0] if parsed.task is None and len(running) == 1 else None
-        task = only or existing(parsed.task)
-        if not task.is_running:
-            raise ConfigurationError(f"{task.name} is not running")
-        task.stop()
-        print(f"stopping {task.name}")
+        self.actions.stop(line)
 
     @no_var_expand
     @_line_magic("claude_tasks")
-    @_usage_errors
     def list_tasks(self, line: str) -> TaskTable:
-        """A table of the tasks in this kernel."""
-        self._parse(line, frozenset())
-        return TaskTable(list(tasks().values()))
-
-    def _parse(self, line: str, allowed: frozenset[str] | None = None) -> options.Line:
-        return options.parse(options.split(line, self.place.expand), allowed)
-
-    @_usage_errors
-    def _begin_cell(self, line: str, cell: str) -> Started | None:
-        parsed = self._parse(line)
-        if parsed.wants_help:
-            print(options.help_text("%%claude_task"))
-            return None
-        return self._shown_or_started(self.cells.begin(parsed, cell))
-
-    @_usage_errors
-    def _begin_resume(self, line: str) -> Started | None:
-        parsed = self._parse(line, options.SETTINGS | {"out"})
-        if parsed.wants_help:
-            print(options.help_text("%claude_resume"))
-            return None
-        return self._shown_or_started(self.cells.resume(parsed))
-
-    def _shown_or_started(self, begun: Started | ShownAgain) -> Started | None:
-        if isinstance(begun, ShownAgain):
-            display(shown_again(begun.task, begun.turn), raw=True)
-            if begun.turn.outcome is not None:
-                self.cells.keep(begun.out, begun.turn.outcome)
-            return None
-        if begun.background:
-            threading.Thread(target=_finish_later, args=(begun,), daemon=True).start()
-            return None
-        return begun
-
-    def _wait(self, started: Started) -> None:
-        started.run.wait(started.display.beat)
-        self._end(started)
-
-    async def _await(self, started: Started) -> None:
-        await started.run.wait_async(lambda: started.run.stop("keyboard"), started.display.beat)
-        self._end(started)
-
-    def _end(self, started: Started) -> None:
-        outcome = outcome_of(started)
-        started.display.finish()
-        self.cells.keep(started.out, outcome)
-        raise_ending(outcome)
-
-
-def _finish_later(started: Started) -> None:
-    started.run.done.wait()
-    started.display.finish()
+        """Show a table of the tasks in this kernel."""
+        return self.actions.list_tasks(line)

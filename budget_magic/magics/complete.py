@@ -13,9 +13,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from budget_magic.magics.options import OPTIONS, SETTINGS
 from budget_magic.magics.place import Place
-from budget_magic.models import MODELS
 from budget_magic.session.registry import tasks
 
 _LINE: Final = re.compile(
@@ -53,6 +51,9 @@ def make_matcher(place: Place) -> Matcher:
 
 
 def _candidates(place: Place, magic: str, before: list[str], word: str) -> Iterable[str]:
+    from budget_magic.magics.options import OPTIONS, SETTINGS  # noqa: PLC0415 - keeps loading cheap
+    from budget_magic.models import MODELS  # noqa: PLC0415 - likewise
+
     options = {f"--{one.name}": one for one in OPTIONS}
     options |= {f"-{one.short}": one for one in OPTIONS if one.short}
     last = options.get(before[-1]) if before else None

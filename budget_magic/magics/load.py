@@ -10,10 +10,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from budget_magic.magics.awaiting import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
-from budget_magic.magics.display import forget_panels
 from budget_magic.magics.place import Place
 from budget_magic.session.registry import tasks
-from budget_magic.session.settings import DEFAULTS, Defaults
 from budget_magic.session.surroundings import HERE, Surroundings
 
 _LOADED: dict[int, tuple[ClaudeTaskMagics, object, object]] = {}
@@ -35,6 +33,7 @@ def load(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.insert(0, matcher)
     HERE.has_stdin = place.has_stdin
     HERE.awaits_cells = lambda: place.kernel is not None
+    HERE.defaults = magics.as_defaults
     HERE.lookup = place.lookup
     HERE.candidates = place.candidates
     _LOADED[id(shell)] = (magics, transform, matcher)
@@ -56,7 +55,8 @@ def unload(shell: InteractiveShell) -> None:
     if id(shell) not in _LOADED:
         return
     magics, transform, matcher = _LOADED.pop(id(shell))
-    forget_panels()
+    if "actions" in vars(magics):
+        magics.actions.close()
     place = magics.place
     shell.events.unregister("pre_execute", place.before_code)
     shell.events.unregister("post_execute", place.after_code)
@@ -69,6 +69,6 @@ def unload(shell: InteractiveShell) -> None:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.configurables.remove(magics)  # type: ignore[arg-type] # typed too narrowly there
-    for current, fresh in ((DEFAULTS, Defaults()), (HERE, Surroundings())):
-        for field in fields(fresh):
-            setattr(current, field.name, getattr(fresh, field.name))
+    fresh = Surroundings()
+    for field in fields(fresh):
+        setattr(HERE, field.name, getattr(fresh, field.name))

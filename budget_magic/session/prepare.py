@@ -19,7 +19,7 @@ from budget_magic.session.accounts import COST_VARIABLE, ROOM, session_account
 from budget_magic.session.bus import Bus
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
-from budget_magic.session.settings import DEFAULTS, Settings, check
+from budget_magic.session.settings import Settings, check, defaults
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.secrets import Redactor
@@ -111,7 +111,7 @@ def prepare(
 
 
 def _session(settings: Settings) -> Account:
-    account = session_account(DEFAULTS)
+    account = session_account(defaults())
     if account.cost_usd is not None and price_table(settings.model, settings.prices) is None:
         raise ConfigurationError(
             f"no price is known for the model {settings.model!r}, so {COST_VARIABLE} could not be"

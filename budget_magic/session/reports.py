@@ -10,7 +10,7 @@ from budget_magic.report import LiveState, TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.session.bus import Bus
-from budget_magic.session.settings import DEFAULTS, Settings
+from budget_magic.session.settings import Settings, defaults
 
 
 class Reports:
@@ -44,7 +44,7 @@ class Reports:
             self._records_up_to(turn),
             self.reading(turn),
             live=live,
-            save_transcript=DEFAULTS.save_transcript,
+            save_transcript=defaults().save_transcript,
             prices=self._settings().prices,
         )
 

@@ -21,6 +21,7 @@ from budget_magic.models import (
     find_model,
     models_with_budget,
 )
+from budget_magic.session.surroundings import HERE
 
 SYSTEM: Final = (
     "You work on a task inside a Jupyter notebook. Use the tools you are given, look before you"
@@ -85,7 +86,7 @@ class Settings:
         return Path(os.path.expanduser(self.root)).resolve()  # noqa: PTH111 - keeps `~name` errors
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     """What both doors start from; `%config ClaudeTaskMagics` changes it."""
 
@@ -98,8 +99,10 @@ class Defaults:
     """Whether saved outputs hold the steps, or only figures and the answer."""
 
 
-DEFAULTS: Final = Defaults()
-"""The defaults of this process."""
+def defaults() -> Defaults:
+    """The defaults of this process as they stand now."""
+    configured = HERE.defaults()
+    return configured if isinstance(configured, Defaults) else Defaults()
 
 
 def check(settings: Settings) -> None:

@@ -15,6 +15,10 @@ def _no() -> bool:
     return False
 
 
+def _none() -> object:
+    return None
+
+
 def _nothing(name: str) -> object:
     raise KeyError(name)
 
@@ -27,6 +31,8 @@ class Surroundings:
     """Whether a person can be asked by `input()`."""
     awaits_cells: Callable[[], bool] = _no
     """Whether a cancelled coroutine means that a person interrupted the cell."""
+    defaults: Callable[[], object] = _none
+    """Gives the session's `Defaults` as configured; None where nothing was."""
     lookup: Callable[[str], object] = _nothing
     """Finds an object of the notebook by name; raises KeyError where there is none."""
     candidates: Callable[[], Iterable[str]] = tuple

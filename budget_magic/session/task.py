@@ -36,7 +36,7 @@ from budget_magic.session.notes import little_left
 from budget_magic.session.prepare import Ground, adapt, checked, prepare
 from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import DEFAULTS, Settings, ToolEntry, as_tools
+from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
 from budget_magic.session.surroundings import HERE
 from budget_magic.session.turns import Plan, Prompt, Turn, in_force, plan_turn, turn_key
 
@@ -138,7 +138,7 @@ class Task:
         changes: dict[str, Any] = {
             key: value for key, value in given.items() if value is not _UNSET
         }
-        self._set_up(name, replace(DEFAULTS.settings, **changes))
+        self._set_up(name, replace(defaults().settings, **changes))
         registry.register(self)
 
     @classmethod

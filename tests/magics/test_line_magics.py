@@ -9,7 +9,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from budget_magic import tasks
-from budget_magic.session.settings import DEFAULTS
+from budget_magic.session.settings import defaults
 from budget_magic.simulator import Reply, Simulator, silence
 from budget_magic.wire.sdk import simulated_client
 from tests.magics.conftest import Notebook
@@ -99,10 +99,10 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
 def test_config_refuses_what_cannot_work(
     notebook: Notebook, caplog: pytest.LogCaptureFixture, trait: str, sentence: str
 ) -> None:
-    before = DEFAULTS.settings
+    before = defaults()
     notebook(f"%config ClaudeTaskMagics.{trait}")
     assert sentence in caplog.text
-    assert DEFAULTS.settings == before
+    assert defaults() == before
 
 
 def test_a_price_of_the_user_makes_an_unknown_model_run_and_is_said(notebook: Notebook) -> None:
