@@ -123,7 +123,7 @@ def interrupted(turn: TurnContext, reason: Reason) -> Ending:
     told = f"stopped in step {turn.step + 1}; what was done is kept"
     if turn.cut_off is not None:
         told += (
-            f"; cut off: at least {dollars(turn.cut_off.at_least_usd, 4)} (streamed),"
+            f"; cut off: at least {_fine(turn.cut_off.at_least_usd)} (streamed),"
             f" at most {dollars(turn.cut_off.unconfirmed_usd)} (held)"
         )
     return Ending(
@@ -236,6 +236,11 @@ def _token_parts(account: Account, needs: int) -> str:
     if needs:
         parts.append(f"the next step could take {needs:,}")
     return ", ".join(parts)
+
+
+def _fine(usd: Decimal) -> str:
+    """Dollars with more places where they are less than a cent."""
+    return dollars(usd, 2 if usd >= CENT else 4)
 
 
 def _rounded_up(value: Decimal) -> str:
