@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Final
@@ -73,8 +74,7 @@ def out_of_room(turn: TurnContext, reason: Reason, refused: Refused | None = Non
     task = turn.task
     account = refused.account if refused is not None else task.account
     if reason == "session_ceiling":
-        shared = next((one for one in task.accounts if one.shared), account)
-        return _session(turn, shared)
+        return _session(turn, _fullest(task.accounts, account))
     if reason == "cost_ceiling":
         ceiling = account.cost_usd or Decimal(0)
         taken = account.spent.usd + account.unconfirmed.usd
@@ -205,9 +205,27 @@ def _session(turn: TurnContext, account: Account) -> Ending:
         parts = _token_parts(account, 0)
     detail = (
         f"halted at step {turn.step}: {told} of {account.name} is reached ({parts});"
-        f" raise {name}, then `{command}`"
+        f" {account.way_out or f'raise {name}'}, then `{command}`"
     )
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
+
+
+def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
+    """The shared account that a request met; where none is known, the one with least left."""
+    shared = [account for account in accounts if account.shared]
+    if refused_by.shared or not shared:
+        return refused_by
+    return min(shared, key=_share_left)
+
+
+def _share_left(account: Account) -> Decimal:
+    usd_left, tokens_left = account.headroom()
+    shares = [Decimal(1)]
+    if usd_left is not None and account.cost_usd:
+        shares.append(usd_left / account.cost_usd)
+    if tokens_left is not None and account.total_tokens:
+        shares.append(Decimal(tokens_left) / account.total_tokens)
+    return min(shares)
 
 
 def _is_nearer_by_cost(account: Account) -> bool:

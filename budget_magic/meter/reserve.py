@@ -44,6 +44,8 @@ class Account:
     total_tokens: int | None
     shared: bool = False
     """Whether several tasks draw on it; no room for a last answer is kept then."""
+    way_out: str = ""
+    """What a sentence says to do once a shared one is full; empty names the session's variable."""
     spent: Amount = field(default_factory=Amount)
     """Confirmed by usage figures."""
     unconfirmed: Amount = field(default_factory=Amount)

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.events import Ceilings
 from budget_magic.loop import Room
 from budget_magic.meter.reserve import Account
 from budget_magic.session.settings import Defaults
@@ -38,6 +39,33 @@ def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ)
         tokens = None if found is None else int(found)
     SESSION.cost_usd, SESSION.total_tokens = cost, tokens
     return SESSION
+
+
+def group_account(
+    name: str, *, cost_usd: Decimal | float | str | None = None, total_tokens: int | None = None
+) -> Account:
+    """A cap for a group of tasks: each of them draws on it once it has joined (`Task.join`).
+
+    Parameters
+    ----------
+    name
+        How a sentence calls it, such as "the sweep".
+    cost_usd, total_tokens
+        What all its tasks may use together; None leaves that open.
+
+    Raises
+    ------
+    ConfigurationError
+        A cap is not a number of at least 0.
+    """
+    caps = Ceilings(cost_usd=cost_usd, total_tokens=total_tokens, steps=None, elapsed_s=None)
+    return Account(
+        name=name,
+        cost_usd=caps.cost_usd,
+        total_tokens=caps.total_tokens,
+        shared=True,
+        way_out=f"raise the cap of {name}",
+    )
 
 
 def forget_session() -> None:

@@ -33,6 +33,8 @@ class Ground:
     name: str
     bus: Bus
     account: Account
+    group: Account | None
+    """The cap that it shares with other tasks."""
     chosen: Chosen | None
     context: TaskContext | None
     has_turns: bool
@@ -80,9 +82,6 @@ def prepare(
     check(settings)
     toolbox = make_toolbox(settings)
     chosen = choose(ground, settings)
-    accounts: tuple[Account, ...] = (ground.account,)
-    if chosen.simulated is None:
-        accounts = (ground.account, _session(settings))
     bus = ground.bus
     context = TaskContext(
         name=ground.name,
@@ -93,7 +92,7 @@ def prepare(
         approver=approver,
         run_in_caller=caller.run,
         redactor=Redactor(os.environ, {"ANTHROPIC_API_KEY": chosen.key} if chosen.key else {}),
-        accounts=accounts,
+        accounts=_chain(ground, settings, chosen),
         room=ROOM,
         own_prices=settings.prices,
         emit=bus.emit,
@@ -110,14 +109,28 @@ def prepare(
     return context, chosen
 
 
-def _session(settings: Settings) -> Account:
-    account = session_account(defaults())
-    if account.cost_usd is not None and price_table(settings.model, settings.prices) is None:
-        raise ConfigurationError(
-            f"no price is known for the model {settings.model!r}, so {COST_VARIABLE} could not be"
-            f" held: unset it, or give a price with `%config ClaudeTaskMagics.prices`"
-        )
-    return account
+def _chain(ground: Ground, settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
+    """Task, group, session; simulated spend counts against the task's own ceilings only."""
+    if chosen.simulated is not None:
+        return (ground.account,)
+    session = session_account(defaults())
+    shared = (session,) if ground.group is None else (ground.group, session)
+    if price_table(settings.model, settings.prices) is None:
+        for account in shared:
+            _refuse_without_price(settings.model, account)
+    return (ground.account, *shared)
+
+
+def _refuse_without_price(model: str, account: Account) -> None:
+    if account.cost_usd is None:
+        return
+    held, way_out = f"the cap of {account.name}", "run the task outside it"
+    if not account.way_out:
+        held, way_out = COST_VARIABLE, "unset it"
+    raise ConfigurationError(
+        f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"
+        f" or give a price with `%config ClaudeTaskMagics.prices`"
+    )
 
 
 def choose(ground: Ground, settings: Settings) -> Chosen:

@@ -158,6 +158,7 @@ class Task:
         self._bus = Bus(name)
         self._reports = Reports(name, self._bus, lambda: self._settings)
         self._account = Account(name=name, cost_usd=None, total_tokens=None)
+        self._group: Account | None = None
         self._chosen: Chosen | None = None
         self._context: TaskContext | None = None
         self._run: Run | None = None
@@ -300,6 +301,14 @@ class Task:
             change = replace(change, max_tokens=settings.reply_tokens)
         run.on_loop(lambda turn: apply_change(turn, change))
 
+    def join(self, group: Account | None) -> None:
+        """Draw on the cap of a group too, from the next turn on; None leaves the group.
+
+        What was spent before does not count against it.
+        """
+        self.refuse_while_running()
+        self._group = group
+
     def change_next(self, effort: str) -> None:
         """Change the effort from the next turn on, also while one runs."""
         self._settings = checked(replace(self._settings, effort=effort))
@@ -438,6 +447,7 @@ class Task:
             name=self.name,
             bus=self._bus,
             account=self._account,
+            group=self._group,
             chosen=self._chosen,
             context=self._context,
             has_turns=bool(self.turns),
