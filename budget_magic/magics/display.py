@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 from IPython.display import display, update_display
 
-from budget_magic.events import Live, Record, StepFinished, TurnStarted
+from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
 from budget_magic.magics.place import Place
 from budget_magic.report import TurnView, plain_report, progress_line, step_line
@@ -177,7 +177,15 @@ class TerminalDisplay:
         self._shown_at = 0.0
         self._steps_shown = 0
         self._redraws = sys.stdout.isatty()
-        self.sinks: tuple[Sink, ...] = (watcher,)
+        self.sinks: tuple[Sink, ...] = (watcher, self)
+
+    def record(self, record: Record) -> None:
+        """Clear the line for a question that is about to be asked."""
+        if self._redraws and isinstance(record.fact, ApprovalAsked):
+            print(CLEAR_LINE, end="", flush=True)
+
+    def live(self, event: Live) -> None:
+        """Nothing: the line is drawn by the beat."""
 
     def start(self, turn: int) -> None:
         """Begin."""

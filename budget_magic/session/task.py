@@ -479,29 +479,35 @@ class Task:
         registry.register(self)
         registry.used(self.name)
         spent = self._bus.reading.this_turn if resumed else Spend()
-        little = little_left(context, self.remaining)
-        emit, redact = self._bus.emit, context.redactor.redact
+        notes = (note, little_left(context, self.remaining))
+        self._announce(context, turn, notes, resumed=resumed)
 
         def make_turn() -> TurnContext:
-            emit(
-                TurnStarted(
-                    turn=turn.number,
-                    settings=context.settings,
-                    prompt_typed=redact(turn.prompt.typed),
-                    prompt_sent=redact(turn.prompt.sent),
-                    inserted=turn.prompt.inserted,
-                    cell_id=turn.prompt.cell_id,
-                    resumed=resumed,
-                    tags=dict(self._settings.tags),
-                )
-            )
-            for text in filter(None, (note, little)):
-                emit(Noted(turn=turn.number, text=text))
             watch = Stopwatch(time.monotonic, spent.elapsed_s)
             return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
         run.start(make_turn, lambda finished: self._keep(turn, finished))
         return run
+
+    def _announce(
+        self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
+    ) -> None:
+        """Record the start here, so that the first thing shown has its budget and model."""
+        redact = context.redactor.redact
+        self._bus.emit(
+            TurnStarted(
+                turn=turn.number,
+                settings=context.settings,
+                prompt_typed=redact(turn.prompt.typed),
+                prompt_sent=redact(turn.prompt.sent),
+                inserted=turn.prompt.inserted,
+                cell_id=turn.prompt.cell_id,
+                resumed=resumed,
+                tags=dict(self._settings.tags),
+            )
+        )
+        for text in filter(None, notes):
+            self._bus.emit(Noted(turn=turn.number, text=text))
 
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
         reading = self._bus.reading
