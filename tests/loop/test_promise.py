@@ -31,6 +31,7 @@ from tests.support import examples
 
 SOON = 0.0
 PRICED = sorted(MODELS)
+FILLS = 9_000
 
 
 @tool(reads=True)
@@ -53,7 +54,10 @@ class Script:
 
     model: str
     replies: tuple[tuple[int, int, int], ...]
-    """Output tokens, number of calls and characters of each result, one reply after the other."""
+    """Output tokens, number of calls and characters of each result, one reply after the other.
+
+    Output of `FILLS` and more takes all that `max_tokens` allows.
+    """
     faults: tuple[Fault, ...]
     seed: int
     count_error: float
@@ -82,7 +86,7 @@ class Script:
             thinking="I think." if output % 2 else "",
             text=f"Reply {view.replies}.",
             calls=[Call("fetch", {"size": results, "dense": results % 2 > 0})] * calls,
-            output_tokens=output,
+            output_tokens=output if output < FILLS else max(view.max_tokens, 300),
         )
 
 
@@ -99,7 +103,9 @@ def broken(number: int, kind: int) -> Fault:
 
 
 REPLIES = st.lists(
-    st.tuples(st.integers(1, 9_000), st.sampled_from([0, 1, 1, 1, 2, 5]), st.integers(1, 20_000)),
+    st.tuples(
+        st.integers(1, 2 * FILLS), st.sampled_from([0, 1, 1, 1, 2, 5]), st.integers(1, 20_000)
+    ),
     min_size=1,
     max_size=6,
 )
@@ -109,10 +115,13 @@ FAULTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5)), max_size=2)
 @st.composite
 def scripts(draw: st.DrawFn) -> Script:
     """Random scripts; the sizes of ceilings spread over their logarithm."""
-    usd = draw(st.none() | st.floats(-3.5, 0.7))
-    tokens = draw(st.none() | st.floats(2.5, 5.5))
+    model = draw(st.sampled_from(PRICED))
+    # From one small reply to a few large ones, in the model's own money.
+    dearest = float(MODELS[model].prices.base.output) / 1_000_000
+    usd = draw(st.none() | st.floats(3, 5.3).map(lambda power: dearest * 10**power))
+    tokens = draw(st.none() | st.floats(3, 5.3).map(lambda power: 10**power))
     return Script(
-        model=draw(st.sampled_from(PRICED)),
+        model=model,
         replies=tuple(draw(REPLIES)),
         faults=tuple(broken(number, kind) for number, kind in draw(FAULTS)),
         seed=draw(st.integers(0, 99)),
@@ -120,8 +129,8 @@ def scripts(draw: st.DrawFn) -> Script:
         miss_rate=draw(st.sampled_from([0.0, 0.2, 1.0])),
         geo=draw(st.sampled_from(["global", "us"])),
         ceilings=Ceilings(
-            cost_usd=None if usd is None else Decimal(10**usd).quantize(Decimal("0.000001")),
-            total_tokens=None if tokens is None else int(10**tokens),
+            cost_usd=None if usd is None else Decimal(usd).quantize(Decimal("0.000001")),
+            total_tokens=None if tokens is None else int(tokens),
             steps=draw(st.integers(1, 12)),
         ),
         max_tokens=draw(st.sampled_from([500, 2_000, 8_000, 32_000])),
@@ -278,3 +287,29 @@ def test_thirty_steps_cost_at_most_two_percent_more_input_than_a_perfect_cache(
         before = size
     assert len(simulator.bill) == 31
     assert billed <= ideal * Decimal("1.02"), billed / ideal
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_count_that_is_one_percent_too_small_passes_no_ceiling(seed: int) -> None:
+    simulator = Simulator(Greedy(), seed=seed, count_error=0.01, inference_geo="us")
+    open_ = Ceilings(cost_usd=Decimal("0.60"), total_tokens=None, steps=None)
+    task = task_on(simulator, budget=None, ceilings=open_)
+
+    task.run("word " * 60_000)
+
+    assert len(simulator.requests) > 0
+    assert simulator.bill.total_usd <= Decimal("0.60")
+
+
+def test_thinking_that_is_hidden_counts_in_the_bound_after_a_change_of_tools() -> None:
+    thought = Reply(thinking="A thought.", thinking_tokens=30_000, text="One.")
+    simulator = Simulator([thought, Reply(text="Two.")])
+    task = task_on(simulator, model="claude-opus-4-8", budget=None)
+    task.run("First.")
+    task.change(replace(task.settings, tools=(fetch,)))
+
+    task.run("Second.")
+
+    started, request = facts(task, StepStarted)[-1], simulator.requests[-1]
+    assert (request.prompt_tokens or 0) > 30_000
+    assert started.held_tokens >= (request.prompt_tokens or 0) + started.max_tokens
