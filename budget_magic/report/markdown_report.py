@@ -128,15 +128,20 @@ def _closed(text: str) -> str:
     return f"{text}\n{open_fence}" if open_fence else text
 
 
+def _told(view: TurnView) -> str:
+    scope = escape_markdown(view.scope)
+    return f"{view.steps_text}; {scope}" if scope else view.steps_text
+
+
 def _transcript(view: TurnView, room: int) -> list[str]:
     if not view.save_transcript:
-        return [f"{view.steps_text}; transcript not saved"]
+        return [f"{_told(view)}; transcript not saved"]
     if not view.steps:
         return []
     first = max(0, len(view.steps) - KEPT_ROWS)
     rows = [["step", "", "counted", "cost", "time"]]
     rows += [_row(step) for step in view.steps[first:]]
-    parts = [f"**Transcript: {view.steps_text}**"]
+    parts = [f"**Transcript: {_told(view)}**"]
     if first:
         parts.append(f"{first} earlier steps are in task.events.")
     parts.append(_table(rows, right_from=2))

@@ -245,9 +245,10 @@ def _answer(view: TurnView, width: int) -> list[str]:
 
 
 def _tail(view: TurnView) -> list[str]:
+    scope = ["", f"{INDENT}{view.scope}"] if view.scope else []
     if not view.state.ended or not view.save_transcript:
-        return []
-    return ["", f"{INDENT}transcript: t = %claude_task {view.task}; t.turns[-1]"]
+        return scope
+    return [*(scope or [""]), f"{INDENT}transcript: t = %claude_task {view.task}; t.turns[-1]"]
 
 
 def _doing(view: TurnView) -> str:

@@ -331,6 +331,8 @@ class TurnView:
     answer: str
     """Markdown, cleaned; empty while the turn runs."""
     steps: tuple[StepView, ...]
+    scope: str
+    """What Claude could see: "files below ~/project; filled in: frame"; empty without either."""
     steps_text: str
     """"8 steps, 9 tool calls"."""
     approvals: tuple[ApprovalView, ...]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from html import escape
 from typing import Final
 
-from budget_magic.report.markdown import render_markdown
+from budget_magic.report.markdown import protect, render_markdown
 from budget_magic.report.numbers import dollars, exact, plural
 from budget_magic.report.shapes import StepView, TurnView
 from budget_magic.report.static_parts import (
@@ -91,7 +92,8 @@ def _framed(inner: str) -> str:
 
 def _transcript(view: TurnView, room: int) -> str:
     if not view.save_transcript:
-        return f'<p style="margin:6px 0 0 0">{grey(f"{view.steps_text}; transcript not saved")}</p>'
+        text = f"{_told(view)}; transcript not saved"
+        return f'<p style="margin:6px 0 0 0">{grey(text)}</p>'
     if not view.steps:
         return ""
     room -= _TRANSCRIPT_BYTES
@@ -114,9 +116,14 @@ def _transcript(view: TurnView, room: int) -> str:
     kept = ([_earlier(view.steps[:first])] if first else []) + rows[first:]
     note = f'<p style="margin:4px 0 0 13px">{grey(_ELSEWHERE)}</p>' if missing else ""
     return (
-        f'<details style="margin:6px 0 0 0"><summary>Transcript: {view.steps_text}</summary>'
+        f'<details style="margin:6px 0 0 0"><summary>Transcript: {_told(view)}</summary>'
         f'<div style="margin:4px 0 4px 14px">{"".join(kept)}{note}</div></details>'
     )
+
+
+def _told(view: TurnView) -> str:
+    scope = protect(escape(view.scope))
+    return f"{view.steps_text}; {scope}" if scope else view.steps_text
 
 
 def _body_order(steps: Sequence[StepView], first: int) -> list[int]:

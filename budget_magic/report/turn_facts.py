@@ -48,6 +48,8 @@ class TurnFacts:
     """Those in force; those of the end once it ended."""
     finished: TurnFinished | None = None
     """None while the turn runs, also after it was resumed."""
+    inserted: list[str] = field(default_factory=list)
+    """Expressions whose values were put into the prompt."""
     notes: list[str] = field(default_factory=list)
     steps: list[StepFacts] = field(default_factory=list)
     waiting_for_room: WaitStarted | None = None
@@ -94,6 +96,7 @@ def _take(facts: TurnFacts, fact: Fact) -> None:
     match fact:
         case TurnStarted():
             facts.settings, facts.finished = fact.settings, None
+            facts.inserted = list(fact.inserted)
         case SettingsChanged():
             if facts.finished is None:
                 facts.settings = fact.settings

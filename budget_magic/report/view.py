@@ -18,6 +18,7 @@ from budget_magic.report.text import cut_text, one_line
 from budget_magic.report.turn_facts import turn_facts
 from budget_magic.report.words import (
     now,
+    scope_text,
     state_view,
     steps_text,
     tag_views,
@@ -91,6 +92,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         meters=meters_view(records, facts, reading, prices or {}),
         answer=turn_text(facts),
         steps=step_views(facts, live),
+        scope=scope_text(facts),
         steps_text=steps_text(reading),
         approvals=approval_views(facts),
         unconfirmed=unconfirmed_text(facts, reading, verdict),

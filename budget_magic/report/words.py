@@ -35,6 +35,7 @@ _CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "ti
 _NEAR_ENOUGH: Final = 0.5
 """A last answer with every own ceiling further away than this has another reason."""
 DETAIL_CHARS: Final = 2_000
+SCOPE_CHARS: Final = 200
 """Longer sentences about an ending, with a whole error page in them, are cut."""
 GO_ON: Final = "Go on with"
 PLAYED: Final = (
@@ -154,6 +155,17 @@ def steps_text(reading: Reading) -> str:
     """Steps and tool calls of the turn in words."""
     spend = reading.this_turn
     return f"{plural(spend.steps, 'step')}, {plural(spend.tool_calls, 'tool call')}"
+
+
+def scope_text(facts: TurnFacts) -> str:
+    """What Claude could see beside the conversation, in words."""
+    parts = []
+    if facts.settings is not None and facts.settings.root:
+        parts.append(f"files below {one_line(facts.settings.root, SCOPE_CHARS)}")
+    if facts.inserted:
+        names = ", ".join(one_line(name, SCOPE_CHARS) for name in facts.inserted)
+        parts.append(f"filled in: {one_line(names, SCOPE_CHARS)}")
+    return "; ".join(parts)
 
 
 def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:

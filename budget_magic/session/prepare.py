@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
@@ -95,6 +96,7 @@ def prepare(
         accounts=_chain(ground, settings, chosen),
         room=ROOM,
         own_prices=settings.prices,
+        stuck_rule=settings.stuck_rule,
         emit=bus.emit,
         live=bus.live,
         reading=lambda: bus.reading,
@@ -170,11 +172,17 @@ def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
         ceilings=settings.ceilings,
         system=settings.system_text,
         tools=settings.tool_names,
-        root=str(settings.root_path()) if "files" in settings.tools else "",
+        root=_shown(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",
         wrap_up=settings.wrap_up,
         user_prices=settings.model in settings.prices,
     )
+
+
+def _shown(path: Path) -> str:
+    """A path as a saved notebook may show it: the home folder as `~`."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 
 
 def adapt(context: TaskContext) -> None:

@@ -69,7 +69,7 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
         },
         "meters": _meters(view.meters, view.gauge),
         "answer": render(view.answer) if view.answer else "",
-        "steps_text": view.steps_text,
+        "steps_text": "; ".join(filter(None, (view.steps_text, view.scope))),
         "approvals": [
             {
                 "id": asked.call_id,

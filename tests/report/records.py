@@ -39,7 +39,7 @@ SETTINGS = TurnSettings(
     ceilings=Ceilings(cost_usd=5, total_tokens=500_000, steps=50, elapsed_s=600),
     system="",
     tools=("files",),
-    root=".",
+    root="~/project",
     approve="ask",
     wrap_up=True,
 )
@@ -57,11 +57,13 @@ class Story:
     elapsed_s: float = 0.0
     prompt: int = 0
 
-    def start(self, *, resumed: bool = False) -> Story:
+    def start(self, *, resumed: bool = False, inserted: tuple[str, ...] = ()) -> Story:
         """A new turn begins, or the last one goes on."""
         if not resumed:
             self.turn, self.step, self.elapsed_s = self.turn + 1, 0, 0.0
-        return self.add(TurnStarted(turn=self.turn, settings=self.settings, resumed=resumed))
+        return self.add(
+            TurnStarted(turn=self.turn, settings=self.settings, resumed=resumed, inserted=inserted)
+        )
 
     def add(self, fact: Fact) -> Story:
         """One more fact."""

@@ -48,7 +48,7 @@ def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
     report = markdown_report(audit().view(save_transcript=False))
     assert "Four findings" in report
     assert "FileNotFoundError" not in report
-    assert "8 steps, 10 tool calls; transcript not saved" in report
+    assert "8 steps, 10 tool calls; files below \\~/project; transcript not saved" in report
 
 
 @settings(deadline=None)
@@ -71,7 +71,7 @@ def test_escaped_text_is_read_back_as_it_was(text: str) -> None:
 def test_an_open_fence_in_the_answer_does_not_swallow_the_rest() -> None:
     story = Story().start().ask().reply([said("x")]).end(text="~~~\nnever closed")
     html = render_markdown(markdown_report(story.view()))
-    assert "<strong>Transcript: 1 step, 0 tool calls</strong>" in html
+    assert "<strong>Transcript: 1 step, 0 tool calls; files below ~/project</strong>" in html
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))

@@ -37,6 +37,7 @@ PORT = """\
   input    13.49M cached, 645.7k new: 95 % from the cache
   two meters: 635,570 counted against the budget, 14,334,216 billed
 
+  files below ~/project
   transcript: t = %claude_task port; t.turns[-1]
 """
 

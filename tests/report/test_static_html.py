@@ -135,7 +135,7 @@ def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
     assert "25,450" in html
     for part in ("glob", "FileNotFoundError", "config.py", "timing leaks"):
         assert part not in html
-    assert "8 steps, 10 tool calls; transcript not saved" in parse(html).text
+    assert "8 steps, 10 tool calls; files below ~/project; transcript not saved" in parse(html).text
 
 
 def test_two_dollars_never_stand_in_one_text() -> None:

@@ -410,3 +410,9 @@ def test_a_turn_that_has_only_begun_can_be_shown() -> None:
     assert (view.state.name, view.now) == ("running", "step 1, working")
     assert view.gauge.number == "64,000"
     assert view.pace.text == ""
+
+
+def test_the_report_names_the_folder_and_what_was_filled_in() -> None:
+    story = Story().start(inserted=("frame", "n")).reply([said("Done.")])
+    view = story.view()
+    assert view.scope == "files below ~/project; filled in: frame, n"
