@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from budget_magic.events import Reason, WaitFinished, WaitStarted
+from budget_magic.events import Noted, Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
+from budget_magic.loop.carry import CarryPolicy, SentBudget
 from budget_magic.loop.conversation import NOT_SHOWN, prompt_bound, text_block
 from budget_magic.loop.effort import take_up_effort
 from budget_magic.loop.task import TurnContext
@@ -51,6 +52,8 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     """
     conversation, told = turn.task.conversation, last_before is not None
     blocks, effort = take_up_effort(turn.task, conversation.outgoing())
+    if blocks and not any(block["type"] == "tool_result" for block in blocks):
+        begin_user_turn(turn)
     granted = await _reserve(turn, blocks, must_be_last=told or turn.is_last_step)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
@@ -69,6 +72,7 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
 def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
     """The request for the history as it stands, with `extra` as one more user message."""
     task, conversation, model = turn.task, turn.task.conversation, turn.task.model
+    budget = sent_budget(turn)
     messages, marked = conversation.sent(
         with_effort_messages=model is not None and model.effort_per_message
     )
@@ -81,12 +85,37 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
         tools=tuple(task.toolbox.definitions()),
         messages=messages,
         effort=conversation.effort,
-        budget=task.settings.budget,
+        budget=budget.total,
+        remaining=budget.remaining,
         adaptive_thinking=model is None or model.adaptive_thinking,
         drops_bound_thinking=conversation.drops_bound_thinking
         and model is not None
         and model.binds_thinking,
         breakpoints=() if extra else marked,
+    )
+
+
+def begin_user_turn(turn: TurnContext) -> None:
+    """Note that the next request carries a user message without tool results.
+
+    That is where the server may start a fresh budget.
+    """
+    conversation = turn.task.conversation
+    conversation.spent_before = turn.task.reading().total.budget_tokens
+    budget = sent_budget(turn)
+    if conversation.sent_total not in {None, budget.total}:
+        conversation.uncache()
+    conversation.sent_total = budget.total
+    if budget.note:
+        turn.task.emit(Noted(turn=turn.turn, text=budget.note))
+
+
+def sent_budget(turn: TurnContext) -> SentBudget:
+    settings, conversation = turn.task.settings, turn.task.conversation
+    return CarryPolicy(strategy=settings.carry).sent(
+        settings.budget,
+        removed_tokens=conversation.removed_tokens,
+        spent_before=conversation.spent_before,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import stop
 from budget_magic.loop.calls import answer_open_calls, run_calls
+from budget_magic.loop.compaction import compact, is_due
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
 
@@ -59,7 +60,9 @@ async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
             return stop.step_ceiling(turn)
         if turn.left_s is not None and turn.left_s <= 0:
             return stop.time_ceiling(turn)
-        answered = await take_step(turn)
+        answered = await (compact(turn) if is_due(turn) else take_step(turn))
+        if answered is None:
+            continue
         ending = _ending_after(turn, answered)
         if ending is not None:
             return ending
@@ -76,7 +79,7 @@ def _ending_after(  # noqa: PLR0911 - one return per way to end
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
         turn.task.conversation.forget_refused()
-        return stop.refusal(turn)
+        return stop.with_word_on_budget(turn, stop.refusal(turn))
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
         if was_raised and reply.stop_reason in {"tool_use", "end_turn"}:
@@ -91,12 +94,15 @@ def _ending_after(  # noqa: PLR0911 - one return per way to end
             return stop.context_window(turn)
         case "max_tokens":
             return stop.max_tokens(turn, granted.max_tokens)
+    if reply.stop_reason == "compaction":
+        turn.task.conversation.forget_refused()
+        return stop.server_compaction(turn)
     if reply.stop_reason == "pause_turn":
         return None
     if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
         return None
     reason: Reason = "stop_sequence" if reply.stop_reason == "stop_sequence" else "end_turn"
-    return stop.completed(turn, reason)
+    return stop.with_word_on_budget(turn, stop.completed(turn, reason))
 
 
 def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:

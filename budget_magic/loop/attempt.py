@@ -162,7 +162,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
             request_id=reply.request_id,
         )
     )
-    _enter(task, reply)
+    _enter(task, reply, results)
 
 
 def _billed_model(task: TaskContext, answered: str) -> str:
@@ -176,13 +176,17 @@ def _billed_model(task: TaskContext, answered: str) -> str:
     return answered if is_other else asked
 
 
-def _enter(task: TaskContext, reply: Reply) -> None:
+def _enter(task: TaskContext, reply: Reply, results: int) -> None:
     conversation = task.conversation
     sent = len(conversation.messages)
+    if sent == 1:
+        conversation.first_prompt_tokens = reply.usage.prompt_tokens
+    conversation.counted_tokens += results
     conversation.requests = (*conversation.requests[-1:], sent)
     is_kept = conversation.commit_reply(reply.content, paused=reply.stop_reason == "pause_turn")
     if is_kept:
         conversation.hidden_tokens += reply.usage.thinking_tokens
+        conversation.counted_tokens += reply.usage.output_tokens
     conversation.baseline = Baseline(
         prompt_tokens=reply.usage.prompt_tokens,
         reply_tokens=reply.usage.output_tokens if is_kept else 0,

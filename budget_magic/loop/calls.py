@@ -10,6 +10,7 @@ import anyio
 from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
 from budget_magic.loop import stop
 from budget_magic.loop.conversation import OpenCall
+from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.tools.approval import Call, Denied, decide, read_verdict, verdict
 from budget_magic.tools.tool import Tool, answer, sendable
@@ -23,7 +24,8 @@ async def run_calls(turn: TurnContext) -> None:
     Raises
     ------
     Halted
-        The time ceiling was reached; calls that had not finished are answered so.
+        The time ceiling was reached, and calls that had not finished are answered so; or the
+        same call came too often.
     """
     for is_reading, calls in _in_groups(turn.task):
         if is_reading:
@@ -34,6 +36,8 @@ async def run_calls(turn: TurnContext) -> None:
                     await _run(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
             raise stop.Halted(stop.time_ceiling(turn))
+    if turn.repeated is not None:
+        raise stop.Halted(stop.stuck_loop(turn, turn.repeated))
 
 
 def answer_open_calls(turn: TurnContext, why: str) -> None:
@@ -138,6 +142,9 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         )
     )
     result = await answer(tool, call.input, task.run_in_caller, task.redactor)
+    turn.calls_made.append(made(call.name, call.input, result.content))
+    if is_stuck(turn.calls_made, task.stuck_rule):
+        turn.repeated = turn.calls_made[-1]
     _finish(
         turn,
         call,

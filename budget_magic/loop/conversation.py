@@ -67,6 +67,18 @@ class Conversation:
     """Whether tools changed since, so that bound thinking must be dropped."""
     hidden_tokens: int = 0
     """Raw thinking in the history, of which the blocks hold only a summary."""
+    counted_tokens: int = 0
+    """What the messages of the history used of the budget."""
+    removed_tokens: int | None = None
+    """What messages had used that rewrites took out; None before the first rewrite."""
+    spent_before: int = 0
+    """What the task had used when the last user message without tool results was sent."""
+    sent_total: int | None = None
+    """Total of the budget in the last request; None where none was sent."""
+    question: str | None = None
+    """The prompt that is being worked on."""
+    first_prompt_tokens: int = 0
+    """Size of the first request of this history."""
     reply_is_kept: bool = False
     """Whether the last reply entered the history."""
 
@@ -99,6 +111,7 @@ class Conversation:
         if blocks:
             self.messages.append({"role": "user", "content": blocks})
             self.open_calls, self.answers = (), {}
+            self.question = self.prompt or self.question
             self.last_prompt, self.prompt = self.prompt, None
         if spoken_effort is not None:
             config = {"output_config": {"effort": spoken_effort}}
@@ -131,7 +144,43 @@ class Conversation:
         """
         if self.reply_is_kept:
             self.messages.pop()
+            self.counted_tokens -= self.baseline.reply_tokens if self.baseline else 0
             self.open_calls, self.reply_is_kept = (), False
+        self._take_back()
+
+    def withdraw(self, said: str, prompt: str | None) -> None:
+        """Undo a prompt of our own that got no answer; the task's own waits in its place.
+
+        Parameters
+        ----------
+        said
+            The prompt of our own, sent already or not.
+        prompt
+            What waits instead; None where nothing does.
+        """
+        if self.prompt != said and self.messages[-1]["role"] != "assistant":
+            self._take_back()
+        self.prompt = prompt
+
+    def replace_all(self, text: str) -> int:
+        """Let one user message stand for the whole history; gives how many messages are gone.
+
+        Nothing of the old messages stays, so that no thinking signature is left without its
+        prefix. The message counts as entered: it is sent with the next request.
+        """
+        removed, reply = len(self.messages), self.baseline.reply_tokens if self.baseline else 0
+        gone = self.counted_tokens - reply
+        self.messages = [{"role": "user", "content": [text_block(text)]}]
+        self.removed_tokens, self.counted_tokens = (self.removed_tokens or 0) + gone, 0
+        self.open_calls, self.answers, self.requests = (), {}, ()
+        self.prompt = self.last_prompt = self.baseline = None
+        self.effort = self.spoken_effort = None
+        self.paused = self.drops_bound_thinking = self.reply_is_kept = False
+        self.hidden_tokens = self.first_prompt_tokens = 0
+        return removed
+
+    def _take_back(self) -> None:
+        """Take the last user message out; its results stay, its prompt waits again."""
         while self.messages and self.messages[-1]["role"] == "system":
             self.messages.pop()
             self.spoken_effort = self.message_effort() or self.effort

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 from typing import Final
 
 from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State
+from budget_magic.loop.stuck import Made, StuckRule
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Refused
 from budget_magic.report.numbers import ceiling_dollars, clock, dollars, plural
@@ -20,6 +21,11 @@ TOO_LARGE: Final = 413
 CENT: Final = Decimal("0.01")
 MORE: Final = Decimal("1.5")
 """How far a suggested ceiling lies above the one that was reached."""
+SHOWN_INPUT: Final = 120
+LITTLE_SHARE: Final = 0.1
+BUDGET_TOO_SMALL: Final = (
+    "the budget looks too small for this task: raise it before changing anything else"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,53 @@ def refusal(turn: TurnContext) -> Ending:
     """Claude declined to answer."""
     told = f"halted at step {turn.step}: Claude declined; rephrase and run the cell"
     return Ending(state="halted", reason="refusal", detail=told)
+
+
+def stuck_loop(turn: TurnContext, call: Made) -> Ending:
+    """The same call came with the same result too often."""
+    rule = turn.task.stuck_rule or StuckRule()
+    shown = call.input if len(call.input) <= SHOWN_INPUT else call.input[: SHOWN_INPUT - 3] + "..."
+    shown = turn.task.redactor.redact(shown)
+    command = f"%claude_resume {turn.task.name}"
+    return Ending(
+        state="halted",
+        reason="stuck_loop",
+        detail=(
+            f"halted at step {turn.step}: {call.name} was called {rule.repeats} times with"
+            f" {shown} and the same result, within the last {rule.among} calls; tell Claude in a"
+            f" new cell what to do instead, or go on with `{command}`"
+        ),
+        command=command,
+    )
+
+
+def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
+    """The ending, with a word where it looks as if the budget had been too small.
+
+    A refusal does, and a natural end at which no tool was used though some were offered, or which
+    left less than a tenth of the budget (platform.claude.com, "Task budgets": too small a budget
+    leads to refusals and to answers that do less than was asked).
+    """
+    task = turn.task
+    budget, reading = task.settings.budget, task.reading()
+    if budget is None or ending.reason not in {"refusal", "end_turn"}:
+        return ending
+    unused = reading.total.tool_calls == 0 and bool(task.toolbox.names)
+    used_up = reading.remaining is not None and reading.remaining < budget * LITTLE_SHARE
+    if ending.reason == "end_turn" and not unused and not used_up:
+        return ending
+    return replace(ending, detail=f"{ending.detail}; {BUDGET_TOO_SMALL}")
+
+
+def server_compaction(turn: TurnContext) -> Ending:
+    """The server compacted the conversation, which nobody here had asked it to."""
+    command = f"%claude_resume {turn.task.name}"
+    told = (
+        f"step {turn.step} failed: the reply is a compaction block of the server, and a budget"
+        " cannot be carried over it: take `compaction` and `context_management` out of the client"
+        f" (`--compact-at` summarises here), then `{command}`"
+    )
+    return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
 def interrupted(turn: TurnContext, reason: Reason) -> Ending:

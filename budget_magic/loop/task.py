@@ -14,6 +14,7 @@ from budget_magic.events import AttemptFailed, Fact, Live, Reason, TurnSettings
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.room import Room
+from budget_magic.loop.stuck import Made, StuckRule
 from budget_magic.meter.cost import US_INFERENCE, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
@@ -72,6 +73,8 @@ class TaskContext:
     conversation: Conversation = field(default_factory=Conversation)
     approved_tools: set[str] = field(default_factory=set)
     ratios: Ratios = field(default_factory=Ratios)
+    stuck_rule: StuckRule | None = field(default_factory=StuckRule)
+    """When the same call ends the turn; None never does."""
     factor: Decimal = US_INFERENCE
     """What prices are multiplied by at worst, until a reply names its inference region."""
 
@@ -105,10 +108,16 @@ class TurnContext:
     """Until a request is answered; further attempts at it are the first request still."""
     reply_was_cut: bool = False
     """Whether the last reply was cut off, so that none of its calls may run."""
+    may_compact: bool = True
+    """Until a summary was asked for and none came."""
     texts: list[str] = field(default_factory=list)
     """What Claude said in this turn, one entry a reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
+    calls_made: list[Made] = field(default_factory=list)
+    """Calls that ran since the turn was started or resumed, oldest first."""
+    repeated: Made | None = None
+    """The call that came too often."""
     deadline: anyio.CancelScope | None = None
     """What the time ceiling ends; moved when that is raised."""
     cut_off: AttemptFailed | None = None

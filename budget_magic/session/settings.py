@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Ceilings
+from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter.cost import price_table
 from budget_magic.models import (
     EFFORT_LEVELS,
@@ -57,6 +58,8 @@ class Settings:
     """What the notebook calls a client that is an object."""
     wrap_up: bool = True
     """Whether room is kept for a last answer."""
+    stuck_rule: StuckRule | None = field(default_factory=StuckRule)
+    """When the same call again and again ends the turn; None never does."""
     tags: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, PriceTable] = field(default_factory=dict)
     """Prices that the user gave, by model id."""

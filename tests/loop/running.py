@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
+from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter import Outcome
 from budget_magic.session.task import Start
 from budget_magic.session.turns import Prompt
@@ -53,9 +54,17 @@ def steps(count: int, *, output_tokens: int = 500, result_tokens: int = 300) -> 
 
 
 def task_on(
-    simulator: Simulator, name: str = "audit", *, wrap_up: bool = True, **options: Any
+    simulator: Simulator,
+    name: str = "audit",
+    *,
+    wrap_up: bool = True,
+    stuck_rule: StuckRule | None = None,
+    **options: Any,
 ) -> Task:
-    """A task whose client is the real SDK over this simulator; it counts as a real client."""
+    """A task whose client is the real SDK over this simulator; it counts as a real client.
+
+    Scripts may repeat themselves: they only count as stuck where a rule is given.
+    """
     chosen = {
         "tools": [lookup],
         "approve": "all",
@@ -63,7 +72,7 @@ def task_on(
         **options,
     }
     task = Task(name, **chosen)
-    task.change(replace(task.settings, wrap_up=wrap_up))
+    task.change(replace(task.settings, wrap_up=wrap_up, stuck_rule=stuck_rule))
     return task
 
 

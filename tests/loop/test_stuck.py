@@ -1,0 +1,148 @@
+"""Stuck loops, and endings that look as if the budget had been too small."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budget_magic import Task, tool
+from budget_magic.loop.stop import BUDGET_TOO_SMALL
+from budget_magic.loop.stuck import StuckRule, is_stuck, made
+from budget_magic.simulator import SCENES, Call, Reply, Simulator, View
+from budget_magic.wire.sdk import simulated_client
+from tests.loop.running import LOOK, lookup, results, steps, task_on
+
+
+def looping(view: View) -> Reply:
+    """A model that asks the same thing for ever."""
+    return Reply(text=f"Again, {view.replies}.", calls=[LOOK])
+
+
+TICKS = count()
+
+
+@tool(reads=True)
+def tick() -> str:
+    """Say another number each time."""
+    return str(next(TICKS))
+
+
+def test_the_same_call_with_the_same_result_three_times_halts() -> None:
+    simulator = Simulator(looping)
+    task = Task("audit", tools=[lookup], client=simulated_client(simulator.transport()))
+
+    outcome = task.run("Look.")
+
+    assert (outcome.state, outcome.reason) == ("halted", "stuck_loop")
+    assert len(simulator.requests) == 3
+    assert outcome.detail == (
+        'halted at step 3: lookup was called 3 times with {"word": "budget"} and the same result,'
+        " within the last 9 calls; tell Claude in a new cell what to do instead, or go on with"
+        " `%claude_resume audit`"
+    )
+
+
+def test_going_on_after_a_stuck_loop_starts_counting_anew() -> None:
+    simulator = Simulator([*[Reply(calls=[LOOK])] * 5, Reply(text="Done.")])
+    task = task_on(simulator, stuck_rule=StuckRule())
+    assert task.run("Look.").reason == "stuck_loop"
+
+    outcome = task.resume()
+
+    assert (outcome.state, outcome.text, outcome.spend.steps) == ("completed", "Done.", 6)
+    assert len(results(task)) == 5
+
+
+def test_three_equal_calls_in_one_reply_count_like_three_in_a_row() -> None:
+    task = task_on(Simulator([Reply(calls=[LOOK] * 3)]), stuck_rule=StuckRule())
+
+    assert task.run("Look.").reason == "stuck_loop"
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [Call("lookup", {"word": f"w{number}"}) for number in range(12)],
+        [LOOK, LOOK, *[Call("lookup", {"word": f"w{number}"}) for number in range(8)], LOOK],
+    ],
+    ids=["other input", "too far apart"],
+)
+def test_calls_that_differ_or_lie_far_apart_are_no_loop(calls: list[Call]) -> None:
+    script = [*[Reply(calls=[call]) for call in calls], Reply(text="Done.")]
+
+    task = task_on(Simulator(script), stuck_rule=StuckRule())
+
+    assert task.run("Look.").text == "Done."
+
+
+def test_calls_with_other_results_are_no_loop() -> None:
+    script = [*[Reply(calls=[Call("tick")])] * 6, Reply(text="Done.")]
+
+    task = task_on(Simulator(script), tools=[tick], stuck_rule=StuckRule())
+
+    assert task.run("Look.").text == "Done."
+
+
+@pytest.mark.parametrize(("rule", "replies"), [(None, 20), (StuckRule(repeats=5), 5)])
+def test_the_rule_can_be_tuned_and_be_off(rule: StuckRule | None, replies: int) -> None:
+    simulator = Simulator([*[Reply(calls=[LOOK])] * 19, Reply(text="Done.")])
+    task = task_on(simulator, stuck_rule=rule)
+
+    task.run("Look.")
+
+    assert len(simulator.requests) == replies
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30), st.integers(2, 5), st.integers(2, 12))
+def test_a_loop_is_stuck_exactly_when_its_newest_call_fills_the_window(
+    names: list[str], repeats: int, among: int
+) -> None:
+    calls = [made(name, {}, "same") for name in names]
+
+    expected = bool(names) and names[-among:].count(names[-1]) >= repeats
+
+    assert is_stuck(calls, StuckRule(repeats=repeats, among=among)) is expected
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_scene_of_a_budget_too_small_always_gets_the_word(seed: int, tmp_path: Path) -> None:
+    task = task_on(
+        Simulator("budget_too_small", seed=seed), tools=["files"], root=tmp_path, budget=20_000
+    )
+
+    outcome = task.run("Audit this folder.")
+
+    assert outcome.reason == ("refusal" if seed else "end_turn")
+    assert outcome.detail.endswith(f"; {BUDGET_TOO_SMALL}")
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENES) - {"budget_too_small"}))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_other_shipped_scene_gets_the_word(name: str, seed: int, tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("import os\n\npassword = 'hunter2-but-longer'\n")
+    task = task_on(Simulator(name, seed=seed), tools=["files"], root=tmp_path)
+    assert task.remaining == 64_000
+
+    outcome = task.run("Audit this folder.")
+
+    assert BUDGET_TOO_SMALL not in outcome.detail
+
+
+def test_without_a_budget_or_without_tools_there_is_no_word() -> None:
+    script = [Reply(text="Hello.")]
+
+    assert BUDGET_TOO_SMALL not in task_on(Simulator(script), budget=None).run("Hi.").detail
+    assert BUDGET_TOO_SMALL not in task_on(Simulator(script), tools="none").run("Hi.").detail
+
+
+def test_an_end_with_less_than_a_tenth_left_gets_the_word() -> None:
+    some = task_on(Simulator(steps(2, output_tokens=5_500)), budget=20_000).run("Look.")
+    most = task_on(Simulator(steps(2, output_tokens=6_200)), name="b", budget=20_000).run("Look.")
+
+    assert BUDGET_TOO_SMALL not in some.detail
+    assert (most.state, most.reason) == ("completed", "end_turn")
+    assert most.detail.endswith(BUDGET_TOO_SMALL)
