@@ -18,6 +18,7 @@ Reason = Literal[
     "api_error", "connection", "configuration",
 ]  # fmt: skip
 DeltaKind = Literal["thinking", "text", "call"]
+Carry = Literal["today", "documented"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,10 @@ class TurnSettings:
     effort: str
     budget: int | None
     """Total of the task budget in tokens; None sends none."""
+    carry: Carry = "today"
+    """What a later prompt sends of the budget; see `budget_magic.loop.carry`."""
+    compact_at: int | None = None
+    """Tokens of the prompt at which a summary replaces the history; None keeps it whole."""
     max_tokens: int
     ceilings: Ceilings
     system: str
@@ -183,6 +188,18 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRewritten:
+    """The summary that this step wrote took the place of the whole history."""
+
+    kind: Literal["history_rewritten"] = "history_rewritten"
+    turn: int
+    step: int
+    removed_messages: int
+    remaining: int | None
+    """Sent beside the budget's total until the next rewrite; None where none is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalAsked:
     """A call waits for a person; the turn's clock is stopped."""
 
@@ -294,6 +311,7 @@ Fact = (
     | WaitStarted
     | WaitFinished
     | StepFinished
+    | HistoryRewritten
     | ApprovalAsked
     | ApprovalGiven
     | ToolStarted

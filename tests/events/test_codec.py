@@ -1,0 +1,157 @@
+"""Records survive the way to JSON and back, and what is no record is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budget_magic.events import Ceilings, Fact, Noted, Record, TurnSettings, TurnStarted
+from budget_magic.events.codec import KINDS, UnreadableRecord, from_json, to_json
+from budget_magic.simulator import Simulator, drop
+from tests.loop.running import steps, task_on
+
+AT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+NOTED = Record(id="a", task="audit", sequence=1, at=AT, fact=Noted(turn=1, text="hello"))
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=4), inside),
+    max_leaves=4,
+)
+DOLLARS = st.decimals(0, 1_000, places=9, allow_nan=False, allow_infinity=False)
+st.register_type_strategy(Decimal, DOLLARS)
+st.register_type_strategy(float, st.floats(0, 1e6))
+st.register_type_strategy(
+    Ceilings,
+    st.builds(
+        Ceilings,
+        cost_usd=st.none() | DOLLARS,
+        total_tokens=st.none() | st.integers(0, 10**7),
+        steps=st.none() | st.integers(0, 500),
+        elapsed_s=st.none() | st.floats(0, 1e6),
+    ),
+)
+
+
+def made(kind: type[Any]) -> st.SearchStrategy[Any]:
+    """Any fact of one kind: types are drawn from, what holds `Any` gets JSON."""
+    hints = get_type_hints(kind)
+    parts = {
+        part.name: JSON_FIELDS[hints[part.name]]
+        if hints[part.name] in JSON_FIELDS
+        else st.from_type(hints[part.name])
+        for part in fields(kind)
+    }
+    return st.builds(kind, **parts)
+
+
+class _JsonFields(dict[Any, st.SearchStrategy[Any]]):
+    """Strategies of the fields that hold the API's JSON, found by their type."""
+
+    def __contains__(self, hint: object) -> bool:
+        return "Any" in str(hint)
+
+    def __missing__(self, hint: Any) -> st.SearchStrategy[Any]:
+        objects = st.dictionaries(st.text(max_size=4), JSON, max_size=3)
+        return st.lists(objects, max_size=2).map(tuple) if "tuple" in str(hint) else objects
+
+
+JSON_FIELDS = _JsonFields()
+FACTS = st.one_of([made(kind) for kind in get_args(Fact)])
+
+
+@given(
+    FACTS,
+    st.text(max_size=9),
+    st.integers(1, 10**6),
+    st.datetimes(timezones=st.just(UTC)),
+)
+def test_a_record_comes_back_equal_from_its_json(
+    fact: Fact, name: str, sequence: int, at: datetime
+) -> None:
+    record = Record(id="x", task=name, sequence=sequence, at=at, fact=fact)
+
+    text = json.dumps(to_json(record), allow_nan=False)
+
+    assert from_json(json.loads(text)) == record
+
+
+def test_every_record_of_a_real_run_comes_back_equal() -> None:
+    task = task_on(Simulator(steps(3), faults=[drop(on=1)]), tags={"pr": "123"})
+    task.run("Look.")
+
+    again = [from_json(json.loads(json.dumps(to_json(record)))) for record in task.events]
+
+    assert again == task.events
+
+
+def test_every_kind_of_fact_has_a_tag_of_its_own() -> None:
+    assert set(KINDS.values()) == set(get_args(Fact))
+    assert len(KINDS) == len(get_args(Fact))
+
+
+def test_dollars_are_decimal_strings_and_times_are_iso() -> None:
+    settings = _settings(Decimal("0.10"))
+    record = replace(NOTED, fact=TurnStarted(turn=1, settings=settings))
+
+    value = to_json(record)
+
+    assert value["version"] == 1
+    assert value["at"] == "2026-11-22T12:30:00+00:00"
+    assert value["fact"]["kind"] == "turn_started"
+    assert value["fact"]["settings"]["ceilings"]["cost_usd"] == "0.10"
+
+
+def _settings(cost_usd: Decimal) -> TurnSettings:
+    return TurnSettings(
+        client="anthropic",
+        simulated=None,
+        model="claude-opus-5-5",
+        effort="high",
+        budget=None,
+        max_tokens=1,
+        ceilings=Ceilings(cost_usd=cost_usd),
+        system="",
+        tools=(),
+        root="",
+        approve="ask",
+        wrap_up=True,
+    )
+
+
+def test_a_field_that_is_not_known_yet_is_left_aside() -> None:
+    value = to_json(NOTED)
+    value["fact"]["colour"] = "red"
+
+    assert from_json(value) == NOTED
+
+
+@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+def test_another_version_is_refused(version: object) -> None:
+    with pytest.raises(UnreadableRecord, match="version"):
+        from_json({**to_json(NOTED), "version": version})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fact": {"kind": "flown", "turn": 1}},
+        {"fact": {"kind": "noted", "turn": "1", "text": "hello"}},
+        {"fact": {"kind": "noted", "turn": True, "text": "hello"}},
+        {"fact": {"kind": "noted", "turn": 1}},
+        {"fact": {}},
+        {"fact": None},
+        {"at": "yesterday"},
+        {"sequence": None},
+    ],
+)
+def test_what_is_no_record_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UnreadableRecord, match="this is no record"):
+        from_json({**to_json(NOTED), **change})
