@@ -26,6 +26,9 @@ from budget_magic.magics.tables import TaskTable, shown_again
 from budget_magic.session.registry import tasks
 from budget_magic.session.task import Task
 
+BEAT_S = 0.2
+"""How often the display of a task in the background is looked after."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -54,6 +57,7 @@ class Actions:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.cells = Cells(place)
+        self._background: dict[str, Started] = {}
 
     def close(self) -> None:
         """Take away what is left of ended turns."""
@@ -73,28 +77,32 @@ class Actions:
 
     @_usage_errors
     def configure(self, line: str) -> Task | None:
-        """Change a task's settings without running it, and show it."""
+        """Change a task's settings without running it, and show it; live while it runs."""
         parsed = self._parse(line, options.SETTINGS | {"new"})
         if parsed.wants_help:
             print(options.help_text("%claude_task"))
             return None
-        return self.cells.configure(parsed)
+        task = self.cells.configure(parsed)
+        running = self._background.get(task.name)
+        if running is not None and task.is_running:
+            running.display.show_again()
+        else:
+            display(task)
+        return task
 
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        started = self._begin_resume(line)
-        if started is None:
-            return None
-        self._wait(started)
-        return started.task
+        begun = self._begin_resume(line)
+        if isinstance(begun, Started):
+            self._wait(begun)
+        return None if begun is None else begun.task
 
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
-        started = self._begin_resume(line)
-        if started is None:
-            return None
-        await self._await(started)
-        return started.task
+        begun = self._begin_resume(line)
+        if isinstance(begun, Started):
+            await self._await(begun)
+        return None if begun is None else begun.task
 
     @_usage_errors
     def stop(self, line: str) -> None:
@@ -123,24 +131,28 @@ class Actions:
         if parsed.wants_help:
             print(options.help_text("%%claude_task"))
             return None
-        return self._shown_or_started(self.cells.begin(parsed, cell))
+        begun = self._shown_or_started(self.cells.begin(parsed, cell))
+        return begun if isinstance(begun, Started) else None
 
     @_usage_errors
-    def _begin_resume(self, line: str) -> Started | None:
+    def _begin_resume(self, line: str) -> Started | ShownAgain | None:
         parsed = self._parse(line, options.SETTINGS | {"out"})
         if parsed.wants_help:
             print(options.help_text("%claude_resume"))
             return None
         return self._shown_or_started(self.cells.resume(parsed))
 
-    def _shown_or_started(self, begun: Started | ShownAgain) -> Started | None:
+    def _shown_or_started(self, begun: Started | ShownAgain) -> Started | ShownAgain | None:
+        """What a cell waits for, or what was shown instead; None for one in the background."""
         if isinstance(begun, ShownAgain):
             display(shown_again(begun.task, begun.turn), raw=True)
             if begun.turn.outcome is not None:
                 self.cells.keep(begun.out, begun.turn.outcome)
-            return None
-        if begun.background:
-            threading.Thread(target=_finish_later, args=(begun,), daemon=True).start()
+        elif begun.background:
+            self._background[begun.task.name] = begun
+            threading.Thread(
+                target=_finish_later, args=(begun,), name="budget_magic display", daemon=True
+            ).start()
             return None
         return begun
 
@@ -160,5 +172,6 @@ class Actions:
 
 
 def _finish_later(started: Started) -> None:
-    started.run.done.wait()
+    while not started.run.done.wait(BEAT_S):
+        started.display.beat()
     started.display.finish()

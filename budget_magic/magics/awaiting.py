@@ -1,4 +1,4 @@
-"""Makes the outermost cell await its magic, so that widget events arrive while it runs."""
+"""Rewrites cells: the outermost awaits its magic, so that widget events arrive meanwhile."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _CELL: Final = "get_ipython().run_cell_magic('claude_task',"
 _RESUME: Final = re.compile(
     r"^(?P<target>[\w., ]+= *)?get_ipython\(\)\.run_line_magic\('claude_resume',(?P<rest>.*)$"
 )
+_SHOWN: Final = re.compile(r"^get_ipython\(\)\.run_line_magic\('claude_task',.*\)$")
+"""A bare line that shows its task by itself; with a `;` IPython does not show it once more."""
 
 
 def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
@@ -25,6 +27,7 @@ def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
 
     def transform(lines: list[str]) -> list[str]:
         shell = place.shell
+        lines = [_SHOWN.sub(r"\g<0>;", line) for line in lines]
         if place.depth or not lines or not shell.autoawait or not _runs_asyncio(place):
             return lines
         if lines[0].startswith(_CELL):

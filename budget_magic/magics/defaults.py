@@ -61,6 +61,8 @@ class TaskDefaults(Configurable):
     root = Checked("the only folder that file tools may touch")
     system = Checked("system prompt of new tasks; None: a short built-in one")
     client = Checked("auto or simulator")
+    compact_at = Checked("prompt size from which on a summary replaces the history; None: never")
+    carry = Checked("today, or documented: each prompt starts a fresh budget on the server")
     prices = Checked("USD per million tokens by model id; fill gaps and override")
     session_cost = Checked("ceiling of all tasks in US dollars; None: ANTHROPIC_COST_BUDGET")
     session_tokens = Checked("likewise in tokens; None: ANTHROPIC_TOKEN_BUDGET")

@@ -43,6 +43,10 @@ class TurnDisplay(Protocol):
         """Show that the turn runs."""
         ...
 
+    def show_again(self) -> None:
+        """Show it in another cell too, while it runs."""
+        ...
+
     def beat(self) -> None:
         """Called often on the waiting thread while it runs."""
         ...
@@ -78,6 +82,10 @@ class NotebookDisplay:
         self._turn, self._shown_at = turn, time.monotonic()
         display(self._task.report(turn), raw=True, display_id=self._id)
 
+    def show_again(self) -> None:
+        """Show how it stands."""
+        display(self._task)
+
     def beat(self) -> None:
         """Show finished steps, at most once a second."""
         if self._changed and time.monotonic() - self._shown_at >= BLOCK_BEAT_S:
@@ -98,7 +106,7 @@ class PanelDisplay:
         self._task, self._watcher = task, watcher
         self._controls = TaskControls(task, watcher)
         self._panel: Panel | None = None
-        self._id = f"budget-magic-{uuid.uuid4().hex}"
+        self._ids: list[str] = []
         self._turn = 0
         self._shown_at = time.monotonic()
         self._is_dead = False
@@ -121,8 +129,15 @@ class PanelDisplay:
 
         self._turn, self._shown_at = turn, time.monotonic()
         self._panel = Panel(view=self._view, controls=self._controls, whole=self._task.whole_result)
-        shown = {**self._panel.mime_bundle(), **self._task.report(turn)}
-        display(shown, raw=True, display_id=self._id)
+        self.show_again()
+
+    def show_again(self) -> None:
+        """Show the same panel in one more place."""
+        if self._panel is None:
+            return
+        self._ids.append(f"budget-magic-{uuid.uuid4().hex}")
+        shown = {**self._panel.mime_bundle(), **self._task.report(self._turn)}
+        display(shown, raw=True, display_id=self._ids[-1])
 
     def beat(self) -> None:
         """Say so once where the buttons do not work while a cell runs."""
@@ -133,7 +148,8 @@ class PanelDisplay:
 
     def finish(self) -> None:
         """Put the static report in place of the panel."""
-        update_display(self._task.report(self._turn), raw=True, display_id=self._id)
+        for display_id in self._ids:
+            update_display(self._task.report(self._turn), raw=True, display_id=display_id)
         if self._panel is not None:
             self._panel.finish()
             _keep(self._panel)
@@ -190,6 +206,10 @@ class TerminalDisplay:
     def start(self, turn: int) -> None:
         """Begin."""
         self._turn = turn
+
+    def show_again(self) -> None:
+        """Show how it stands."""
+        display(self._task)
 
     def beat(self) -> None:
         """Show progress."""

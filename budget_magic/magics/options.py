@@ -148,6 +148,8 @@ OPTIONS: Final = (
     Option(name="new", help="start afresh under NAME"),
     Option(name="again", help="run this cell's turn anew though its result is paid for"),
     Option(name="no-wrap-up", help="do not keep back room for one last answer"),
+    Option(name="compact-at", value="N", read=tokens_or_none,
+           help="prompt size from which on a summary replaces the history (100k, none)"),
     Option(name="background", help="return at once; task.wait() waits"),
     Option(name="tag", value="KEY=VALUE", read=tag, repeats=True, help="label; may repeat"),
     Option(name="client", value="NAME",
@@ -158,7 +160,8 @@ OPTIONS: Final = (
 SETTINGS: Final = frozenset(
     {
         "budget", "effort", "model", "max-tokens", "max-cost", "max-total-tokens", "max-steps",
-        "max-time", "tools", "approve", "root", "system", "no-wrap-up", "tag", "client",
+        "max-time", "tools", "approve", "root", "system", "no-wrap-up", "compact-at", "tag",
+        "client",
     }
 )  # fmt: skip
 """Options that change a task; the others concern one cell."""

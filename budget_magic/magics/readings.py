@@ -9,7 +9,7 @@ from budget_magic.events import Ceilings
 from budget_magic.magics import options
 from budget_magic.models import user_prices
 from budget_magic.session.clients import AUTO, SIMULATOR
-from budget_magic.session.settings import Defaults, Settings, as_tools
+from budget_magic.session.settings import CARRIES, Defaults, Settings, as_tools
 from budget_magic.tools import split_names
 from budget_magic.tools.approval import parse_policy
 
@@ -85,6 +85,8 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "root": _text,
     "system": _text_or_none,
     "client": _one_of(AUTO, SIMULATOR),
+    "compact_at": _number(options.tokens_or_none),
+    "carry": _one_of(*CARRIES),
     "prices": _prices,
     "session_cost": _number(options.usd_or_none),
     "session_tokens": _number(options.tokens_or_none),
@@ -107,6 +109,8 @@ FIRST: Final[dict[str, Any]] = {
     "root": _SETTINGS.root,
     "system": _SETTINGS.system,
     "client": _SETTINGS.client,
+    "compact_at": _SETTINGS.compact_at,
+    "carry": _SETTINGS.carry,
     "prices": {},
     "session_cost": None,
     "session_tokens": None,
@@ -134,6 +138,8 @@ def as_defaults(values: Mapping[str, Any]) -> Defaults:
             root=values["root"],
             system=values["system"],
             client=values["client"],
+            compact_at=values["compact_at"],
+            carry=values["carry"],
             prices={model: user_prices(model, row) for model, row in values["prices"].items()},
         ),
         session_cost_usd=values["session_cost"],

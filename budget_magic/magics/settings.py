@@ -25,6 +25,7 @@ _PLAIN = {
     "max-tokens": "max_tokens",
     "approve": "approve",
     "root": "root",
+    "compact-at": "compact_at",
 }
 
 

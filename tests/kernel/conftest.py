@@ -26,6 +26,8 @@ class Ran:
     took_after_s: float
     """Seconds from the interrupt to the reply; the whole time where none was sent."""
     displays: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    """Data that replaced displays meanwhile, of whatever cell."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
     asked: list[str] = field(default_factory=list)
@@ -83,6 +85,8 @@ class Kernel:
                 self.client.iopub_channel.socket.poll(50)
                 continue
             message = self.client.get_iopub_msg(timeout=1)
+            if message["msg_type"] == "update_display_data":
+                ran.updates.append(message["content"]["data"])
             if message["parent_header"].get("msg_id") == message_id and _take(message, ran):
                 break
         ran.took_after_s = time.monotonic() - since

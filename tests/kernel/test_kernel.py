@@ -16,6 +16,7 @@ def run(line, cell):
 
 run('audit --client simulator', 'Audit this folder.')
 """
+JOIN = "[t.join() for t in threading.enumerate() if t.name == 'budget_magic display']"
 AUDIT = "%%claude_task audit --client simulator\nAudit this folder."
 
 
@@ -137,6 +138,20 @@ def test_a_background_task_returns_at_once_and_is_waited_for(kernel: Kernel) -> 
     refused = kernel.run("%%claude_task audit\nMore.")
     assert "audit runs already" in refused.text
     assert kernel.run("print(tasks()['audit'].wait().state)").text == "completed\n"
+
+
+def test_a_background_task_shows_its_panel_again_and_both_end_as_the_report(
+    kernel: Kernel,
+) -> None:
+    kernel.run("sim, mine = scripted(Reply(text=LONG), Reply(text='Done.'), pace=900)")
+    first = kernel.run("%%claude_task audit --client mine -t none --background\nWrite.")
+    again = kernel.run("t = %claude_task audit")
+    assert first.last[WIDGET] == again.last[WIDGET]
+    assert "Task('audit'" in kernel.run("print(t)").text
+    ended = kernel.run("t.wait()\n" + JOIN)
+    updates = [data for data in ended.updates if data[TURN]["state"] == "completed"]
+    assert len(updates) == 2
+    assert all(WIDGET not in data for data in updates)
 
 
 def test_stop_ends_a_background_task(kernel: Kernel) -> None:
