@@ -41,7 +41,7 @@ class SdkClient:
     Raises
     ------
     ConfigurationError
-        The object has no `.beta.messages.stream`, or is a synchronous client.
+        The object has no `.beta.messages.stream`, is a synchronous client, or has no credential.
     """
 
     def __init__(self, client: Any) -> None:
@@ -54,6 +54,11 @@ class SdkClient:
             raise ConfigurationError(
                 f"{type(client).__name__} is a synchronous client; use its Async twin, such as"
                 " AsyncAnthropic"
+            )
+        if _lacks_credentials(client):
+            raise ConfigurationError(
+                f"the {type(client).__name__} has no credential: give it an api_key, or set"
+                " ANTHROPIC_API_KEY"
             )
         with_options = getattr(client, "with_options", None)
         self._client = with_options(max_retries=0) if with_options else client
@@ -112,6 +117,21 @@ def simulated_client(transport: httpx2.AsyncBaseTransport) -> AsyncAnthropic:
 
 def _beta_messages(client: Any) -> Any:
     return getattr(getattr(client, "beta", None), "messages", None)
+
+
+def _lacks_credentials(client: Any) -> bool:
+    """Whether a client of the API itself cannot sign in; clouds have ways of their own."""
+    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
+
+    if type(client) is not anthropic.AsyncAnthropic:
+        return False
+    named = {name.lower() for name, value in client.default_headers.items() if value}
+    return not (
+        client.api_key
+        or client.auth_token
+        or client.credentials is not None
+        or named & {"x-api-key", "authorization"}
+    )
 
 
 async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
