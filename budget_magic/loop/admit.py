@@ -111,6 +111,7 @@ def begin_user_turn(turn: TurnContext) -> None:
 
 
 def sent_budget(turn: TurnContext) -> SentBudget:
+    """What the next request says of the budget."""
     settings, conversation = turn.task.settings, turn.task.conversation
     return CarryPolicy(strategy=settings.carry).sent(
         settings.budget,

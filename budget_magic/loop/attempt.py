@@ -187,6 +187,7 @@ def _enter(task: TaskContext, reply: Reply, results: int) -> None:
     if is_kept:
         conversation.hidden_tokens += reply.usage.thinking_tokens
         conversation.counted_tokens += reply.usage.output_tokens
+    conversation.measured = len(conversation.messages)
     conversation.baseline = Baseline(
         prompt_tokens=reply.usage.prompt_tokens,
         reply_tokens=reply.usage.output_tokens if is_kept else 0,
@@ -197,7 +198,7 @@ def _enter(task: TaskContext, reply: Reply, results: int) -> None:
 def _result_tokens(task: TaskContext, usage: Usage) -> tuple[int, bool]:
     """Tokens of the tool results that this prompt brought in, and whether that is an estimate."""
     conversation = task.conversation
-    new = conversation.new_blocks()
+    new = conversation.unmeasured_blocks()
     results = [block for block in new if block["type"] == "tool_result"]
     if not results:
         return 0, False

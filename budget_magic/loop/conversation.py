@@ -79,6 +79,8 @@ class Conversation:
     """The prompt that is being worked on."""
     first_prompt_tokens: int = 0
     """Size of the first request of this history."""
+    measured: int = 0
+    """How many messages billed requests have carried: their results are counted."""
     reply_is_kept: bool = False
     """Whether the last reply entered the history."""
 
@@ -176,11 +178,12 @@ class Conversation:
         self.prompt = self.last_prompt = self.baseline = None
         self.effort = self.spoken_effort = None
         self.paused = self.drops_bound_thinking = self.reply_is_kept = False
-        self.hidden_tokens = self.first_prompt_tokens = 0
+        self.hidden_tokens = self.first_prompt_tokens = self.measured = 0
         return removed
 
     def _take_back(self) -> None:
         """Take the last user message out; its results stay, its prompt waits again."""
+        was_measured = self.measured >= len(self.messages)
         while self.messages and self.messages[-1]["role"] == "system":
             self.messages.pop()
             self.spoken_effort = self.message_effort() or self.effort
@@ -190,6 +193,8 @@ class Conversation:
             self.prompt = self.last_prompt
             if results:
                 self.messages.append({"role": "user", "content": results})
+        left = len(self.messages)
+        self.measured = left if was_measured else min(self.measured, left)
         self.baseline = None
 
     def message_effort(self) -> str | None:
@@ -221,8 +226,14 @@ class Conversation:
         return tuple(message for _, message in kept), marked
 
     def new_blocks(self) -> list[dict[str, Any]]:
-        """Blocks of user messages that no billed request has carried yet."""
-        start = 0 if self.baseline is None else self.baseline.messages
+        """Blocks whose size no billed request has told: all of them without a baseline."""
+        return self._blocks(0 if self.baseline is None else self.baseline.messages)
+
+    def unmeasured_blocks(self) -> list[dict[str, Any]]:
+        """Blocks that no billed request has carried yet."""
+        return self._blocks(self.measured)
+
+    def _blocks(self, start: int) -> list[dict[str, Any]]:
         return [block for message in self.messages[start:] for block in message["content"]]
 
 

@@ -11,6 +11,7 @@ from budget_magic.events import (
     ApprovalGiven,
     AttemptFailed,
     Fact,
+    HistoryRewritten,
     Noted,
     RetryScheduled,
     SettingsChanged,
@@ -97,7 +98,7 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per
             return _spent(reading, more)
         case (
             Noted() | StepStarted() | RetryScheduled() | WaitStarted() | WaitFinished()
-            | ApprovalAsked() | ApprovalGiven() | ToolStarted()
+            | ApprovalAsked() | ApprovalGiven() | ToolStarted() | HistoryRewritten()
         ):  # fmt: skip
             return reading
         case _:

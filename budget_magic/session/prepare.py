@@ -175,6 +175,8 @@ def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
         root=_shown(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",
         wrap_up=settings.wrap_up,
+        compact_at=settings.compact_at,
+        carry=settings.carry,
         user_prices=settings.model in settings.prices,
     )
 

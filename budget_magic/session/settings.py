@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import Ceilings
+from budget_magic.events import Carry, Ceilings
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter.cost import price_table
 from budget_magic.models import (
@@ -29,6 +29,9 @@ SYSTEM: Final = (
     " claim, and name files and lines. Answer in Markdown, the result first."
 )
 LARGE_EFFORTS: Final = frozenset({"xhigh", "max"})
+CARRIES: Final = ("today", "documented")
+LEAST_HISTORY: Final = 2_000
+"""A history smaller than this is hardly larger than its summary."""
 MAX_TOKENS: Final = 32_000
 MAX_TOKENS_AT_LARGE_EFFORT: Final = 64_000
 
@@ -58,6 +61,10 @@ class Settings:
     """What the notebook calls a client that is an object."""
     wrap_up: bool = True
     """Whether room is kept for a last answer."""
+    compact_at: int | None = None
+    """Tokens of the prompt at which a summary replaces the history; None keeps it whole."""
+    carry: Carry = "today"
+    """What a later prompt sends of the budget: `today` or `documented`."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call again and again ends the turn; None never does."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +127,7 @@ def check(settings: Settings) -> None:
     _check_budget(settings)
     _check_effort(settings)
     _check_max_tokens(settings)
+    _check_compaction(settings)
 
 
 def _check_model(settings: Settings) -> None:
@@ -175,6 +183,16 @@ def _check_max_tokens(settings: Settings) -> None:
             f"--max-tokens {tokens:,} is more than {model.id} can write at once;"
             f" use {model.max_output_tokens:,} or less"
         )
+
+
+def _check_compaction(settings: Settings) -> None:
+    at = settings.compact_at
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int) or at < LEAST_HISTORY):
+        raise ConfigurationError(
+            f"compact_at is {at!r}; give at least {LEAST_HISTORY:,} tokens, such as 100000, or None"
+        )
+    if settings.carry not in CARRIES:
+        raise ConfigurationError(f"carry is {settings.carry!r}; it is one of {', '.join(CARRIES)}")
 
 
 def as_tools(tools: str | Sequence[ToolEntry]) -> tuple[ToolEntry, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted
 from budget_magic.events import (
+    Carry,
     Ceilings,
     Noted,
     Reason,
@@ -89,6 +90,12 @@ class Task:
         `auto`, `simulator`, or an object with `.beta.messages.stream`.
     tags
         Labels for reports.
+    compact_at
+        Tokens of the prompt at which a summary by Claude replaces the history; None keeps it
+        whole.
+    carry
+        What a later prompt sends of the budget: `today`, or `documented` for a server that starts
+        a fresh budget with each prompt, as the documentation says.
 
     Raises
     ------
@@ -121,6 +128,8 @@ class Task:
         system: str | None = _UNSET,
         client: object = _UNSET,
         tags: Mapping[str, str] | Unset = _UNSET,
+        compact_at: int | Unset | None = _UNSET,
+        carry: Carry | Unset = _UNSET,
     ) -> None:
         given = {
             "budget": budget,
@@ -134,6 +143,8 @@ class Task:
             "system": system,
             "client": client,
             "tags": tags,
+            "compact_at": compact_at,
+            "carry": carry,
         }
         changes: dict[str, Any] = {
             key: value for key, value in given.items() if value is not _UNSET

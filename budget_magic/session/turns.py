@@ -129,6 +129,8 @@ def plan_turn(
         approve=settings.approve,
         tags=settings.tags,
         wrap_up=settings.wrap_up,
+        compact_at=settings.compact_at,
+        carry=settings.carry,
         prices=settings.prices,
     )
     rewound = Plan(kind="rewind", turn=found, settings=change(base))

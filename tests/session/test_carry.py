@@ -92,23 +92,21 @@ def test_a_turn_that_goes_on_from_open_results_keeps_its_total() -> None:
     assert {budget["total"] for budget in budgets(simulator)} == {BUDGET}
 
 
-@pytest.mark.parametrize("server", BOTH)
-def test_both_policies_carry_the_budget_over_a_rewrite(server: Any) -> None:
-    calls = [Call("lookup", {"word": "one"}, 5_000)]
-    simulator = Simulator(
-        [
-            Reply(calls=calls, output_tokens=500),
-            Reply(text="So far.", output_tokens=400),
-            Reply(text="Done.", output_tokens=300),
-        ],
-        carry=server,
+def test_where_each_prompt_starts_a_fresh_budget_a_rewrite_does_so_too() -> None:
+    first, second = (
+        Reply(calls=[Call("lookup", {"word": "one"}, tokens)], output_tokens=500)
+        for tokens in (3_000, 1_000)
     )
-    task = task_on(simulator, budget=BUDGET, carry=server, compact_at=2_000, tools="none")
-    task.run("word " * 100)
-    task.run("And now?")
-    assert all(request.error is None for request in simulator.requests)
-    assert isinstance(facts(task, HistoryRewritten), list)
-    assert facts(task, StepFinished)
+    summary, answer = Reply(text="So far.", output_tokens=700), Reply(text="Done.")
+    simulator = Simulator([first, second, summary, answer], carry="documented")
+    task = task_on(simulator, budget=BUDGET, carry="documented", compact_at=4_000)
+
+    assert task.run("Look.").text == "Done."
+
+    spent = sum(fact.budget_tokens for fact in facts(task, StepFinished)[:3])
+    assert budgets(simulator)[-1] == {"type": "tokens", "total": BUDGET - spent}
+    assert [fact.remaining for fact in facts(task, HistoryRewritten)] == [None]
+    assert simulator.requests[-1].remaining_before == BUDGET - spent
 
 
 def test_an_unknown_policy_is_refused() -> None:

@@ -38,7 +38,7 @@ class LongAudit(Audit):
         """The next small step, a summary, or the report."""
         told = _PROGRESS.search(view.prompts[0]) if view.prompts else None
         done = view.replies + (int(told[1]) if told else 0)
-        if _SUMMARY.search(view.asked) and view.replies and view.prompt != view.prompts[0]:
+        if _SUMMARY.search(view.asked) and view.replies and not is_last_word(view):
             return self._summary(view, done)
         if is_last_word(view) or done >= self._steps or view.used >= WRAP_UP:
             return self._report(view)

@@ -1,0 +1,103 @@
+"""Compaction: the history gives way to a summary that Claude wrote of it.
+
+Off unless `compact_at` is set. The summary request is a step like any other, with the open tool
+results in it, so that no call is left unanswered; its reply takes the place of all messages. Only
+then does `remaining` come into play: the server no longer sees what those messages had used
+(platform.claude.com, "Task budgets", "Carrying a budget across compaction").
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from budget_magic.events import HistoryRewritten, Noted
+from budget_magic.loop.admit import begin_user_turn, sent_budget
+from budget_magic.loop.step import Answered, take_step
+from budget_magic.loop.task import TurnContext
+
+ASK: Final = (
+    "This conversation has grown long: its history will be replaced by a summary that you write"
+    " now. Put in everything that is needed to go on from it alone: what was asked, what you found"
+    " and where (names of files, lines, figures), what you decided, what is done and what is left."
+    " Write nothing else and call no tool."
+)
+KEPT: Final = "Claude wrote no summary, so the history stays as it is"
+ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
+LEAST_GAIN: Final = 2
+"""How many times larger than its first request a history must be before a summary is worth it."""
+
+
+def is_due(turn: TurnContext) -> bool:
+    """Whether the next step asks for a summary.
+
+    Never where a call is still unanswered, or where the next step is the last one anyway.
+    """
+    at, conversation = turn.task.settings.compact_at, turn.task.conversation
+    baseline = conversation.baseline
+    if at is None or baseline is None or not turn.may_compact or turn.is_last_step:
+        return False
+    if conversation.paused or conversation.unanswered():
+        return False
+    size = baseline.prompt_tokens + baseline.reply_tokens
+    return size >= max(at, LEAST_GAIN * conversation.first_prompt_tokens)
+
+
+async def compact(turn: TurnContext) -> Answered | None:
+    """Ask for a summary and put it in the place of the history.
+
+    Returns
+    -------
+        None where that is done, or where the history stays as it is and the turn goes on; a reply
+        that is no summary where that decides how the turn goes on.
+
+    Raises
+    ------
+    Halted
+        There is no room for the request, no time, or it failed for good; the history is unchanged.
+    """
+    conversation = turn.task.conversation
+    waiting = conversation.prompt
+    question = waiting or conversation.question or ""
+    conversation.prompt = ASK
+    try:
+        answered = await take_step(turn)
+    except BaseException:
+        conversation.withdraw(ASK, waiting)
+        raise
+    finally:
+        conversation.question = question
+    reply = answered.reply
+    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
+    if answered.last_before is not None or reply.stop_reason not in ENDS:
+        conversation.prompt = waiting
+        turn.may_compact = False
+        return answered
+    if reply.stop_reason == "refusal" or not text:
+        if reply.stop_reason == "refusal":
+            conversation.forget_refused()
+        conversation.withdraw(ASK, waiting)
+        turn.may_compact = False
+        turn.task.emit(Noted(turn=turn.turn, text=KEPT))
+        return None
+    _rewrite(turn, text, question)
+    return None
+
+
+def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
+    removed = turn.task.conversation.replace_all(_message(summary, question))
+    begin_user_turn(turn)
+    turn.task.emit(
+        HistoryRewritten(
+            turn=turn.turn,
+            step=turn.step,
+            removed_messages=removed,
+            remaining=sent_budget(turn).remaining,
+        )
+    )
+
+
+def _message(summary: str, question: str) -> str:
+    return (
+        "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
+        f"{summary}\n\nThe question that is open:\n\n{question}\n\nGo on from there."
+    )
