@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import Final
 
-from tests.bench import load, overhead
+from tests.bench import load, overhead, streaming
 
 _RATIO: Final = 1.10
 _ADDED_MS: Final = 5.0
@@ -56,7 +56,9 @@ def main() -> int:
         f"\nPython {platform.python_version()}, anthropic {version('anthropic')},"
         f" ipykernel {version('ipykernel')}, {platform.machine()}, medians"
     )
-    return 0 if all(row[-1] for row in rows) else 1
+    lines, streams_well = streaming.report(streaming.measure())
+    _say("\n" + "\n".join(lines))
+    return 0 if streams_well and all(row[-1] for row in rows) else 1
 
 
 def _say(line: str) -> None:

@@ -421,7 +421,7 @@ function show(el, shown) {
 const GLYPHS = {
   running: [
     ["circle", { cx: 7, cy: 7, r: 5.2, opacity: 0.28 }],
-    ["path", { d: "M7 1.8a5.2 5.2 0 0 1 5.2 5.2", class: "bm-spin" }],
+    ["path", { d: "M7 1.8a5.2 5.2 0 0 1 5.2 5.2" }],
   ],
   retrying: [["path", { d: "M12 7a5 5 0 1 1-1.5-3.6M12 1.6v2.6H9.4" }]],
   waiting: [
@@ -472,12 +472,14 @@ function svg(tag, values) {
 }
 
 /**
+ * A sign; the ring of a state that goes on turns as a whole, which costs the page no layout.
  * @param {string} name
  * @param {string} [more]
  */
 function glyph(name, more = "") {
+  const turns = name === "running" || !(name in GLYPHS);
   const el = svg("svg", {
-    class: `bm-glyph ${more}`.trim(),
+    class: `bm-glyph ${turns ? "bm-spin" : more}`.trim(),
     viewBox: "0 0 14 14",
     "aria-hidden": "true",
   });
@@ -1417,9 +1419,9 @@ class StepItem {
     if (step.row.state !== "live" && step.blocks?.length) this.drawBlocks(step.blocks ?? []);
     else this.drawStreams();
     const flow = this.parts.lastElementChild?.querySelector(".bm-flow");
-    if (step.row.state === "live" && flow)
-      (flow.querySelector(".bm-chunk:last-of-type") ?? flow).append(this.caret);
-    else this.caret.remove();
+    if (step.row.state !== "live" || !flow) return this.caret.remove();
+    const home = flow.querySelector(".bm-chunk:last-of-type") ?? flow;
+    if (home.lastChild !== this.caret) home.append(this.caret);
   }
 
   drawStreams() {
