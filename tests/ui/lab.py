@@ -189,13 +189,18 @@ class Window:
         if server.app == "lab":
             self.command("application:toggle-left-area")
 
-    def open(self) -> None:
-        """Open the notebook, or load it again, and wait for its kernel."""
+    def open(self, *, while_it_runs: bool = False) -> None:
+        """Open the notebook, or load it again, and wait for its kernel.
+
+        A kernel that runs a cell does not answer a new page before the cell is over.
+        """
         place = (
             f"lab/tree/{self.name}?reset" if self.server.app == "lab" else f"notebooks/{self.name}"
         )
         self.page.goto(f"{self.server.url}/{place}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+        if while_it_runs:
+            return
         self.page.wait_for_function(
             f"() => {{ const w = window.jupyterapp && {PANEL_JS.strip()};"
             " const k = w && w.sessionContext.session && w.sessionContext.session.kernel;"

@@ -247,7 +247,7 @@ def test_a_page_loaded_again_in_mid_run_shows_how_the_turn_ended(
     )
     expect(window.panel().locator(".bm-block--text")).to_contain_text("The next file")
     window.save()
-    window.open()
+    window.open(while_it_runs=True)
     lab.interrupt_kernels()
     expect(window.panel()).to_contain_text("Stopped")
     expect(window.panel().locator(".bm-command")).to_contain_text("%claude_resume audit")
