@@ -60,6 +60,7 @@ OPTION_TABLE: Final = {
     "--new": None,
     "--again": None,
     "--no-wrap-up": None,
+    "--compact-at N": "100k",
     "--background": None,
     "--tag KEY=VALUE": "pr=123",
     "--client NAME": "simulator",

@@ -29,6 +29,8 @@ KINDS: Final[tuple[tuple[KindName, str, str, str], ...]] = (
     ("results", "tool results", "▒", "-"),
     ("text", "text", "░", "."),
 )
+AT_LEAST: Final = "at least "
+"""Before thinking that streams: its summary streams, and the thinking itself is longer."""
 _LIVE_KIND: Final[dict[str, KindName]] = {"thinking": "thinking", "call": "calls", "text": "text"}
 
 
@@ -47,12 +49,19 @@ def live_kinds(live: LiveState | None) -> Kinds:
     )
 
 
+def live_mark(streaming: Kinds) -> str:
+    """What stands before a sum of what streams: thinking makes it a lower bound."""
+    return AT_LEAST if streaming.thinking else "≈ "
+
+
 def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView, ...]:
     """The four kinds in their order, with shares of `scale` tokens."""
     views = []
     for kind, label, glyph, ascii_glyph in KINDS:
         known, now = getattr(counted, kind), getattr(streaming, kind)
         mark = "≈ " if now or (known and _is_estimated(counted, kind)) else ""
+        if now and kind == "thinking":
+            mark = AT_LEAST
         views.append(
             KindView(
                 kind=kind,

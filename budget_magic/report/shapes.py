@@ -18,8 +18,8 @@ StateName = Literal[
 ]  # fmt: skip
 KindName = Literal["thinking", "calls", "results", "text"]
 MarkKind = Literal[
-    "error", "approved", "denied", "not_run", "last_answer", "retried", "cut", "streaming",
-    "waiting",
+    "error", "approved", "denied", "not_run", "last_answer", "summary", "retried", "cut",
+    "streaming", "waiting",
 ]  # fmt: skip
 
 
@@ -99,7 +99,7 @@ class KindView:
     tokens: int
     """Counted, what streams now included."""
     text: str
-    """`tokens` as shown, with ≈ where it is an estimate."""
+    """`tokens` as shown: ≈ where it is an estimate, "at least" where thinking streams."""
     estimated: bool
     share: float
     """Of the bar, without what streams now."""

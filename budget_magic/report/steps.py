@@ -8,7 +8,7 @@ from typing import Final
 from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnFinished
 from budget_magic.meter import Kinds
 from budget_magic.report.blocks import block_view, block_views, is_call, why_text
-from budget_magic.report.gauges import kind_views, live_kinds
+from budget_magic.report.gauges import kind_views, live_kinds, live_mark
 from budget_magic.report.numbers import dollars, exact, plural, step_time
 from budget_magic.report.shapes import (
     ApprovalView,
@@ -74,7 +74,8 @@ def _done(
     scale: int,
 ) -> StepView:
     calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if is_call(b)]
-    parts = title_parts(calls) or (TitlePart(detail=_words(reply, ended)),)
+    words = "summary" if step.rewritten is not None else _words(reply, ended)
+    parts = title_parts(calls) or (TitlePart(detail=words),)
     kinds = Kinds(
         thinking=reply.usage.thinking_tokens,
         calls=reply.call_tokens,
@@ -112,7 +113,8 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
     counted += live.estimated_result_tokens if live else 0
     waiting = doing == "waiting for approval"
     usd = live.estimated_usd if live else None
-    retry = _retried(step)
+    retry, streaming = _retried(step), live_kinds(live)
+    mark = live_mark(streaming)
     return StepView(
         number=step.number,
         state="live",
@@ -124,10 +126,10 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
             if waiting
             else MarkView(kind="streaming", text="streaming" if blocks else "sent"),
         ),
-        kinds=kind_views(Kinds(), live_kinds(live), scale),
-        counted=f"≈ {exact(counted)}" if counted else "",
+        kinds=kind_views(Kinds(), streaming, scale),
+        counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,
-        cost="" if usd is None else f"≈ {dollars(usd, STEP_PLACES)}",
+        cost="" if usd is None else f"{mark}{dollars(usd, STEP_PLACES)}",
         cost_usd="",
         time=step_time(live.step_elapsed_s) if live else "",
         estimated=True,
@@ -200,6 +202,9 @@ def _marks(step: StepFacts, reply: StepFinished) -> tuple[MarkView, ...]:
         marks.append(MarkView(kind="cut", text="cut off"))
     if step.started is not None and step.started.last_answer:
         marks.append(MarkView(kind="last_answer", text="last answer"))
+    if step.rewritten is not None:
+        gone = plural(step.rewritten.removed_messages, "message")
+        marks.append(MarkView(kind="summary", text=f"replaces {gone}"))
     return (*dict.fromkeys(marks), *_retried(step))
 
 

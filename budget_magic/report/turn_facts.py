@@ -10,6 +10,7 @@ from budget_magic.events import (
     ApprovalGiven,
     AttemptFailed,
     Fact,
+    HistoryRewritten,
     Noted,
     Record,
     RetryScheduled,
@@ -38,6 +39,8 @@ class StepFacts:
     asked: dict[str, ApprovalAsked] = field(default_factory=dict)
     given: dict[str, ApprovalGiven] = field(default_factory=dict)
     results: dict[str, ToolFinished] = field(default_factory=dict)
+    rewritten: HistoryRewritten | None = None
+    """Where its reply took the place of the history."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,5 +139,7 @@ def _take_in_step(step: StepFacts, fact: Fact) -> None:
             step.given[fact.call_id] = fact
         case ToolFinished():
             step.results[fact.call_id] = fact
+        case HistoryRewritten():
+            step.rewritten = fact
         case _:
             pass

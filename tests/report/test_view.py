@@ -13,6 +13,7 @@ from budget_magic.events import (
     ApprovalGiven,
     AttemptFailed,
     Ceilings,
+    HistoryRewritten,
     Noted,
     Reason,
     RetryScheduled,
@@ -190,14 +191,30 @@ def test_running_says_what_claude_does_now() -> None:
     assert (view.state.word, view.now) == ("Running", "step 8, writing")
     assert view.gauge.remaining == 64_000 - 32_504 - 4_172
     assert [kind.live_tokens for kind in view.gauge.kinds] == [1_200, 0, 2_494, 478]
+    assert view.gauge.kinds[0].text.startswith("at least ")
     assert view.gauge.kinds[3].text == "≈ 478"
     assert view.pace.text == "4,640 a step, about 6 more"
     live = view.steps[-1]
     assert (live.state, live.counted, live.cost, live.time) == (
-        "live", "≈ 4,172", "≈ $0.078", "9.0 s",
+        "live", "at least 4,172", "at least $0.078", "9.0 s",
     )  # fmt: skip
     assert [block.text for block in live.blocks] == ["Three", "1."]
     assert view.answer == ""
+
+
+def test_without_thinking_what_streams_is_an_estimate_and_no_bound() -> None:
+    written = tuple(block for block in LIVE.blocks if block.kind != "thinking")
+    live = running().view(live=replace(LIVE, blocks=written)).steps[-1]
+    assert live.counted == "≈ 2,972"
+
+
+def test_a_summary_says_what_it_replaces() -> None:
+    story = audit_until_step_8()
+    story.add(HistoryRewritten(turn=1, step=7, removed_messages=14, remaining=31_000))
+    step = story.view().steps[6]
+    assert [(mark.kind, mark.text) for mark in step.marks if mark.kind == "summary"] == [
+        ("summary", "replaces 14 messages")
+    ]
 
 
 def test_waiting_shows_the_whole_input_of_every_open_call() -> None:
