@@ -76,8 +76,9 @@ def _run_beside(coroutine: Coroutine[Any, Any, T]) -> T:
     thread = threading.Thread(
         target=context.run, args=(helper.work, coroutine), name="budget_magic function", daemon=True
     )
-    thread.start()
     try:
+        # Inside, because an interrupt can come while the thread starts and already works.
+        thread.start()
         while not helper.done.wait(BEAT_S):
             pass
     except BaseException:
