@@ -50,8 +50,11 @@ def live_kinds(live: LiveState | None) -> Kinds:
 
 
 def live_mark(streaming: Kinds) -> str:
-    """What stands before a sum of what streams: thinking makes it a lower bound."""
-    return AT_LEAST if streaming.thinking else "≈ "
+    """What stands before a sum of what streams: thinking makes it a lower bound.
+
+    A sign, because a column of numbers has no room for words.
+    """
+    return "≥ " if streaming.thinking else "≈ "
 
 
 def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView, ...]:

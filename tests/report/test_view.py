@@ -196,7 +196,7 @@ def test_running_says_what_claude_does_now() -> None:
     assert view.pace.text == "4,640 a step, about 6 more"
     live = view.steps[-1]
     assert (live.state, live.counted, live.cost, live.time) == (
-        "live", "at least 4,172", "at least $0.078", "9.0 s",
+        "live", "≥ 4,172", "≥ $0.078", "9.0 s",
     )  # fmt: skip
     assert [block.text for block in live.blocks] == ["Three", "1."]
     assert view.answer == ""
