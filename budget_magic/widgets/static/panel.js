@@ -1599,7 +1599,7 @@ class Transcript {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
-    this.text = h("span");
+    this.text = h("span", "bm-steps-text");
     this.all = button("bm-button--plain bm-all", () => this.openAll(), "open all");
     const cols = h(
       "div",
@@ -1678,6 +1678,7 @@ class Transcript {
     const { feed } = this.view;
     const { head } = feed;
     setText(this.text, head.steps_text);
+    attrs(this.text, { title: head.steps_text });
     const numbers = [...feed.steps.keys()].sort((a, b) => a - b);
     const last = numbers.at(-1) ?? 0;
     const shown = new Set(numbers.slice(-this.most));
