@@ -19,7 +19,8 @@ from budget_magic.session import registry
 from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, defaults
-from budget_magic.session.task import Start, Task
+from budget_magic.session.task import Task
+from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt, Turn
 from budget_magic.session.watcher import Watcher
 

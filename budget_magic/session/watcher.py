@@ -106,7 +106,7 @@ class Watcher:
                     kind=block.kind,
                     name=block.name,
                     text="".join(block.pieces) if with_text else "",
-                    estimated_tokens=ratios.tokens(block.kind, block.size),
+                    estimated_tokens=ratios.block_tokens(block.kind, block.size),
                 )
                 for block in self._blocks.values()
             )

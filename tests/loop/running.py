@@ -13,7 +13,7 @@ from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter import Outcome
-from budget_magic.session.task import Start
+from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.wire.sdk import simulated_client

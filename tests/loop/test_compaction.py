@@ -20,7 +20,7 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop.compaction import ASK, KEPT
-from budget_magic.session.task import Start
+from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Fault, LongAudit, Reply, Simulator, drop, status_error
 from tests.loop.running import (

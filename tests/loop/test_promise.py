@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from budget_magic import Ceilings, Task, tool
 from budget_magic.events import StepFinished, StepStarted, TurnFinished
+from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter.reserve import LAST_REPLY_TOKENS
 from budget_magic.models import MODELS
 from budget_magic.simulator import (
@@ -189,7 +190,9 @@ def _refused_only_without_room(script: Script, simulator: Simulator, task: Task)
         not before or before[-1] is StepFinished
     )
     finished = facts(task, StepFinished)
-    if not was_refused or (finished and facts(task, StepStarted)[-1].last_answer):
+    # A step can become the last answer at its second attempt.
+    was_last = bool(simulator.requests) and LAST_ANSWER in str(simulator.requests[-1].body)
+    if not was_refused or was_last:
         return
     if finished and finished[-1].stop_reason == "max_tokens":
         return

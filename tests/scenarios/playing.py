@@ -15,7 +15,7 @@ from budget_magic.meter import Outcome
 from budget_magic.meter.reserve import Account
 from budget_magic.session.accounts import group_account
 from budget_magic.session.live import Change
-from budget_magic.session.task import Start
+from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Scripted, Simulator, scene_from_data
 from budget_magic.wire.sdk import simulated_client

@@ -12,7 +12,7 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.events import Live, Record, StepFinished, TurnFinished, WaitFinished, WaitStarted
 from budget_magic.session.accounts import SESSION, session_account
 from budget_magic.session.settings import Defaults
-from budget_magic.session.task import Start
+from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Reply, Signal, Simulator, View, hold
 from tests.loop.running import LOOK, facts, lookup, resumed, steps, task_on

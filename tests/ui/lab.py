@@ -278,6 +278,13 @@ class Window:
         self.page.screenshot(path=path)
         return path
 
+    def shot_panel(self, name: str) -> Path:
+        """A picture of the live panel alone."""
+        SHOTS.mkdir(exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        self.panel().screenshot(path=path)
+        return path
+
     def close(self) -> None:
         """Close the page and its context."""
         self.page.context.close()

@@ -1,0 +1,323 @@
+"""How the turns of a task start, go on, change while they run, and are kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.events import Noted, Reason, Record, ToolStarted, TurnFinished, TurnStarted
+from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
+from budget_magic.meter import Outcome, Spend
+from budget_magic.meter.reserve import Account
+from budget_magic.session.approvers import by_input
+from budget_magic.session.bus import Bus, Sink
+from budget_magic.session.caller import WaitingThread
+from budget_magic.session.clients import Chosen
+from budget_magic.session.live import Change, apply_change
+from budget_magic.session.notes import little_left
+from budget_magic.session.prepare import Ground, adapt, checked, prepare
+from budget_magic.session.reports import Reports
+from budget_magic.session.runner import Run
+from budget_magic.session.settings import Settings
+from budget_magic.session.turns import Plan, Prompt, Turn, in_force, plan_turn, turn_key
+
+NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How a cell starts a turn."""
+
+    settings: Settings | None = None
+    """Put in force if the turn can run; None keeps those of the task."""
+    sinks: Sequence[Sink] = ()
+    """What watches the turn."""
+    approver: Approver | None = None
+    """Who is asked about calls; None asks by `input()`."""
+    reads_only: bool = False
+    """Whether only tools that read are offered."""
+
+
+class Turning:
+    """The machinery of a task: one history, one budget, one meter over all its turns."""
+
+    def _set_up(self, name: str, settings: Settings) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{name!r} is no task name: use letters, digits, _ - and ., beginning with a letter"
+            )
+        self.name = name
+        self.turns: list[Turn] = []
+        self._bus = Bus(name)
+        self._reports = Reports(name, self._bus, lambda: self._settings)
+        self._account = Account(name=name, cost_usd=None, total_tokens=None)
+        self._group: Account | None = None
+        self._chosen: Chosen | None = None
+        self._context: TaskContext | None = None
+        self._run: Run | None = None
+        self._settings = checked(settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force for the next turn."""
+        return self._settings
+
+    @property
+    def spend(self) -> Spend:
+        """What was used over all turns, superseded ones too."""
+        return self._bus.reading.total
+
+    @property
+    def remaining(self) -> int | None:
+        """Left of the task budget by our own meter, below 0 where overrun; None without one."""
+        budget = self._settings.budget
+        return None if budget is None else budget - self.spend.budget_tokens
+
+    @property
+    def events(self) -> list[Record]:
+        """Everything that happened, oldest first: records whose `fact` says what."""
+        return list(self._bus.records)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The history as it is sent to the API."""
+        return [] if self._context is None else list(self._context.conversation.messages)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a turn runs now."""
+        return self._run is not None and not self._run.done.is_set()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the last turn in force ended; None before the first and while it runs."""
+        turns = in_force(self.turns)
+        return turns[-1].outcome if turns else None
+
+    def stop(self, reason: Reason = "stop_button") -> None:
+        """Stop the turn that runs, if any; from any thread."""
+        if self._run is not None:
+            self._run.stop(reason)
+
+    def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
+        """What running a cell with this prompt and these options would mean; changes nothing.
+
+        Parameters
+        ----------
+        prompt
+            What the cell asks.
+        change
+            Puts the cell's options into settings.
+        again
+            Whether the cell asks to be run anew.
+        """
+        return plan_turn(self.turns, prompt, self._settings, change, again=again)
+
+    def change(self, settings: Settings) -> None:
+        """Put settings in force from the next turn on, all or nothing."""
+        self.refuse_while_running()
+        self._settings = checked(settings)
+
+    def change_now(self, change: Change) -> None:
+        """Change effort, budget or ceilings of the turn that runs; from any thread."""
+        run = self._run
+        if run is None or not self.is_running:
+            return
+        before = self._settings
+        settings = self._settings = replace(
+            before,
+            effort=change.effort or before.effort,
+            budget=change.budget or before.budget,
+            ceilings=change.ceilings or before.ceilings,
+        )
+        if change.effort is not None:
+            change = replace(change, max_tokens=settings.reply_tokens)
+        run.on_loop(lambda turn: apply_change(turn, change))
+
+    def join(self, group: Account | None) -> None:
+        """Draw on the cap of a group too, from the next turn on; None leaves the group.
+
+        What was spent before does not count against it.
+        """
+        self.refuse_while_running()
+        self._group = group
+
+    def change_next(self, effort: str) -> None:
+        """Change the effort from the next turn on, also while one runs."""
+        self._settings = checked(replace(self._settings, effort=effort))
+
+    def begin(
+        self,
+        prompt: Prompt,
+        start: Start | None = None,
+        *,
+        rewind_to: Turn | None = None,
+        note: str = "",
+    ) -> Run:
+        """Start a new turn; from `rewind_to` on, earlier turns are superseded.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot run; nothing was sent and nothing changed.
+        """
+        if not prompt.sent.strip():
+            raise ConfigurationError("the prompt is empty; write what Claude shall do")
+        before = self._settings if rewind_to is None else rewind_to.settings_before
+        start = start or Start()
+        context, run = self._prepared(start)
+        if rewind_to is not None:
+            context.conversation = rewind_to.before.copy()
+            for turn in self.turns[self.turns.index(rewind_to) :]:
+                turn.is_superseded = True
+        adapt(context)
+        history = context.conversation.copy()
+        context.conversation.prompt = context.redactor.redact(prompt.sent)
+        turn = Turn(
+            number=len(self.turns) + 1,
+            prompt=prompt,
+            settings_before=before,
+            key=turn_key(self._settings),
+            before=history,
+        )
+        self.turns.append(turn)
+        return self._start(context, run, turn, start.sinks, note=note)
+
+    def begin_again(self, turn: Turn, start: Start | None = None) -> Run:
+        """Let a turn that did not complete go on."""
+        start = start or Start()
+        context, run = self._prepared(start)
+        adapt(context)
+        return self._start(context, run, turn, start.sinks, resumed=True)
+
+    def turn_to_resume(self) -> Turn:
+        """The last turn in force.
+
+        Raises
+        ------
+        ConfigurationError
+            The task has no turn yet, or runs now.
+        """
+        self.refuse_while_running()
+        turns = in_force(self.turns)
+        if not turns:
+            raise ConfigurationError(f"{self.name} has no turn to resume; give it a prompt first")
+        return turns[-1]
+
+    def refuse_while_running(self) -> None:
+        """Refuse where a turn runs.
+
+        Raises
+        ------
+        ConfigurationError
+            One does.
+        """
+        if self.is_running:
+            raise ConfigurationError(
+                f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
+            )
+
+    def _prepared(self, start: Start) -> tuple[TaskContext, Run]:
+        self.refuse_while_running()
+        settings = start.settings or self._settings
+        run = Run(WaitingThread(lambda: self.stop("keyboard")))
+        ground = Ground(
+            name=self.name,
+            bus=self._bus,
+            account=self._account,
+            group=self._group,
+            chosen=self._chosen,
+            context=self._context,
+            has_turns=bool(self.turns),
+        )
+        context, self._chosen = prepare(
+            ground,
+            settings,
+            caller=run.caller,
+            approver=start.approver or by_input(run.caller),
+            reads_only=start.reads_only,
+        )
+        self._settings = settings
+        self._account.cost_usd = settings.ceilings.cost_usd
+        self._account.total_tokens = settings.ceilings.total_tokens
+        return context, run
+
+    def _start(  # noqa: PLR0913 - what a turn starts with
+        self,
+        context: TaskContext,
+        run: Run,
+        turn: Turn,
+        sinks: Sequence[Sink],
+        *,
+        note: str = "",
+        resumed: bool = False,
+    ) -> Run:
+        self._context, self._run = context, run
+        self._bus.sinks = list(sinks)
+        self._enter()
+        spent = self._bus.reading.this_turn if resumed else Spend()
+        notes = (note, little_left(context, self.remaining))
+        self._announce(context, turn, notes, resumed=resumed)
+
+        def make_turn() -> TurnContext:
+            watch = Stopwatch(time.monotonic, spent.elapsed_s)
+            return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
+
+        run.start(make_turn, lambda finished: self._keep(turn, finished))
+        return run
+
+    def _enter(self) -> None:
+        """Make the task known under its name; it is the one used last from now on."""
+        raise NotImplementedError
+
+    def _announce(
+        self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
+    ) -> None:
+        """Record the start here, so that the first thing shown has its budget and model."""
+        redact = context.redactor.redact
+        self._bus.emit(
+            TurnStarted(
+                turn=turn.number,
+                settings=context.settings,
+                prompt_typed=redact(turn.prompt.typed),
+                prompt_sent=redact(turn.prompt.sent),
+                inserted=turn.prompt.inserted,
+                cell_id=turn.prompt.cell_id,
+                resumed=resumed,
+                tags=dict(self._settings.tags),
+            )
+        )
+        for text in filter(None, notes):
+            self._bus.emit(Noted(turn=turn.number, text=text))
+
+    def _keep(self, turn: Turn, finished: TurnFinished) -> None:
+        reading = self._bus.reading
+        turn.ended_at = datetime.now(UTC)
+        turn.changed_things = any(
+            isinstance(record.fact, ToolStarted)
+            and record.fact.turn == turn.number
+            and self._changes_things(record.fact.name)
+            for record in self._bus.records
+        )
+        turn.outcome = Outcome(
+            task=self.name,
+            turn=turn.number,
+            state=finished.state,
+            reason=finished.reason,
+            detail=finished.detail,
+            text=finished.text,
+            spend=reading.this_turn,
+            total=reading.total,
+            budget=reading.budget,
+            remaining=reading.remaining,
+            bundle=lambda: self._reports.bundle(turn.number),
+        )
+
+    def _changes_things(self, tool_name: str) -> bool:
+        tool = None if self._context is None else self._context.toolbox.get(tool_name)
+        return tool is None or not tool.reads_only
