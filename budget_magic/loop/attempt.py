@@ -34,6 +34,8 @@ class _Seen:
     begun: Usage | None = None
     reply: Reply | None = None
     characters: dict[DeltaKind, int] = field(default_factory=dict)
+    blocks: int = 0
+    """Blocks of text and calls."""
 
 
 async def stream_once(
@@ -94,6 +96,7 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                 case Begun():
                     seen.begun = event.usage
                 case BlockBegun():
+                    seen.blocks += event.kind != "thinking"
                     started = BlockStarted(
                         **place, block=event.block, kind=event.kind, name=event.name
                     )
@@ -136,7 +139,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
         text=seen.characters.get("text", 0),
         call=seen.characters.get("call", 0),
     )
-    task.ratios = task.ratios.calibrated(seen.characters, usage)
+    task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
     counted = usage.output_tokens + results
     before = task.reading().remaining
     turn.step += 1

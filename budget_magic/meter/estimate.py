@@ -7,8 +7,13 @@ from typing import Final
 
 from budget_magic.events import DeltaKind, Usage
 
-SEED: Final[dict[DeltaKind, float]] = {"thinking": 3.0, "text": 3.0, "call": 2.5}
-"""Characters per token to start with (our own measurement on English and JSON, 2026-11)."""
+SEED: Final[dict[DeltaKind, float]] = {"thinking": 5.0, "text": 3.0, "call": 2.5}
+"""Characters per token to start with (our own measurement on English and JSON, 2026-11).
+
+For thinking it is more than prose has: what is said of it while it streams must not be too much.
+"""
+BLOCK_TOKENS: Final = 4
+"""What a block of text or a call takes beside its text: its marks, the name of a tool."""
 _WEIGHT: Final = 0.5
 """How much the newest reply weighs in the calibration."""
 _RANGE: Final = (0.8, 8.0)
@@ -37,12 +42,28 @@ class Ratios:
         """Estimated tokens of this many streamed characters; from below for thinking."""
         return round(characters / self.of(kind))
 
-    def calibrated(self, characters: dict[DeltaKind, int], usage: Usage) -> Ratios:
+    def block_tokens(self, kind: DeltaKind, characters: int) -> int:
+        """Estimated tokens of a whole block; from below for thinking."""
+        marks = BLOCK_TOKENS if kind in _SPOKEN else 0
+        return self.tokens(kind, characters) + marks
+
+    def calibrated(
+        self, characters: dict[DeltaKind, int], usage: Usage, *, blocks: int = 0
+    ) -> Ratios:
         """The ratios after a reply whose exact usage is known.
 
         Thinking stays as it is: only its summary streams, so its length says little.
+
+        Parameters
+        ----------
+        characters
+            What streamed, by kind of block.
+        usage
+            Exact figures of the reply.
+        blocks
+            How many blocks of text and calls it had.
         """
-        spoken = usage.output_tokens - usage.thinking_tokens
+        spoken = usage.output_tokens - usage.thinking_tokens - BLOCK_TOKENS * blocks
         guess = sum(characters.get(kind, 0) / self.of(kind) for kind in _SPOKEN)
         if spoken <= 0 or guess <= 0:
             return self
