@@ -158,6 +158,7 @@ def _free_port() -> int:
 
 def _folders(home: Path) -> dict[str, str]:
     return {
+        "HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
