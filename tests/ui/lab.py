@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -180,12 +180,14 @@ class Window:
         *,
         width: int = 1280,
         theme: Theme = "light",
+        prepare: Callable[[Page], object] = lambda _: None,
     ) -> None:
         self.server, self.name = server, name
-        context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=theme)
+        context = browser.new_context(viewport={"width": width, "height": 1400}, color_scheme=theme)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page: Page = context.new_page()
         self.page.set_default_timeout(30_000)
+        prepare(self.page)
         self.open()
         if server.app == "lab":
             self.command("application:toggle-left-area")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,28 +82,36 @@ class Heard:
         return self.found + ran
 
 
+Load = Callable[..., tuple[Window, Heard]]
+
+
 @pytest.fixture
-def window(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Window]:
-    """A notebook of which each test writes the cells, loaded when the ears are open."""
-    name = f"{request.node.originalname}-{request.node.name.__hash__() & 0xFFFF}.ipynb"
-    server.write(name, [SET_UP, "pass", "pass"])
-    window = Window(browser, server, name)
-    yield window
+def load(browser: Browser, server: Server) -> Iterator[Load]:
+    """Opens a notebook, its ears open from the start."""
+    opened: list[Window] = []
+
+    def load_it(*cells: str) -> tuple[Window, Heard]:
+        name = f"hostile-{uuid.uuid4().hex}.ipynb"
+        if cells:
+            server.write(name, [SET_UP, *cells])
+        else:
+            save_outputs(server.notebooks / name)
+        heard: list[Heard] = []
+        window = Window(
+            browser, server, name, prepare=lambda page: heard.append(Heard(page, server.url))
+        )
+        opened.append(window)
+        return window, heard[0]
+
+    yield load_it
     server.shut_kernels_down()
-    window.close()
-
-
-def loaded(window: Window, *cells: str) -> Heard:
-    """The page, loaded again with these cells after the set-up."""
-    window.server.write(window.name, [SET_UP, *cells])
-    heard = Heard(window.page, window.server.url)
-    window.open()
-    return heard
+    for window in opened:
+        window.close()
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_live_panel_shows_hostile_text_as_text(window: Window, part: int) -> None:
-    heard = loaded(window, "show = open_panel()", f"fill_panel(show, {part})")
+def test_the_live_panel_shows_hostile_text_as_text(load: Load, part: int) -> None:
+    window, heard = load("show = open_panel()", f"fill_panel(show, {part})")
     window.run_to_end(0, 1)
     expect(window.panel()).to_be_visible()
     window.run_to_end(2)
@@ -117,8 +126,8 @@ def test_the_live_panel_shows_hostile_text_as_text(window: Window, part: int) ->
     assert heard.harm() == []
 
 
-def test_a_trusted_saved_form_shows_hostile_text_as_text(window: Window) -> None:
-    heard = loaded(window, "show_saved('text/html')")
+def test_a_trusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
+    window, heard = load("show_saved('text/html')")
     window.run_to_end(0, 1)
     expect(window.page.locator(OUTPUT)).to_have_count(len(ALL))
     window.shot("hostile-trusted")
@@ -127,10 +136,8 @@ def test_a_trusted_saved_form_shows_hostile_text_as_text(window: Window) -> None
     assert heard.harm() == []
 
 
-def test_an_untrusted_saved_form_shows_hostile_text_as_text(window: Window) -> None:
-    heard = Heard(window.page, window.server.url)
-    save_outputs(window.server.notebooks / window.name)
-    window.open()
+def test_an_untrusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
+    window, heard = load()
     expect(window.page.locator(OUTPUT)).to_have_count(len(ALL))
     window.shot("hostile-untrusted")
     assert window.page.evaluate(SAVED_HURT, OUTPUT) == []
@@ -139,8 +146,8 @@ def test_an_untrusted_saved_form_shows_hostile_text_as_text(window: Window) -> N
 
 
 @pytest.mark.parametrize("mime", ["text/markdown", "text/plain"])
-def test_markdown_and_plain_text_show_hostile_text_as_text(window: Window, mime: str) -> None:
-    heard = loaded(window, f"show_saved({mime!r})")
+def test_markdown_and_plain_text_show_hostile_text_as_text(load: Load, mime: str) -> None:
+    window, heard = load(f"show_saved({mime!r})")
     window.run_to_end(0, 1)
     expect(window.page.locator(".jp-OutputArea-output")).to_have_count(len(ALL))
     window.shot(f"hostile-{mime.rpartition('/')[2]}")
