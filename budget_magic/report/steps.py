@@ -129,7 +129,7 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
         kinds=kind_views(Kinds(), streaming, scale),
         counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,
-        cost="" if usd is None else f"{mark}{dollars(usd, STEP_PLACES)}",
+        cost=_live_cost(usd, mark),
         cost_usd="",
         time=step_time(live.step_elapsed_s) if live else "",
         estimated=True,
@@ -141,6 +141,14 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
         why="",
         notable=False,
     )
+
+
+def _live_cost(usd: Decimal | None, mark: str) -> str:
+    """Dollars of a step that streams; below the last place the sign of that says enough."""
+    if usd is None:
+        return ""
+    shown = dollars(usd, STEP_PLACES)
+    return shown if shown.startswith("<") else f"{mark}{shown}"
 
 
 def _cut(step: StepFacts, scale: int) -> StepView:
