@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,8 @@ from hypothesis import settings
 from budget_magic.session import registry
 from budget_magic.session.accounts import forget_session
 from tests.support import EXAMPLES, examples
+
+IN_JUPYTERLAB: Final = Path(__file__).parent / "ui"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so; kernels and commands of the tests would inherit it.
@@ -27,6 +31,11 @@ settings.register_profile("soak", deadline=None, max_examples=examples(100))
 settings.load_profile(
     "soak" if os.environ.get(EXAMPLES) else "ci" if os.environ.get("CI") else "local"
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in JupyterLab come last: Playwright leaves a loop running on the main thread."""
+    items.sort(key=lambda item: item.path.is_relative_to(IN_JUPYTERLAB))
 
 
 @pytest.fixture(autouse=True)
