@@ -28,7 +28,7 @@ bench: $(VENV)/.installed-test  ## harness overhead and load cost, for the READM
 	$(BIN)/python -m tests.bench
 
 soak: $(VENV)/.installed-test soak-clients  ## the same properties with more examples, more clients
-	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-2000} $(BIN)/python -m pytest
+	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-10000} $(BIN)/python -m pytest
 
 clients: $(CLIENTS)/pydantic-ai/.installed  ## clients that nobody here wrote, for make test
 

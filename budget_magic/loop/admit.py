@@ -64,7 +64,8 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
         raise stop.Halted(stop.out_of_room(turn, granted.reason, granted))
     if granted.last_answer and not told:
         blocks = [*blocks, text_block(LAST_ANSWER)]
-        last_before = last_before or granted.shrunk_by or turn.ceiling_of_last_step
+        by_count = turn.ceiling_of_last_step if turn.is_last_step else None
+        last_before = last_before or by_count or granted.shrunk_by
     conversation.commit(blocks, spoken_effort=effort)
     return Admitted(granted=granted, last_before=last_before)
 

@@ -9,13 +9,18 @@ from typing import Final
 from budget_magic.magics.place import Place
 
 AWAITED_CELL: Final = "_claude_task_awaited"
+_HELP: Final = re.compile(r"get_ipython\(\)\.run_cell_magic\(('claude_task'), (.*--help.*), ''\)")
+"""A cell with nothing below its first line, which IPython would refuse."""
+_NO_BODY: Final = ", '')"
 AWAITED_RESUME: Final = "_claude_resume_awaited"
 _CELL: Final = "get_ipython().run_cell_magic('claude_task',"
 _RESUME: Final = re.compile(
     r"^(?P<target>[\w., ]+= *)?get_ipython\(\)\.run_line_magic\('claude_resume',(?P<rest>.*)$"
 )
-_SHOWN: Final = re.compile(r"^get_ipython\(\)\.run_line_magic\('claude_task',.*\)$")
-"""A bare line that shows its task by itself; with a `;` IPython does not show it once more."""
+_SHOWN: Final = re.compile(
+    r"^(?P<call>get_ipython\(\)\.run_line_magic\('claude_(?:task|resume)',.*\))$"
+)
+"""A bare line that shows its task by itself: its value is not to be shown once more."""
 
 
 def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
@@ -27,12 +32,14 @@ def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
 
     def transform(lines: list[str]) -> list[str]:
         shell = place.shell
-        lines = [_SHOWN.sub(r"\g<0>;", line) for line in lines]
+        if lines and lines[0].rstrip().endswith(_NO_BODY):
+            return [_HELP.sub(r"get_ipython().run_line_magic(\1, \2)", lines[0]), *lines[1:]]
         if place.depth or not lines or not shell.autoawait or not _runs_asyncio(place):
-            return lines
+            return [_SHOWN.sub(r"\g<call> and None", line) for line in lines]
         if lines[0].startswith(_CELL):
             return ["await " + lines[0].replace("'claude_task'", repr(AWAITED_CELL), 1), *lines[1:]]
-        return [_RESUME.sub(_awaited, line) for line in lines]
+        lines = [_RESUME.sub(_awaited, line) for line in lines]
+        return [_SHOWN.sub(r"\g<call> and None", line) for line in lines]
 
     transform.has_side_effects = False  # type: ignore[attr-defined] # IPython reads this mark
     return transform
@@ -44,9 +51,7 @@ def _runs_asyncio(place: Place) -> bool:
 
 
 def _awaited(match: re.Match[str]) -> str:
-    """A bare line ends with `;`: the turn has been shown already."""
     target, rest = match["target"] or "", match["rest"]
-    end = "" if target else ";"
     newline = "\n" if match.string.endswith("\n") else ""
-    call = f"get_ipython().run_line_magic({AWAITED_RESUME!r},{rest.rstrip()}"
-    return f"{target}await {call}{end}{newline}"
+    call = f"await get_ipython().run_line_magic({AWAITED_RESUME!r},{rest.rstrip()}"
+    return f"{target}{call}{newline}" if target else f"({call}) and None{newline}"

@@ -61,6 +61,7 @@ class TaskDefaults(Configurable):
     root = Checked("the only folder that file tools may touch")
     system = Checked("system prompt of new tasks; None: a short built-in one")
     client = Checked("auto or simulator")
+    stuck_rule = Checked("(3, 9): halt at the third same call within nine; None: never")
     compact_at = Checked("prompt size from which on a summary replaces the history; None: never")
     carry = Checked("today, or documented: each prompt starts a fresh budget on the server")
     prices = Checked("USD per million tokens by model id; fill gaps and override")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from budget_magic.events import Ceilings
+from budget_magic.loop.stuck import StuckRule
 from budget_magic.magics import options
 from budget_magic.models import user_prices
 from budget_magic.session.clients import AUTO, SIMULATOR
@@ -71,6 +72,22 @@ def _prices(value: Any) -> dict[str, Any]:
     return value
 
 
+def _stuck_rule(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    try:
+        repeats, among = (int(part) for part in value)
+    except (TypeError, ValueError):
+        raise ValueError("give (repeats, among), such as (3, 9), or None") from None
+    if not 1 < repeats <= among:
+        raise ValueError("repeats must be at least 2 and at most among")
+    return repeats, among
+
+
+def _as_rule(value: tuple[int, int] | None) -> StuckRule | None:
+    return None if value is None else StuckRule(repeats=value[0], among=value[1])
+
+
 READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "budget": _number(options.tokens_or_none),
     "effort": _one_of(*options.EFFORTS),
@@ -85,6 +102,7 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "root": _text,
     "system": _text_or_none,
     "client": _one_of(AUTO, SIMULATOR),
+    "stuck_rule": _stuck_rule,
     "compact_at": _number(options.tokens_or_none),
     "carry": _one_of(*CARRIES),
     "prices": _prices,
@@ -109,6 +127,7 @@ FIRST: Final[dict[str, Any]] = {
     "root": _SETTINGS.root,
     "system": _SETTINGS.system,
     "client": _SETTINGS.client,
+    "stuck_rule": (StuckRule().repeats, StuckRule().among),
     "compact_at": _SETTINGS.compact_at,
     "carry": _SETTINGS.carry,
     "prices": {},
@@ -138,6 +157,7 @@ def as_defaults(values: Mapping[str, Any]) -> Defaults:
             root=values["root"],
             system=values["system"],
             client=values["client"],
+            stuck_rule=_as_rule(values["stuck_rule"]),
             compact_at=values["compact_at"],
             carry=values["carry"],
             prices={model: user_prices(model, row) for model, row in values["prices"].items()},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from budget_magic.simulator.request import Request
 from budget_magic.simulator.tokens import result_text
@@ -149,6 +150,10 @@ def _offered(tool: Mapping[str, Any]) -> Offered:
     )
 
 
+_GO_ON: Final = re.compile(r"\s*(please\s+)?(go on|continue|carry on)\b", re.IGNORECASE)
+"""A message that asks for nothing new: the question before it stays the one in hand."""
+
+
 class _Reader:
     def __init__(self, request: Request) -> None:
         self.prompts: list[str] = []
@@ -195,7 +200,8 @@ class _Reader:
             )
         self.asked = f"{self.asked}\n\n{text}".strip() if before == "user" else text
         if not has_results and before != "user":
-            self.prompts.append(text)
+            if not (self.prompts and _GO_ON.match(text)):
+                self.prompts.append(text)
             self.turn_replies = 0
         elif not has_results:
             self.prompts[-1:] = [self.asked]

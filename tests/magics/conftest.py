@@ -64,7 +64,8 @@ def notebook(folder: Path) -> Iterator[Notebook]:  # noqa: ARG001 - sets the wor
     config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
-    shell = InteractiveShell(config=config)  # type: ignore[no-untyped-call] # IPython has none
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
     shell.run_line_magic("load_ext", "budget_magic")
     shell.run_line_magic("config", "ClaudeTaskMagics.client = 'simulator'")
     yield Notebook(shell)
@@ -72,3 +73,4 @@ def notebook(folder: Path) -> Iterator[Notebook]:  # noqa: ARG001 - sets the wor
         task.stop()
     registry.forget_all()
     shell.run_line_magic("unload_ext", "budget_magic")
+    InteractiveShell.clear_instance()

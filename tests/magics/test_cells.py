@@ -248,3 +248,27 @@ def test_both_doors_take_their_defaults_from_the_same_settings(notebook: Noteboo
     assert notebook["t"].settings.ceilings == Ceilings(cost_usd="0.25")
     assert tasks()["typed"].settings.ceilings == Ceilings(cost_usd="0.25")
     assert tasks()["typed"].settings.effort == "low"
+
+
+def test_the_step_ceiling_is_named_where_it_ends_the_turn_and_a_cost_ceiling_is_near(
+    notebook: Notebook,
+) -> None:
+    notebook("%%claude_task audit --max-steps 2 --max-cost 0.50 -o out\nAudit this folder.")
+    assert notebook["out"].reason == "step_ceiling"
+
+
+def test_after_a_halt_the_simulated_audit_goes_on(notebook: Notebook) -> None:
+    notebook("%%claude_task audit --max-steps 2\nAudit this folder.")
+    notebook("%claude_resume audit --max-steps 20 -o out")
+    assert "app.py:3" in notebook["out"].text
+
+
+@pytest.mark.parametrize(("rule", "reason"), [("(3, 9)", "stuck_loop"), ("None", "end_turn")])
+def test_a_stuck_loop_halts_unless_that_is_switched_off(
+    notebook: Notebook, rule: str, reason: str
+) -> None:
+    same = Reply(calls=[Call("list", {})])
+    with_client(notebook, same, same, same, Reply(text="Done."))
+    notebook(f"%config ClaudeTaskMagics.stuck_rule = {rule}")
+    notebook("%%claude_task audit --client mine -o out\nLook around.")
+    assert notebook["out"].reason == reason

@@ -94,6 +94,7 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
         ("max_cost = '0,5'", "write the number with a point: 0.5"),
         ("prices = {'m': {'input': 1}}", "need exactly the keys"),
         ("save_transcript = 'no'", "give True or False"),
+        ("stuck_rule = 3", "give (repeats, among), such as (3, 9), or None"),
     ],
 )
 def test_config_refuses_what_cannot_work(
@@ -192,3 +193,27 @@ class TestCompletion:
 
     def test_other_lines_are_left_alone(self, notebook: Notebook) -> None:
         assert any("print" in text for text in completions(notebook, "pri"))
+
+
+@pytest.mark.parametrize("line", ["%claude_task audit", "%claude_resume audit"])
+def test_a_bare_line_shows_its_task_once_and_an_assigned_one_has_the_task(
+    notebook: Notebook, line: str
+) -> None:
+    notebook("%%claude_task audit\nSay hello.")
+    ran = notebook(line)
+    assert ran.out.count("audit turn 1") == 1
+    assert ran.result.result is None
+    notebook(f"t = {line}")
+    assert notebook["t"] is tasks()["audit"]
+
+
+def test_help_needs_no_body(notebook: Notebook) -> None:
+    ran = notebook("%%claude_task --help")
+    assert ran.error is None
+    assert "--max-total-tokens N" in ran.out
+
+
+def test_a_cell_without_a_body_is_refused_by_its_own_name(notebook: Notebook) -> None:
+    ran = notebook("%%claude_task audit")
+    assert isinstance(ran.error, UsageError)
+    assert "%%claude_task" in str(ran.error)
