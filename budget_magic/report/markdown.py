@@ -12,8 +12,16 @@ from budget_magic.report.text import clean_text
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
 
-__all__ = ["ALLOWED_TAGS", "clean_text", "protect", "render_markdown"]
+__all__ = [
+    "ALLOWED_TAGS",
+    "clean_text",
+    "parse_markdown",
+    "protect",
+    "render_markdown",
+    "safe_address",
+]
 
 ALLOWED_TAGS: Final = frozenset({
     "p", "ul", "ol", "li", "code", "pre", "strong", "em", "h1", "h2", "h3", "h4", "h5", "h6",
@@ -85,11 +93,25 @@ def _protect_html(html: str) -> str:
 def _attribute(tag: str, name: str, value: str) -> str | None:
     if tag == "ol":
         return value if name == "start" and value.isascii() and value.isdecimal() else None
-    # nh3 allows `title` and `lang` everywhere; a relative address would point into the reader's
-    # own Jupyter server.
+    # nh3 allows `title` and `lang` everywhere.
     if name == "href":
-        return value if _ADDRESS.match(value) else None
+        return safe_address(value)
     return value if name == "rel" else None
+
+
+def safe_address(address: str) -> str | None:
+    """The address of a link where it is one of the web or of mail; else None.
+
+    A relative address would point into the reader's own Jupyter server.
+    """
+    return address if _ADDRESS.match(address) else None
+
+
+def parse_markdown(text: str) -> SyntaxTreeNode:
+    """The tree of a Markdown text in which raw HTML is text."""
+    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - as below
+
+    return SyntaxTreeNode(_parser().parse(text))
 
 
 @cache

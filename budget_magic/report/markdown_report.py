@@ -7,6 +7,12 @@ from typing import Final
 
 from budget_magic.report.bars import text_bar
 from budget_magic.report.bill import EXPLANATION
+from budget_magic.report.safe_markdown import (
+    code_block,
+    code_span,
+    escape_markdown,
+    safe_markdown,
+)
 from budget_magic.report.shapes import BlockView, StepView, TurnView
 from budget_magic.report.text import cut_text
 
@@ -17,9 +23,7 @@ KEPT_BODIES: Final = 5
 ANSWER_CHARS: Final = 6_000
 LIMIT_BYTES: Final = 16_000
 """Bodies of steps are kept while the report is shorter than this."""
-_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|~$&@]|:(?=//)|(?<=www)\.|^[#+=-]")
-_BACKTICKS: Final = re.compile(r"`+")
-_TILDES_TOO: Final = re.compile(r"^\s*(```+|~~~+)", re.MULTILINE)
+_FENCES: Final = re.compile(r"^\s*(```+|~~~+)", re.MULTILINE)
 
 
 def markdown_report(view: TurnView) -> str:
@@ -29,37 +33,6 @@ def markdown_report(view: TurnView) -> str:
     room = LIMIT_BYTES - sum(len(part.encode()) + 2 for part in [*figures, meters])
     parts = [*figures, *_transcript(view, room), meters]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def escape_markdown(text: str) -> str:
-    r"""Text on one line that Markdown leaves as it is.
-
-    >>> escape_markdown("a_b*c $5")
-    'a\\_b\\*c \\$5'
-    """
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
-
-
-def code_span(text: str) -> str:
-    """Text on one line as a code span, with a fence longer than any inside.
-
-    >>> code_span("a `b` c")
-    '`` a `b` c ``'
-    """
-    line = " ".join(text.split())
-    fence = "`" * (_longest(line) + 1)
-    pad = " " if line.startswith("`") or line.endswith("`") or "`" in line else ""
-    return f"{fence}{pad}{line}{pad}{fence}" if line else ""
-
-
-def code_block(text: str) -> str:
-    """Text as a fenced block, with a fence longer than any inside."""
-    fence = "`" * max(3, _longest(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _longest(text: str) -> int:
-    return max((len(run) for run in _BACKTICKS.findall(text)), default=0)
 
 
 def _head(view: TurnView) -> list[str]:
@@ -110,22 +83,11 @@ def _answer(view: TurnView) -> str:
     text = view.answer.strip("\n")
     cut = cut_text(text, lines=10_000, chars=ANSWER_CHARS)
     if not cut.note:
-        return _closed(text)
+        return safe_markdown(text)
     head, _, tail = cut.text.partition("\n…\n")
-    torn = len(_TILDES_TOO.findall(head)) % 2
-    note = f"… {cut.note} …"
-    return _closed(f"{_closed(head)}\n\n{note}\n\n" + ("```\n" if torn else "") + tail)
-
-
-def _closed(text: str) -> str:
-    """The Markdown with its last fence closed, so that what follows is not swallowed."""
-    open_fence = ""
-    for fence in _TILDES_TOO.findall(text):
-        if not open_fence:
-            open_fence = fence
-        elif fence.startswith(open_fence):
-            open_fence = ""
-    return f"{text}\n{open_fence}" if open_fence else text
+    torn = len(_FENCES.findall(head)) % 2
+    tail = ("```\n" if torn else "") + tail
+    return f"{safe_markdown(head)}\n\n… {cut.note} …\n\n{safe_markdown(tail)}"
 
 
 def _told(view: TurnView) -> str:

@@ -34,7 +34,10 @@ KEPT_BODIES: Final = 5
 CUTS: Final = ((12, 1_000), (5, 300))
 """Most lines and characters of a part, and the shorter form where that does not fit."""
 BODY_BYTES: Final = 3_600
-_WRAP: Final = '<div style="font-size:13px;line-height:1.5;max-width:900px">\n'
+_WRAP: Final = (
+    '<div style="font-size:13px;line-height:1.5;max-width:900px;overflow-wrap:break-word;'
+    'overflow:hidden">\n'
+)
 _END: Final = "\n</div>"
 _ELSEWHERE: Final = "What the other steps said and read is in task.events."
 _TRANSCRIPT_BYTES: Final = 700
@@ -87,7 +90,7 @@ def _answer(view: TurnView, room: int) -> str:
 
 
 def _framed(inner: str) -> str:
-    return f'<div style="margin:8px 0;max-width:720px;font-size:14px">{inner}</div>'
+    return f'<div style="margin:8px 0;max-width:720px;font-size:14px;overflow:auto">{inner}</div>'
 
 
 def _transcript(view: TurnView, room: int) -> str:

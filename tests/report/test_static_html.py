@@ -33,7 +33,7 @@ MARKDOWN_ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start")}
 DECLARATION = re.compile(
     r"(?:font-size|width|height|line-height|max-width|margin-(?:left|right|bottom)|border-radius"
     r"):[\d.]+(?:px|%|)|(?:margin|padding):(?:-?[\d.]+(?:px|%)? ?){1,4}"
-    r"|display:(?:none|flex|inline-flex|inline-block)|overflow:hidden|opacity:0\.7"
+    r"|display:(?:none|flex|inline-flex|inline-block)|overflow:(?:hidden|auto)|opacity:0\.7"
     r"|background-color:(?:#[0-9a-f]{6}|rgba\([\d,.]+\))|white-space:(?:nowrap|pre-wrap)"
     r"|align-items:flex-end|vertical-align:(?:middle|top)|border-collapse:collapse"
     r"|text-align:(?:left|right)|font-weight:400|float:right|clear:both"

@@ -14,11 +14,17 @@ from tests.widgets.hostile_panel import tell_all
 from tests.widgets.panels import Show
 
 PARTS = 4
+FORMULA = {"text/latex": "$x$"}
 
 
 def payloads(part: int) -> tuple[str, ...]:
     """One share of all texts."""
     return ALL[part::PARTS]
+
+
+def show_formula() -> None:
+    """Something that is typeset: by then everything else would be, too."""
+    display(FORMULA, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
 def open_panel() -> Show:

@@ -172,7 +172,7 @@ def _folders(home: Path) -> dict[str, str]:
 class Window:
     """One browser page with a notebook open in it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a page is opened with
         self,
         browser: Browser,
         server: Server,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.notebook_runs import ROOT
 from tests.report.payloads import ALL
-from tests.ui.hostile_cells import PARTS, payloads, saved_outputs
+from tests.ui.hostile_cells import FORMULA, PARTS, payloads, saved_outputs
 from tests.ui.lab import Server, Window
 from tests.widgets.hostile_panel import HURT
 
-SET_UP = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.ui.hostile_cells import *"
+SET_UP = f"""import sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.ui.hostile_cells import *
+show_formula()"""
 CANARY = "window.canary = () => { window.ran = true; };"
 SAVED_HURT = """(box) => {
   const bad = [];
@@ -38,6 +41,7 @@ WIDE = """(boxes) => [document.documentElement, ...document.querySelectorAll(box
   .filter((el) => el.scrollWidth > el.clientWidth + 1 && el.clientWidth > 0)
   .map((el) => `${el.className || el.localName}: ${el.scrollWidth} > ${el.clientWidth}`
     + ` ${el.textContent.trim().slice(0, 80)}`)"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 OUTPUT = ".jp-RenderedHTMLCommon.jp-OutputArea-output"
 
 
@@ -50,7 +54,7 @@ def server(
     home = tmp_path_factory.mktemp("hostile")
     settings = home / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    shown = {"maxNumberOutputs": 0, "windowingMode": "none"}
+    shown = {"maxNumberOutputs": 10_000, "windowingMode": "none"}
     (settings / "tracker.jupyterlab-settings").write_text(json.dumps(shown))
     server = Server(home)
     yield server
@@ -63,7 +67,7 @@ class Heard:
     def __init__(self, page: Page, own: str) -> None:
         self.page, self.found = page, list[str]()
         page.add_init_script(CANARY)
-        page.on("dialog", lambda dialog: (self.found.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", self._dismiss)
         page.on("console", lambda said: self._note("canary" in said.text, said.text))
         page.on("pageerror", lambda error: self._note("canary" in str(error), str(error)))
         page.on(
@@ -71,6 +75,10 @@ class Heard:
             lambda asked: self._note(not asked.url.startswith((own, "data:", "blob:")), asked.url),
         )
         page.context.on("page", lambda opened: self._note(opened is not page, "another page"))
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.found.append(dialog.message)
+        dialog.dismiss()
 
     def _note(self, is_bad: bool, what: str) -> None:  # noqa: FBT001 - one line, used right here
         if is_bad:
@@ -95,7 +103,7 @@ def load(browser: Browser, server: Server) -> Iterator[Load]:
         if cells:
             server.write(name, [SET_UP, *cells])
         else:
-            save_outputs(server.notebooks / name)
+            save_outputs(server.notebooks / name, saved_outputs())
         heard: list[Heard] = []
         window = Window(
             browser, server, name, prepare=lambda page: heard.append(Heard(page, server.url))
@@ -122,7 +130,7 @@ def test_the_live_panel_shows_hostile_text_as_text(load: Load, part: int) -> Non
     expect(window.panel().locator(".bm-step[open]")).to_have_count(count + 1)
     window.shot(f"hostile-panel-{part}")
     assert window.page.evaluate(HURT) == []
-    assert window.page.evaluate(WIDE, ".jp-Notebook, .budget-magic, .bm-steps") == []
+    assert window.page.evaluate(WIDE, ".jp-Notebook, .bm-steps") == []
     assert heard.harm() == []
 
 
@@ -130,6 +138,7 @@ def test_a_trusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
     window, heard = load("show_saved('text/html')")
     window.run_to_end(0, 1)
     expect(window.page.locator(OUTPUT)).to_have_count(len(ALL))
+    expect(window.page.locator("mjx-container")).to_have_count(1)
     window.shot("hostile-trusted")
     assert window.page.evaluate(SAVED_HURT, OUTPUT) == []
     assert window.page.evaluate(WIDE, f".jp-Notebook, {OUTPUT}") == []
@@ -139,6 +148,7 @@ def test_a_trusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
 def test_an_untrusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
     window, heard = load()
     expect(window.page.locator(OUTPUT)).to_have_count(len(ALL))
+    expect(window.page.locator("mjx-container")).to_have_count(1)
     window.shot("hostile-untrusted")
     assert window.page.evaluate(SAVED_HURT, OUTPUT) == []
     assert window.page.evaluate(WIDE, f".jp-Notebook, {OUTPUT}") == []
@@ -149,7 +159,8 @@ def test_an_untrusted_saved_form_shows_hostile_text_as_text(load: Load) -> None:
 def test_markdown_and_plain_text_show_hostile_text_as_text(load: Load, mime: str) -> None:
     window, heard = load(f"show_saved({mime!r})")
     window.run_to_end(0, 1)
-    expect(window.page.locator(".jp-OutputArea-output")).to_have_count(len(ALL))
+    expect(window.page.locator(".jp-OutputArea-output")).to_have_count(len(ALL) + 1)
+    expect(window.page.locator("mjx-container")).to_have_count(1)
     window.shot(f"hostile-{mime.rpartition('/')[2]}")
     assert window.page.evaluate(WIDE, ".jp-Notebook") == []
     assert heard.harm() == []
@@ -157,9 +168,10 @@ def test_markdown_and_plain_text_show_hostile_text_as_text(load: Load, mime: str
 
 def test_exported_html_shows_hostile_text_as_text(browser: Browser, tmp_path: Path) -> None:
     fetched: dict[str, list[str]] = {}
-    for name, outputs in (("plain", []), ("hostile", list(saved_outputs()))):
+    for name, outputs in (("plain", []), ("hostile", [*saved_outputs()])):
         save_outputs(tmp_path / f"{name}.ipynb", outputs)
-        html, _ = HTMLExporter().from_filename(str(tmp_path / f"{name}.ipynb"))
+        exporter = HTMLExporter()  # type: ignore[no-untyped-call]  # untyped library
+        html, _ = exporter.from_filename(str(tmp_path / f"{name}.ipynb"))
         (tmp_path / f"{name}.html").write_text(html)
         page = browser.new_page(viewport={"width": 900, "height": 1000})
         heard = Heard(page, "file:")
@@ -174,11 +186,11 @@ def test_exported_html_shows_hostile_text_as_text(browser: Browser, tmp_path: Pa
     assert sorted(fetched["hostile"]) == sorted(fetched["plain"])
 
 
-def save_outputs(path: Path, outputs: list[dict[str, Any]] | None = None) -> None:
-    """A notebook that nobody signed, with the outputs of all texts."""
-    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]  # untyped library
+def save_outputs(path: Path, outputs: Iterable[dict[str, Any]]) -> None:
+    """A notebook that nobody signed, with these outputs."""
+    notebook = nbformat.v4.new_notebook(metadata=KERNEL)  # type: ignore[no-untyped-call]  # untyped library
     cell = nbformat.v4.new_code_cell("pass", execution_count=1)  # type: ignore[no-untyped-call]  # likewise
-    for data in saved_outputs() if outputs is None else outputs:
+    for data in (FORMULA, *outputs):
         shown = nbformat.v4.new_output("display_data", data=data)  # type: ignore[no-untyped-call]  # likewise
         cell.outputs.append(shown)
     notebook.cells.append(cell)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from playwright.sync_api import Dialog, Page, Route, sync_playwright
 
 from tests.support import CHROMIUM_FLAGS, require
+from tests.widgets.hostile_panel import HURT
 from tests.widgets.panels import RecordedComm
 
 T = TypeVar("T")
@@ -19,6 +20,17 @@ ADDRESS: Final = "http://panel.test/"
 HTML: Final = """<!doctype html><html lang="en"><title>panel</title>
 <body data-jp-theme-light="THEME" style="margin:0;background:var(--jp-layout-color0)">
 <main style="width:WIDTHpx"></main></body></html>"""
+WIDE: Final = """() => {
+  const boxes = [document.documentElement, document.querySelector(".bm-steps")];
+  const wide = boxes.filter((el) => el.scrollWidth > el.clientWidth);
+  return wide.flatMap((box) => {
+    const { right } = box.getBoundingClientRect();
+    const out = [...box.querySelectorAll("*")]
+      .filter((el) => el.getBoundingClientRect().right > right + 1);
+    const names = new Set(out.map((el) => el.className || el.localName));
+    return [`${box.className || box.localName} is too wide for ${[...names].join(", ")}`];
+  });
+}"""
 OPEN: Final = """async ([esm, state]) => {
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const heard = {};
@@ -97,6 +109,11 @@ class PanelPage:
     def count(self, selector: str) -> int:
         """How many such elements there are."""
         return self.page.locator(selector).count()
+
+    def harm(self) -> list[str]:
+        """What is shown that could do something, what ran or was fetched, what is out of place."""
+        found: list[str] = self.page.evaluate(HURT) + self.page.evaluate(WIDE)
+        return [*found, *self.asked_for, *self.dialogs, *self.errors]
 
     def violations(self) -> list[str]:
         """What axe-core finds in the panel."""

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from budget_magic.events import ApprovalAsked, AttemptFailed, Ceilings, Noted
-from tests.report.hostile import PAYLOADS
+from budget_magic.events import ApprovalAsked, AttemptFailed, Ceilings
+from budget_magic.widgets import Offers
+from budget_magic.widgets.controls import offers_json
+from budget_magic.widgets.screen import Screen
+from tests.report.payloads import ALL
 from tests.report.records import (
     SETTINGS,
     Story,
@@ -21,10 +24,13 @@ from tests.report.records import (
     said,
     thought,
 )
+from tests.report.test_static_html import hostile_turn
 from tests.widgets.conftest import Stage
+from tests.widgets.hostile_panel import tell_all
 from tests.widgets.page import InPage, PanelPage, panel_page
 from tests.widgets.panels import RecordedComm, Show
 
+EXTRA = {"offers": offers_json(Offers()), "no_events": False}
 EDIT = {
     "path": "src/session.py",
     "old_str": "def check():\n    return a == b",
@@ -369,49 +375,14 @@ def test_a_second_view_shows_the_same(stage: Stage, in_page: InPage[Any]) -> Non
     shown(in_page, show, comm, look)
 
 
-HURT = """() => {
-  const bad = [];
-  for (const el of document.querySelectorAll(".budget-magic, .budget-magic *")) {
-    const tag = el.localName;
-    if (/^(script|img|iframe|object|embed|form|style|link|math|video|base|meta)$/.test(tag))
-      bad.push(tag);
-    for (const { name, value } of el.attributes) {
-      if (/^on|^id$|^src|^action|^srcdoc|^formaction/.test(name)) bad.push(`${tag} ${name}`);
-      if (name === "name" && !/^bm-levels-\\d+$/.test(value)) bad.push(`${tag} name=${value}`);
-      if (name === "href" && !/^(https?|mailto):/i.test(value)) bad.push(`${tag} href=${value}`);
-      if (name === "style" && !/^((flex-basis|left|top): [\\d.]+%;\\s*)*$/.test(value))
-        bad.push(`${tag} style=${value}`);
-    }
-  }
-  return [...new Set(bad)];
-}"""
-
-
 @pytest.mark.parametrize("width", [900, 420])
+@pytest.mark.parametrize("part", range(3))
 def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
-    stage: Stage, in_page: InPage[Any], width: int
+    stage: Stage, in_page: InPage[Any], width: int, part: int
 ) -> None:
     show, comm = stage.open(Story().start())
-    for number, payload in enumerate(PAYLOADS):
-        show.tell(lambda story: story.ask())
-        show.block = -1
-        for kind in ("thinking", "text", "call"):
-            show.begin(kind, payload[:300])
-            show.stream(payload, kind)
-        parts = [
-            thought(payload),
-            said(payload),
-            call(f"c{number}", payload, **{payload[:99]: payload}),
-        ]
-        show.tell(lambda story, parts=parts: story.reply(parts, thinking=9, calls=9, text=9))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        show.tell(lambda s, n=number, p=payload: s.tool(f"c{n}", p, p, is_error=n % 2 == 0))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        show.add(Noted(turn=1, text=payload[:2_000]))
-        asked = ApprovalAsked(
-            turn=1, step=number + 1, call_id=f"w{number}", name=payload[:300],
-            input={payload[:99]: payload[:5_000], "text": f"{payload[:500]}\nmore"},
-            why=payload[:500],
-        )  # fmt: skip
-        show.add(asked)
+    payloads = ALL[part::3]
+    tell_all(show, payloads)
     show.panel.close()
 
     def look(page: PanelPage) -> None:
@@ -421,13 +392,24 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
             page.tell(comm.messages[start : start + 5])
         page.page.locator(".bm-all").click()
         page.tell([])
-        assert page.count(".bm-approval") == len(PAYLOADS)
-        assert page.page.evaluate(HURT) == []
-        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.page.evaluate(wide) <= 0
-        body = page.page.locator(".bm-steps").evaluate("(e) => e.scrollWidth - e.clientWidth")
-        assert body <= 0
-        assert (page.asked_for, page.dialogs, page.errors) == ([], [], [])
+        assert page.count(".bm-approval") == len(payloads)
+        assert page.count(".bm-step[data-live] .bm-block--text") == len(payloads)
+        assert page.harm() == []
+
+    in_page(look)
+
+
+def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) -> None:
+    screen = Screen()
+    views = [hostile_turn(payload) for payload in ALL]
+    messages = [screen.beat(view, EXTRA, every_step=True) for view in views]
+    comm = RecordedComm(data={"state": {"snapshot": Screen().snapshot()}})
+
+    def look(page: PanelPage) -> None:
+        page.open(comm, width=420)
+        for message in messages:
+            page.tell([message])
+            assert page.harm() == []
 
     in_page(look)
 
