@@ -63,6 +63,7 @@ const FOLDED_CHARS = 2000;
 const AT_END = 24;
 const ASK_AGAIN_MS = 5000;
 const STOP_UNHEARD_MS = 1500;
+const QUIET = { "data-lm-suppress-shortcuts": "true" };
 const SPARK = { width: 200, height: 40, top: 3 };
 
 // ── what the kernel said, joined ──
@@ -1807,10 +1808,7 @@ class View {
     this.timer = undefined;
     /** @type {Change} */
     this.change = { head: new Set(), steps: new Set(), all: true };
-    this.el = attrs(h("div", "budget-magic"), {
-      role: "group",
-      "data-lm-suppress-shortcuts": "true",
-    });
+    this.el = attrs(h("div", "budget-magic"), { role: "group", ...QUIET });
     this.header = new Header(this);
     this.notes = new Notes(this);
     this.drawer = new Drawer(this);
@@ -1834,6 +1832,11 @@ class View {
       this.polite,
       this.urgent,
     );
+    // The notebook's commands match the focused element itself before they look above it; so what
+    // has the focus says that they are not meant, else d d on a button would delete the cell.
+    this.el.addEventListener("focusin", ({ target }) => {
+      if (target instanceof Element) attrs(target, QUIET);
+    });
     this.el.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.drawer.el.hidden) return;
       this.drawer.toggle();
