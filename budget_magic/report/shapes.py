@@ -19,7 +19,7 @@ StateName = Literal[
 KindName = Literal["thinking", "calls", "results", "text"]
 MarkKind = Literal[
     "error", "approved", "denied", "not_run", "last_answer", "summary", "retried", "cut",
-    "streaming", "waiting",
+    "streaming", "waiting", "running",
 ]  # fmt: skip
 
 

@@ -37,6 +37,8 @@ _BAR: Final = (
 _DASH: Final = '<span style="display:none"> \N{EN DASH} </span>'
 _BAR_CHARS: Final = 48
 _MIDDLE: Final = 0.5
+_COMMAND: Final = '<code style="display:inline-block">'
+"""A command stays on one line as long as it fits on one."""
 _CODE: Final = '<code style="background-color:rgba(0,0,0,0);padding:0">'
 _PRE: Final = (
     '<pre style="margin:2px 0 4px 0;padding:6px 10px;background-color:rgba(128,128,128,0.10);'
@@ -98,7 +100,7 @@ def _small(inner: str) -> str:
 def _verdict(verdict: VerdictView) -> str:
     parts = [fitted(verdict.sentence, 1_500)]
     if verdict.command:
-        command = f"<code>{fitted(verdict.command, 500, code)}</code>"
+        command = f"{_COMMAND}{fitted(verdict.command, 500, code)}</code>"
         parts += [fitted(verdict.lead, 300), command]
     if verdict.after:
         parts.append(fitted(verdict.after, 500))

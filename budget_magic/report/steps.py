@@ -42,7 +42,7 @@ def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]
         elif step is facts.live_step:
             views.append(_live(step, live, scale))
         else:
-            views.append(_cut(step, scale))
+            views.append(_cut(step, facts.finished, scale))
     return tuple(views)
 
 
@@ -85,7 +85,7 @@ def _done(
         results_estimated=reply.tool_result_tokens_estimated,
     )
     views = kind_views(kinds, Kinds(), scale)
-    marks = _marks(step, reply)
+    marks = _marks(step, reply, is_over=ended is not None)
     return StepView(
         number=step.number,
         state="done",
@@ -151,16 +151,17 @@ def _live_cost(usd: Decimal | None, mark: str) -> str:
     return shown if shown.startswith("<") else f"{mark}{shown}"
 
 
-def _cut(step: StepFacts, scale: int) -> StepView:
+def _cut(step: StepFacts, ended: TurnFinished | None, scale: int) -> StepView:
     last = step.failures[-1] if step.failures else None
     held = sum((failure.unconfirmed_usd for failure in step.failures), Decimal(0))
     why = one_line(last.why, 200) if last else ""
+    was_stopped = ended is not None and ended.state == "interrupted"
     return StepView(
         number=step.number,
         state="cut",
         title="no reply",
         parts=(TitlePart(detail="no reply"),),
-        marks=(MarkView(kind="cut", text="cut off"), *_retried(step)),
+        marks=(MarkView(kind="cut", text="cut off"), *_retried(step, fewer=int(was_stopped))),
         kinds=kind_views(Kinds(), Kinds(), scale),
         counted="0",
         counted_tokens=0,
@@ -184,15 +185,16 @@ def _words(reply: StepFinished, ended: TurnFinished | None) -> str:
     return "answer" if last or reply.stop_reason == "end_turn" else "text"
 
 
-def _retried(step: StepFacts) -> tuple[MarkView, ...]:
-    times = len(step.failures)
-    if not times:
+def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
+    """How many tries failed; the one that a person cut off is none of them."""
+    times = len(step.failures) - fewer
+    if times <= 0:
         return ()
     return (MarkView(kind="retried", text=plural(times, "failed try").replace("trys", "tries")),)
 
 
-def _marks(step: StepFacts, reply: StepFinished) -> tuple[MarkView, ...]:
-    marks: list[MarkView] = []
+def _marks(step: StepFacts, reply: StepFinished, *, is_over: bool) -> tuple[MarkView, ...]:
+    marks: list[MarkView] = [] if is_over else _running(step)
     denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
     for given in step.given.values():
         if given.decision == "denied":
@@ -214,6 +216,16 @@ def _marks(step: StepFacts, reply: StepFinished) -> tuple[MarkView, ...]:
         gone = plural(step.rewritten.removed_messages, "message")
         marks.append(MarkView(kind="summary", text=f"replaces {gone}"))
     return (*dict.fromkeys(marks), *_retried(step))
+
+
+def _running(step: StepFacts) -> list[MarkView]:
+    """The calls that run right now, by name where the step made different ones."""
+    run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
+    if not run or step.finished is None:
+        return []
+    called = {block.get("name") for block in step.finished.content if is_call(block)}
+    names = "" if len(called) == 1 else ", ".join(dict.fromkeys(run))
+    return [MarkView(kind="running", text=one_line(f"running {names}", _MARK_CHARS))]
 
 
 def _not_run(result: ToolFinished) -> str:

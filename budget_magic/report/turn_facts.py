@@ -18,6 +18,7 @@ from budget_magic.events import (
     StepFinished,
     StepStarted,
     ToolFinished,
+    ToolStarted,
     TurnFinished,
     TurnSettings,
     TurnStarted,
@@ -38,6 +39,7 @@ class StepFacts:
     """The last pause before another try."""
     asked: dict[str, ApprovalAsked] = field(default_factory=dict)
     given: dict[str, ApprovalGiven] = field(default_factory=dict)
+    begun: dict[str, ToolStarted] = field(default_factory=dict)
     results: dict[str, ToolFinished] = field(default_factory=dict)
     rewritten: HistoryRewritten | None = None
     """Where its reply took the place of the history."""
@@ -137,6 +139,8 @@ def _take_in_step(step: StepFacts, fact: Fact) -> None:
             step.asked[fact.call_id] = fact
         case ApprovalGiven():
             step.given[fact.call_id] = fact
+        case ToolStarted():
+            step.begun[fact.call_id] = fact
         case ToolFinished():
             step.results[fact.call_id] = fact
         case HistoryRewritten():

@@ -209,10 +209,11 @@ class Panel:
             self.widget.send_state("snapshot")
         for number in steps:
             self._send(self._screen.step_again(number))
-        for call_id in wholes:
-            text = self._whole(call_id)
+        for part, call_id in wholes:
+            is_call = part == "call"
+            text = self._screen.whole_call(call_id) if is_call else self._whole(call_id)
             cut = cut_text(clean_text(text or ""), lines=WHOLE_LINES, chars=WHOLE_CHARS)
-            self._send({"w": [call_id, cut.text, cut.note]})
+            self._send({"w": [f"call {call_id}" if is_call else call_id, cut.text, cut.note]})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if message:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from budget_magic.widgets.controls import CEILINGS, Controls, Decision
 
 REASON_CHARS: Final = 2_000
+Part: TypeAlias = Literal["call", "result"]
 WAITING: Final = 100
 """Most questions that wait for an answer."""
 
@@ -20,7 +21,7 @@ class Requests:
         self._controls = controls
         self.hello = threading.Event()
         self._knows: deque[int] = deque(maxlen=1)
-        self._wholes: deque[str] = deque(maxlen=WAITING)
+        self._wholes: deque[tuple[Part, str]] = deque(maxlen=WAITING)
         self._steps: deque[int] = deque(maxlen=WAITING)
 
     def take(self, content: Any) -> None:
@@ -34,14 +35,16 @@ class Requests:
             case {"k": "resync"}:
                 self._knows.append(-1)
             case {"k": "whole", "id": str(call_id)}:
-                self._wholes.append(call_id)
+                self._wholes.append(("result", call_id))
+            case {"k": "whole", "call": str(call_id)}:
+                self._wholes.append(("call", call_id))
             case {"k": "whole", "step": int(number)}:
                 self._steps.append(number)
             case _:
                 self._command(content)
 
-    def asked(self) -> tuple[int | None, list[str], list[int]]:
-        """The number of the last message that a view knows, call ids and steps to be told whole."""
+    def asked(self) -> tuple[int | None, list[tuple[Part, str]], list[int]]:
+        """The number of the last message that a view knows, parts and steps to be told whole."""
         knows = self._knows.pop() if self._knows else None
         return knows, _emptied(self._wholes), _emptied(self._steps)
 

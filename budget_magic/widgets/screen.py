@@ -110,6 +110,13 @@ class Screen:
             return {}
         return self._numbered({"s": [{"number": number, "row": row, "from": 0, "blocks": blocks}]})
 
+    def whole_call(self, call_id: str) -> str | None:
+        """The whole text of a call; None where no step made it."""
+        with self._lock:
+            blocks = [block for view in self._views.values() for block in view.blocks]
+        found = (b.text for b in blocks if b.kind == "call" and b.call_id == call_id)
+        return next(found, None)
+
     def snapshot(self) -> Message:
         """All that was told, bounded in size: for a view that begins now or missed something."""
         with self._lock:

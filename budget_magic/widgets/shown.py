@@ -200,7 +200,7 @@ def _block(block: BlockView, render: Callable[[str], str]) -> dict[str, Any]:
     cut = cut_text(block.text, lines=lines, chars=chars)
     shown |= {"text": cut.text, "cut": ", ".join(filter(None, (cut.note, block.cut)))}
     if block.kind in {"call", "result"}:
-        shown |= {"name": block.name, "id": block.call_id}
+        shown |= {"name": block.name, "id": block.call_id, "more": bool(cut.note)}
     if block.kind == "result":
         size = "" if block.tokens is None else f"{exact(block.tokens)} tokens"
         shown |= {
@@ -208,7 +208,6 @@ def _block(block: BlockView, render: Callable[[str], str]) -> dict[str, Any]:
             "size": size,
             "lines": block.lines,
             "error": block.is_error,
-            "more": bool(cut.note),
         }
     return shown
 

@@ -19,6 +19,8 @@ from budget_magic.events import (
     RetryScheduled,
     SettingsChanged,
     State,
+    ToolFinished,
+    ToolStarted,
     WaitStarted,
 )
 from budget_magic.models import user_prices
@@ -312,7 +314,30 @@ def test_unconfirmed_money_is_said_with_both_ends_but_not_twice() -> None:
     assert ceiling(said_already, "cost").held == "$0.64"
     cut = said_already.steps[-1]
     assert (cut.number, cut.state, cut.cost) == (8, "cut", "up to $0.640")
-    assert [mark.text for mark in cut.marks] == ["cut off", "1 failed try"]
+    assert [mark.text for mark in cut.marks] == ["cut off"]
+
+
+def test_a_step_says_that_a_tool_of_it_runs() -> None:
+    def marks(story: Story) -> list[str]:
+        return [mark.text for mark in story.view().steps[0].marks]
+
+    story = Story().start().ask().reply([call("a", "glob", pattern="*")], calls=9)
+    assert marks(story) == []
+    story.add(ToolStarted(turn=1, step=1, call_id="a", name="glob", input={}))
+    assert marks(story) == ["running"]
+    story.add(ToolFinished(turn=1, step=1, call_id="a", name="glob", content="x"))
+    assert marks(story) == []
+    two = Story().start().ask().reply([call("a", "glob"), call("b", "run_tests")], calls=9)
+    two.tool("a", "glob", "x")
+    two.add(ToolStarted(turn=1, step=1, call_id="b", name="run_tests", input={}))
+    assert marks(two) == ["running run_tests"]
+    assert marks(two.end("interrupted", "keyboard", "stopped in step 1")) == []
+
+
+def test_a_try_that_failed_by_itself_is_counted() -> None:
+    story = Story().start().ask().add(AttemptFailed(turn=1, step=1, attempt=1, why="reset"))
+    view = story.end("failed", "connection", "the connection broke").view()
+    assert [mark.text for mark in view.steps[0].marks] == ["cut off", "1 failed try"]
 
 
 def test_titles_come_from_the_calls() -> None:

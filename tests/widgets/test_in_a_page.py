@@ -298,6 +298,55 @@ def test_a_folded_result_is_shown_whole_on_demand(stage: Stage, in_page: InPage[
     in_page(look)
 
 
+def test_a_call_that_was_cut_is_shown_whole_on_demand(stage: Stage, in_page: InPage[Any]) -> None:
+    text = "0123456789" * 900
+    story = Story().start().ask().reply([call("a", "write_file", text=text)], calls=9)
+    show, comm = stage.open(story)
+    comm.say({"k": "whole", "call": "a"})
+    comm.wait(lambda: any("w" in m for m in comm.messages))
+    show.panel.close()
+
+    def look(page: PanelPage) -> None:
+        page.open(comm)
+        assert page.text(".bm-cut").startswith("first 1,400 and last 600 of ")
+        page.page.locator(".bm-more").click()
+        assert page.sent == [{"k": "whole", "call": "a"}]
+        page.tell(comm.messages)
+        assert page.text(".bm-block--call pre") == f'write_file(text="{text}")'
+        assert page.text(".bm-block--call b") == "write_file"
+        assert page.count(".bm-more") == 0
+
+    in_page(look)
+
+
+def test_a_result_looks_like_one_also_where_another_call_stood(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    story = Story().start().ask().reply([call("a", "look"), call("b", "look")], calls=9)
+    show, comm = stage.open(story)
+    comm.say({"k": "whole", "step": 1})
+    comm.wait(lambda: bool(comm.messages))
+    show.tell(lambda story: story.tool("a", "look", "seen"))
+
+    def look(page: PanelPage) -> None:
+        kinds = "(all) => all.map((el) => el.className.replace('bm-block bm-block--', ''))"
+        assert page.page.locator(".bm-block").evaluate_all(kinds) == ["call", "result", "call"]
+
+    shown(in_page, show, comm, look)
+
+
+def test_raising_the_budget_says_its_price_before(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = streaming(stage, near=True)
+
+    def look(page: PanelPage) -> None:
+        button = page.page.locator(".bm-left .bm-raise-budget")
+        assert button.inner_text() == "raise to 128,000, about +$0.18"
+        title = button.get_attribute("title") or ""
+        assert title.endswith("38,180 tokens, about +$0.18 once.")
+
+    shown(in_page, show, comm, look)
+
+
 def test_a_long_run_keeps_two_hundred_steps_on_the_page(stage: Stage, in_page: InPage[Any]) -> None:
     show, comm = stage.open(Story().start())
     for number in range(230):

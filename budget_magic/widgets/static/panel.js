@@ -111,10 +111,10 @@ export class Feed {
    */
   take(message) {
     if (message.w) {
-      const [id, text, note] = message.w;
-      this.wholes.set(id, { text, note });
+      const [key, text, note] = message.w;
+      this.wholes.set(key, { text, note });
       const steps = [...this.steps.values()].filter((step) =>
-        step.blocks?.some((b) => b.id === id),
+        step.blocks?.some((block) => wholeKey(block) === key),
       );
       this.tell({ head: new Set(), steps: new Set(steps.map((s) => s.number)), all: false });
       return false;
@@ -230,6 +230,15 @@ function append(stream, offset, text) {
   stream.parts.push(fresh);
   stream.length += fresh.length;
   return true;
+}
+
+/**
+ * By what the whole of a call or of a result is known; empty for other blocks.
+ * @param {Block} block
+ */
+export function wholeKey({ kind, id }) {
+  if (!id) return "";
+  return { call: `call ${id}`, result: id, text: "", thinking: "" }[kind];
 }
 
 /** @returns {Row} */
@@ -849,6 +858,7 @@ class GaugeSection {
     const low = gauge.budget !== null && gauge.used >= 0.75 * gauge.budget;
     show(this.raise, low && offers.budget !== null && !head.ended);
     setText(this.raise, `raise to ${offers.budget_text}${offers.price ? `, ${offers.price}` : ""}`);
+    attrs(this.raise, { title: offers.raised });
     disable(this.raise, head.no_events || this.view.raisedBudget === offers.budget);
     const most = gauge.budget ?? Math.max(gauge.used, 1);
     attrs(this.bar, {
@@ -1157,6 +1167,7 @@ class BlockPart {
    */
   constructor(view, block) {
     this.view = view;
+    this.kind = block.kind;
     this.flow = new TextFlow();
     this.name = h("div", "bm-block-name");
     this.content = h("div", "bm-block-body");
@@ -1164,6 +1175,8 @@ class BlockPart {
     this.html = "";
     /** @type {Block | null} */
     this.block = null;
+    /** @type {{text: string, note: string} | undefined} */
+    this.whole = undefined;
   }
 
   /** @param {Stream} stream */
@@ -1193,9 +1206,10 @@ class BlockPart {
    * @param {Block} block
    */
   finished(block) {
-    const whole = block.id && block.kind === "result" ? this.view.feed.wholes.get(block.id) : null;
-    if (this.block === block && !whole) return;
+    const whole = this.view.feed.wholes.get(wholeKey(block));
+    if (this.block === block && this.whole === whole) return;
     this.block = block;
+    this.whole = whole;
     const stream =
       block.stream === undefined ? undefined : this.view.feed.streams.get(block.stream);
     const html = block.html ?? stream?.html;
@@ -1205,7 +1219,7 @@ class BlockPart {
       this.fold(stream);
       return;
     }
-    if (block.kind === "call") return this.call(block);
+    if (block.kind === "call") return this.call(block, whole);
     if (block.kind === "result") return this.result(block, whole);
     setText(this.name, block.kind);
     this.content.replaceChildren(
@@ -1236,19 +1250,45 @@ class BlockPart {
     this.content.append(more);
   }
 
-  /** @param {Block} block */
-  call(block) {
+  /**
+   * @param {Block} block
+   * @param {{text: string, note: string} | undefined} whole
+   */
+  call(block, whole) {
     setText(this.name, "call");
-    const text = block.text ?? "";
+    const text = whole?.text ?? block.text ?? "";
     const name = block.name && text.startsWith(block.name) ? block.name : "";
     this.content.classList.remove("bm-code");
     this.content.replaceChildren(h("pre", "", h("b", "", name), text.slice(name.length)));
-    if (block.cut) this.content.append(h("p", "bm-cut", block.cut));
+    this.rest(block, whole, "show all", { call: block.id });
+  }
+
+  /**
+   * What is missing, and the button that asks for it.
+   * @param {Block} block
+   * @param {{text: string, note: string} | undefined} whole
+   * @param {string} words
+   * @param {object} asked
+   */
+  rest(block, whole, words, asked) {
+    const note = whole ? whole.note : (block.cut ?? "");
+    if (note) this.content.append(h("p", "bm-cut", note));
+    if (!block.more || whole) return;
+    const more = button(
+      "bm-button--plain bm-more",
+      () => {
+        disable(more, true);
+        this.view.send({ k: "whole", ...asked });
+      },
+      words,
+    );
+    disable(more, this.view.feed.head.no_events);
+    this.content.append(more);
   }
 
   /**
    * @param {Block} block
-   * @param {{text: string, note: string} | null | undefined} whole
+   * @param {{text: string, note: string} | undefined} whole
    */
   result(block, whole) {
     const facts = [
@@ -1266,25 +1306,13 @@ class BlockPart {
       "aria-label": `${block.label ?? "result"} of ${block.name ?? ""}`,
     });
     this.content.replaceChildren(pre);
-    const note = whole ? whole.note : (block.cut ?? "");
-    if (note) this.content.append(h("p", "bm-cut", note));
-    if (!block.more || whole) return;
     const lines = block.lines ?? 1;
     const all = lines > 1 ? `show all ${lines.toLocaleString("en-US")} lines` : "show all";
-    const more = button(
-      "bm-button--plain bm-more",
-      () => {
-        disable(more, true);
-        this.view.send({ k: "whole", id: block.id });
-      },
-      all,
-    );
-    disable(more, this.view.feed.head.no_events);
-    this.content.append(more);
+    this.rest(block, whole, all, { id: block.id });
   }
 }
 
-const MARKS = { error: "error", waiting: "wait", streaming: "live" };
+const MARKS = { error: "error", waiting: "wait", streaming: "live", running: "live" };
 
 /** One step: a row, and what is under it once it is opened. */
 class StepItem {
@@ -1448,6 +1476,10 @@ class StepItem {
   drawBlocks(blocks) {
     blocks.forEach((block, place) => {
       let part = this.blocks[place];
+      if (part && part.kind !== block.kind) {
+        part.el.remove(); // a result came in between; each kind looks its own way
+        part = undefined;
+      }
       if (!part) {
         const streamed = block.stream === undefined ? undefined : this.streams.get(block.stream);
         part = streamed ?? new BlockPart(this.view, block);
