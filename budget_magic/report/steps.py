@@ -23,6 +23,7 @@ from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
 STEP_PLACES: Final = 3
 _MARK_CHARS: Final = 60
+_CUT: Final = "cut off"
 
 
 def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]:
@@ -145,7 +146,7 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
 
 def _live_cost(usd: Decimal | None, mark: str) -> str:
     """Dollars of a step that streams; below the last place the sign of that says enough."""
-    if usd is None:
+    if not usd:
         return ""
     shown = dollars(usd, STEP_PLACES)
     return shown if shown.startswith("<") else f"{mark}{shown}"
@@ -156,12 +157,14 @@ def _cut(step: StepFacts, ended: TurnFinished | None, scale: int) -> StepView:
     held = sum((failure.unconfirmed_usd for failure in step.failures), Decimal(0))
     why = one_line(last.why, 200) if last else ""
     was_stopped = ended is not None and ended.state == "interrupted"
+    if why == _CUT:
+        why = ""  # the mark says so
     return StepView(
         number=step.number,
         state="cut",
         title="no reply",
         parts=(TitlePart(detail="no reply"),),
-        marks=(MarkView(kind="cut", text="cut off"), *_retried(step, fewer=int(was_stopped))),
+        marks=(MarkView(kind="cut", text=_CUT), *_retried(step, fewer=int(was_stopped))),
         kinds=kind_views(Kinds(), Kinds(), scale),
         counted="0",
         counted_tokens=0,
@@ -209,7 +212,7 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_over: bool) -> tuple[Mark
         elif not result.ran and result.call_id not in denied:
             marks.append(MarkView(kind="not_run", text=_not_run(result)))
     if reply.stop_reason == "max_tokens":
-        marks.append(MarkView(kind="cut", text="cut off"))
+        marks.append(MarkView(kind="cut", text=_CUT))
     if step.started is not None and step.started.last_answer:
         marks.append(MarkView(kind="last_answer", text="last answer"))
     if step.rewritten is not None:
