@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import sys
 
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
-from budget_magic.report.text import clean_text
+from budget_magic.report.approval_card import approval_card
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import Call
 from budget_magic.tools.tool import Tool
 
+QUESTION = "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
 YES = frozenset({"y", "yes"})
 TASK = frozenset({"t", "task"})
 NO = frozenset({"n", "no", ""})
@@ -33,12 +34,10 @@ def by_input(caller: WaitingThread) -> Approver:
 
 
 def _ask(call: Call, tool: Tool) -> Decision:
-    shown = clean_text(json.dumps(call.arguments, indent=2, ensure_ascii=False))
-    question = (
-        f"Claude wants to run {clean_text(call.name)}. {tool.why_it_asks}\n{shown}\n"
-        "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
-    )
-    said = input(question).strip()
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    utf8 = encoding == "utf8"
+    card = approval_card(call.name, tool.why_it_asks, call.arguments, utf8=utf8)
+    said = input(f"{card}\n{QUESTION}").strip()
     if said.lower() in YES:
         return Decision(kind="once")
     if said.lower() in TASK:
