@@ -11,6 +11,8 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.ui.scenes import MODULE
+
 ROOT = Path(__file__).parents[2]
 GUARD_S = 30.0
 OPEN = """
@@ -29,6 +31,14 @@ for _ in range(400):
 print("heard", show.controls.said, show.panel.said_hello.is_set())
 show.panel.close()
 """
+
+
+SCENE = f"""
+%load_ext budget_magic
+{MODULE}
+sim, mine = scripted(Reply(calls=[note('first')]), Reply(text=LONG * 9), pace=200)
+"""
+TASK = "%%claude_task audit --client mine -t save_note\nSave a note, then write."
 
 
 @pytest.fixture(scope="module")
@@ -59,29 +69,67 @@ def say(client: BlockingKernelClient, comm_id: str, content: dict[str, Any]) -> 
     client.shell_channel.send(message)
 
 
+def said(client: BlockingKernelClient, cell: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a cell publishes, kind and content, until it has ended."""
+    deadline = time.monotonic() + GUARD_S
+    while time.monotonic() < deadline:
+        message = client.get_iopub_msg(timeout=GUARD_S)
+        content = message["content"]
+        idle = message["msg_type"] == "status" and content["execution_state"] == "idle"
+        if idle and message["parent_header"].get("msg_id") == cell:
+            return
+        yield message["msg_type"], content
+    pytest.fail("the cell did not end")
+
+
+def is_panel(kind: str, content: dict[str, Any]) -> bool:
+    """Whether a message opens the panel."""
+    return kind == "comm_open" and "_esm" in content["data"].get("state", {})
+
+
 def test_a_button_is_heard_before_its_cell_ends(kernel: BlockingKernelClient) -> None:
     cell = kernel.execute(OPEN + WAIT)
     panel, printed, pressed = "", "", False
-    deadline = time.monotonic() + GUARD_S
-    while time.monotonic() < deadline:
-        message = kernel.get_iopub_msg(timeout=GUARD_S)
-        content = message["content"]
-        if message["msg_type"] == "comm_open" and "_esm" in content["data"].get("state", {}):
+    for kind, content in said(kernel, cell):
+        if is_panel(kind, content):
             panel = content["comm_id"]
-        elif message["msg_type"] == "display_data" and not pressed:
+        elif kind == "display_data" and not pressed:
             assert content["data"]["application/vnd.jupyter.widget-view+json"]["model_id"] == panel
             say(kernel, panel, {"k": "hello", "r": 0})
             say(kernel, panel, {"k": "effort", "level": "low", "when": "now"})
             say(kernel, panel, {"k": "stop"})
             pressed = True
-        elif message["msg_type"] == "stream":
+        elif kind == "stream":
             printed += content["text"]
-        elif message["msg_type"] == "error":
+        elif kind == "error":
             pytest.fail("\n".join(content["traceback"]))
-        elif (
-            message["msg_type"] == "status"
-            and content["execution_state"] == "idle"
-            and message["parent_header"].get("msg_id") == cell
-        ):
-            break
     assert printed == "heard [('effort', 'low', 'now'), ('stop',)] True\n"
+
+
+def test_a_task_is_approved_and_stopped_while_its_cell_runs(kernel: BlockingKernelClient) -> None:
+    kernel.execute(SCENE, reply=True, timeout=GUARD_S)
+    cell = kernel.execute(TASK)
+    panel, ended, waiting, streamed, pressed = "", "", set[str](), "", False
+    for kind, content in said(kernel, cell):
+        if is_panel(kind, content):
+            panel = content["comm_id"]
+        elif kind == "display_data":
+            say(kernel, panel, {"k": "hello", "r": 0})
+        elif kind == "error":
+            ended = content["ename"]
+        told = content.get("data", {}).get("content", {}) if kind == "comm_msg" else {}
+        for asked in told.get("h", {}).get("approvals", []):
+            if asked["id"] not in waiting:
+                waiting.add(asked["id"])
+                answer = {"k": "decide", "id": asked["id"], "kind": "once", "reason": ""}
+                say(kernel, panel, answer)
+        streamed += "".join(piece[2] for piece in told.get("d", []))
+        if "The next file" in streamed and not pressed:
+            say(kernel, panel, {"k": "stop"})
+            pressed = True
+    assert (len(waiting), ended) == (1, "TaskInterrupted")
+    after = kernel.execute(
+        "print(called, len(sim.requests), sim.requests[1].disconnected.wait(10))"
+    )
+    printed = "".join(c["text"] for kind, c in said(kernel, after) if kind == "stream")
+    assert printed == "['first'] 2 True\n"
