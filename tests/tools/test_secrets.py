@@ -63,7 +63,7 @@ def test_a_credential_of_the_environment_is_replaced_in_full(name: str, value: s
         ("SHORT_API_KEY", "1234567"),
         ("USE_API_KEY", "true"),
         ("POSTGRES_PASSWORD", "postgres"),
-        ("PWD", "/work/folder"),
+        ("PWD", "/srv/folder"),
         ("HOME", "/home/somebody"),
         ("EDITOR", "emacs-nox"),
         ("EMPTY_TOKEN", ""),
