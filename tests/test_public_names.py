@@ -61,6 +61,7 @@ OPTION_TABLE: Final = {
     "--again": None,
     "--no-wrap-up": None,
     "--compact-at N": "100k",
+    "--inference-geo REGION": "us",
     "--background": None,
     "--tag KEY=VALUE": "pr=123",
     "--client NAME": "simulator",

@@ -48,6 +48,8 @@ class TurnSettings:
     """Whether room is kept for a last answer."""
     user_prices: bool = False
     """True where the dollars are reckoned by prices that the user gave."""
+    inference_geo: str | None = None
+    """Region that the requests ask for; None leaves it to the workspace's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +164,14 @@ class StepFinished:
     turn: int
     step: int
     model: str
-    """Model that answered, as the reply names it."""
+    """Model that answered, as the reply names it; the one asked for where it names none."""
     stop_reason: str | None
     content: tuple[dict[str, Any], ...]
     """The reply's content blocks as the API's JSON, secrets replaced."""
     usage: Usage
+    usage_known: bool = True
+    """False where the reply's figures cannot be right: then `usage` is empty, the counted tokens
+    are an estimate, and the worst case of the request is unconfirmed."""
     tool_result_tokens: int
     """Tokens of the tool results that this step's prompt brought in, measured from prompt sizes."""
     tool_result_tokens_estimated: bool = False
@@ -183,6 +188,12 @@ class StepFinished:
     """Left of the task's budget after this step, by our own meter; None without a budget."""
     cost_usd: Decimal | None
     """US dollars at the prices in force; None where no price is known."""
+    cost_estimated: bool = False
+    """True where the price that holds is not known for sure; a note says why."""
+    unconfirmed_usd: Decimal = Decimal(0)
+    """What the reply may have cost beside `cost_usd`."""
+    unconfirmed_tokens: int = 0
+    """Likewise in tokens that count against the token ceiling."""
     elapsed_s: float
     request_id: str | None = None
 

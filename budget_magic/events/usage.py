@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+OUTSIDE_THE_SUM: Final = frozenset({"compaction", "advisor_message"})
+"""Kinds of iterations whose tokens are not in the top-level figures (SDK 2.12, `BetaUsage`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Usage:
     service_tier: str | None = None
     speed: str | None = None
     inference_geo: str | None = None
+    """Region that served the request: as reported, else as the request asked for it."""
     iterations: tuple[IterationUsage, ...] = ()
     """Parts billed one by one; empty where the reply was served in one."""
 
@@ -50,3 +56,31 @@ class Usage:
     def prompt_tokens(self) -> int:
         """Size of the prompt: input, cache reads and cache writes together."""
         return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
+
+    @property
+    def billed(self) -> IterationUsage:
+        """All parts together, each kind of tokens once.
+
+        Iterations are parts of the top-level figures, or stand outside of them. Should the parts
+        be more than the whole, they count.
+        """
+        outside = [part for part in self.iterations if part.kind in OUTSIDE_THE_SUM]
+        inside = [part for part in self.iterations if part.kind not in OUTSIDE_THE_SUM]
+
+        def total(count: Callable[[Usage | IterationUsage], int]) -> int:
+            return max(count(self), sum(map(count, inside))) + sum(map(count, outside))
+
+        return IterationUsage(
+            kind="total",
+            input_tokens=total(lambda part: part.input_tokens),
+            cache_read_input_tokens=total(lambda part: part.cache_read_input_tokens),
+            cache_creation_input_tokens=total(lambda part: part.cache_creation_input_tokens),
+            cache_creation_1h_input_tokens=total(lambda part: part.cache_creation_1h_input_tokens),
+            output_tokens=total(lambda part: part.output_tokens),
+        )
+
+    @property
+    def ceiling_tokens(self) -> int:
+        """Tokens that count against a token ceiling: input, cache writes and output, all parts."""
+        billed = self.billed
+        return billed.input_tokens + billed.cache_creation_input_tokens + billed.output_tokens

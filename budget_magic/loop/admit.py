@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -9,19 +10,31 @@ from typing import Any, Final
 from budget_magic.events import Noted, Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
 from budget_magic.loop.carry import CarryPolicy, SentBudget
-from budget_magic.loop.conversation import NOT_SHOWN, prompt_bound, text_block
+from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, prompt_bound, text_block
 from budget_magic.loop.effort import take_up_effort
 from budget_magic.loop.task import TurnContext
-from budget_magic.meter.reserve import LAST_REPLY_TOKENS, Account, Demand, Granted, Refused
+from budget_magic.meter.reserve import (
+    LAST_REPLY_TOKENS,
+    Account,
+    Amount,
+    Demand,
+    Granted,
+    Refused,
+    needed_reply,
+)
 from budget_magic.wire import Request
 
 LAST_ANSWER: Final = (
     "This is the last reply before a ceiling: write your final summary now, from what you know,"
     " and do not call tools."
 )
+FIRST_COUNT_MARGIN: Final = Decimal("0.06")
+"""Added to the API's count, an estimate by its documentation, until its error is known."""
 COUNT_MARGIN: Final = Decimal("0.02")
-"""The API's count is documented as an estimate that may be off by a little."""
+"""Added to the largest error that billed prompts have shown."""
 LEAST_MARGIN_TOKENS: Final = 200
+SENTENCE_TOKENS: Final = 20
+"""At least what the last-answer sentence takes, which every count has in it."""
 
 Blocks = list[dict[str, Any]]
 
@@ -51,21 +64,26 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
         There is no room; nothing was held and the history is unchanged.
     """
     conversation, told = turn.task.conversation, last_before is not None
+    must_be_last = told or turn.is_last_step or turn.cut_by is not None
     blocks, effort = take_up_effort(turn.task, conversation.outgoing())
     if blocks and not any(block["type"] == "tool_result" for block in blocks):
         begin_user_turn(turn)
-    granted = await _reserve(turn, blocks, must_be_last=told or turn.is_last_step)
+    granted = await _reserve(turn, blocks, must_be_last=must_be_last)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
         if shortened != blocks:
             blocks, last_before = shortened, granted.reason
             granted = await _reserve(turn, blocks, must_be_last=True)
     if isinstance(granted, Refused):
-        raise stop.Halted(stop.out_of_room(turn, granted.reason, granted))
+        needs = stop.NextStep(alone=granted.needs, beside_last_answer=granted.needs)
+        raise stop.Halted(stop.out_of_room(turn, granted.reason, needs, granted.account))
     if granted.last_answer and not told:
-        blocks = [*blocks, text_block(LAST_ANSWER)]
+        blocks = [
+            *(block for block in blocks if block != text_block(GO_ON)),
+            text_block(LAST_ANSWER),
+        ]
         by_count = turn.ceiling_of_last_step if turn.is_last_step else None
-        last_before = last_before or by_count or granted.shrunk_by
+        last_before = last_before or by_count or turn.cut_by or granted.shrunk_by
     conversation.commit(blocks, spoken_effort=effort)
     return Admitted(granted=granted, last_before=last_before)
 
@@ -93,6 +111,20 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
         and model is not None
         and model.binds_thinking,
         breakpoints=() if extra else marked,
+        inference_geo=task.inference_geo,
+    )
+
+
+def next_step_needs(turn: TurnContext) -> stop.NextStep:
+    """Return what the next ordinary step would have needed, alone and beside a last answer."""
+    task = turn.task
+    preamble = (task.toolbox.definitions(), task.settings.system)
+    bound = prompt_bound(task.conversation, task.conversation.outgoing(), preamble=preamble)
+    demand = _demand(turn, bound, must_be_last=False)
+    last_answer = task.account.last_answer_tokens
+    return stop.NextStep(
+        alone=demand.worst(demand.reply_tokens),
+        beside_last_answer=demand.with_last_answer(demand.reply_tokens, last_answer),
     )
 
 
@@ -131,26 +163,50 @@ async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> 
     preamble = (task.toolbox.definitions(), task.settings.system)
     bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
     demand = _demand(turn, bound, must_be_last=must_be_last)
+    turn.counted_tokens = None
     context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)
     if context_is_near or not _fits_whole(demand, task.accounts):
-        counting = request(turn, extra=with_sentence, max_tokens=1)
-        counted = await task.client.count_tokens(counting)
+        counted = await _count(turn, request(turn, extra=with_sentence, max_tokens=1))
         if counted is not None:
-            margin = max(int(counted * COUNT_MARGIN), LEAST_MARGIN_TOKENS)
-            demand = _demand(turn, min(bound, counted + margin), must_be_last=must_be_last)
+            turn.counted_tokens = counted - SENTENCE_TOKENS
+            at_most = counted + _count_margin(turn, counted)
+            demand = _demand(turn, min(bound, at_most), must_be_last=must_be_last)
         if demand.wanted_tokens < 1:
             raise stop.Halted(stop.context_window(turn))
     return await _wait_for_room(turn, demand)
 
 
+async def _count(turn: TurnContext, counting: Request) -> int | None:
+    """Return the API's count of a prompt in tokens; None where it cannot be had.
+
+    Raises
+    ------
+    Halted
+        The time ceiling was reached before the answer came.
+    """
+    with turn.until_time_is_up():
+        return await turn.task.client.count_tokens(counting)
+    raise stop.Halted(stop.time_ceiling(turn))
+
+
+def _count_margin(turn: TurnContext, counted: int) -> int:
+    error = turn.task.client.learned.count_errors.get(turn.task.settings.model)
+    share = FIRST_COUNT_MARGIN if error is None else error + COUNT_MARGIN
+    return max(math.ceil(counted * share), LEAST_MARGIN_TOKENS)
+
+
 def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
     """Whether all that is wanted fits by the rough bound, so that nothing need be counted."""
     worst = demand.worst(demand.wanted_tokens)
-    beside = demand.with_last_answer(demand.wanted_tokens)
     return demand.wanted_tokens > 0 and all(
-        account.has_room(worst) and (account.shared or account.has_room(beside))
+        account.has_room(worst)
+        and (account.shared or account.has_room(_beside_last_answer(demand, account)))
         for account in accounts
     )
+
+
+def _beside_last_answer(demand: Demand, account: Account) -> Amount:
+    return demand.with_last_answer(demand.wanted_tokens, account.last_answer_tokens)
 
 
 def _demand(turn: TurnContext, bound: int, *, must_be_last: bool) -> Demand:
@@ -163,12 +219,18 @@ def _demand(turn: TurnContext, bound: int, *, must_be_last: bool) -> Demand:
         prompt_tokens=bound,
         known_tokens=min(baseline.prompt_tokens, bound) if baseline and baseline.is_cached else 0,
         wanted_tokens=wanted,
-        prices=task.prices,
+        prices=task.worst_prices,
         factor=task.factor,
         first=turn.is_first_request,
         wrap_up=task.settings.wrap_up,
         must_be_last=must_be_last,
+        reply_tokens=needed_reply(_mean_reply_tokens(turn), task.settings.max_tokens),
     )
+
+
+def _mean_reply_tokens(turn: TurnContext) -> float:
+    spend = turn.task.reading().this_turn
+    return spend.output_tokens / spend.steps if spend.steps else 0.0
 
 
 async def _wait_for_room(turn: TurnContext, demand: Demand) -> Granted | Refused:

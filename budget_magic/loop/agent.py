@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import stop
+from budget_magic.loop.admit import next_step_needs
 from budget_magic.loop.calls import answer_open_calls, run_calls
 from budget_magic.loop.compaction import compact, is_due
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
+
+CUT_OFF: Final = "the reply was cut off"
 
 StoppedBy = Callable[[], Reason | None]
 
@@ -76,6 +80,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     reply, granted = answered.reply, answered.granted
     text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     turn.texts.append(text)
+    turn.cut_by = None
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
         turn.task.conversation.forget_refused()
@@ -88,6 +93,10 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     match reply.stop_reason:
         case "model_context_window_exceeded":
             return stop.context_window(turn)
+        case "max_tokens" if granted.shrunk_by is not None and turn.task.settings.wrap_up:
+            turn.cut_by = granted.shrunk_by
+            answer_open_calls(turn, CUT_OFF)
+            return None
         case "max_tokens" if granted.shrunk_by is not None:
             return _ceiling(turn, granted.shrunk_by)
         case "max_tokens" if granted.max_tokens < turn.task.settings.max_tokens:
@@ -113,15 +122,15 @@ def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
         case "time_ceiling":
             return stop.time_ceiling(turn)
         case _:
-            return stop.out_of_room(turn, reason)
+            return stop.out_of_room(turn, reason, next_step_needs(turn))
 
 
 def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
     if turn.reply_was_cut:
-        return "the reply was cut off"
+        return CUT_OFF
     match ending.reason:
         case "cost_ceiling" | "token_ceiling" | "step_ceiling" | "time_ceiling" | "session_ceiling":
-            return f"the {ending.reason.replace('_', ' ')} was reached"
+            return f"the {ending.reason.replace('_', ' ')} ended the turn"
         case _:
             return "the turn ended before"
 

@@ -20,10 +20,19 @@ from budget_magic.loop import stop
 from budget_magic.loop.admit import request
 from budget_magic.loop.conversation import Baseline
 from budget_magic.loop.task import TaskContext, TurnContext
-from budget_magic.meter.cost import MTOK, US_INFERENCE, step_cost_usd
+from budget_magic.meter.cost import (
+    MTOK,
+    REGION_FACTORS,
+    US_INFERENCE,
+    WEB_SEARCH_USD,
+    billed_model,
+    billing_factor,
+    prices_in_force,
+    pricing_doubts,
+    step_cost_usd,
+)
 from budget_magic.meter.estimate import split_output
 from budget_magic.meter.reserve import Amount, Granted
-from budget_magic.models import find_model
 from budget_magic.wire import Begun, BlockBegun, Piece, Reply
 
 
@@ -82,7 +91,7 @@ async def stream_once(
         raise
     if seen.reply is None:
         _book_failure(turn, granted, seen, attempt, "cut off by the time ceiling")
-        raise stop.Halted(stop.time_ceiling(turn, ", in mid-reply"))
+        raise stop.Halted(stop.time_ceiling(turn))
     _book(turn, granted, seen, seen.reply, took_s=turn.watch.elapsed_s - started_s)
     return seen.reply
 
@@ -123,24 +132,32 @@ def _may_be_billed(error: WireError) -> bool:
             return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bill:
+    """What a complete reply cost, as far as its figures tell."""
+
+    usage: Usage | None
+    cost_usd: Decimal | None
+    spent: Amount
+    unconfirmed: Amount
+    is_cost_estimated: bool
+
+
 def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, took_s: float) -> None:
     """Bill a complete reply, and only then enter it into the history."""
-    task, usage = turn.task, reply.usage
-    cost = step_cost_usd(usage, _billed_model(task, reply.model), task.own_prices)
-    taken = granted.hold.usd if cost is None else cost
-    tokens = usage.input_tokens + usage.cache_creation_input_tokens + usage.output_tokens
-    task.room.settle(granted, task.accounts, spent=Amount(usd=taken, tokens=tokens))
-    if usage.inference_geo is not None:
-        task.factor = US_INFERENCE if usage.inference_geo == "us" else Decimal(1)
-    results, estimated = _result_tokens(task, usage)
-    text, calls, is_split = split_output(
-        usage,
-        task.ratios,
-        text=seen.characters.get("text", 0),
-        call=seen.characters.get("call", 0),
+    task = turn.task
+    bill = _bill(turn, granted, seen, reply)
+    task.room.settle(
+        granted,
+        task.accounts,
+        spent=bill.spent,
+        unconfirmed=bill.unconfirmed,
+        is_cut_off=bill.usage is None,
     )
-    task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
-    counted = usage.output_tokens + results
+    usage = bill.usage or Usage()
+    results, is_estimated = _result_tokens(task, bill.usage)
+    text, calls, is_split = _split(task, seen, bill.usage)
+    counted = usage.thinking_tokens + text + calls + results
     before = task.reading().remaining
     turn.step += 1
     turn.is_first_request = False
@@ -149,56 +166,136 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
         StepFinished(
             turn=turn.turn,
             step=turn.step,
-            model=reply.model,
+            model=reply.model or task.settings.model,
             stop_reason=reply.stop_reason,
             content=task.redactor.redact(reply.content),
             usage=usage,
+            usage_known=bill.usage is not None,
             tool_result_tokens=results,
-            tool_result_tokens_estimated=estimated,
+            tool_result_tokens_estimated=is_estimated,
             call_tokens=calls,
             text_tokens=text,
             split_estimated=is_split,
             budget_tokens=counted,
             remaining=None if before is None else before - counted,
-            cost_usd=cost,
+            cost_usd=bill.cost_usd,
+            cost_estimated=bill.is_cost_estimated,
+            unconfirmed_usd=bill.unconfirmed.usd,
+            unconfirmed_tokens=bill.unconfirmed.tokens,
             elapsed_s=took_s,
             request_id=reply.request_id,
         )
     )
-    _enter(task, reply, results)
+    _enter(task, granted, reply, bill.usage, results=results, counted=counted)
+    if bill.usage is not None:
+        _learn(turn, seen, bill.usage)
 
 
-def _billed_model(task: TaskContext, answered: str) -> str:
-    """Whose prices hold: those of the model asked for, unless another known one answered.
+def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bill:
+    task = turn.task
+    if reply.usage is None:
+        most = _most(task, granted, seen.begun)
+        task.note_once(
+            turn.turn,
+            "a reply came without usable usage figures: its worst case counts as unconfirmed, its"
+            " tokens are an estimate",
+        )
+        return _Bill(
+            usage=None,
+            cost_usd=Decimal(0),
+            spent=Amount(),
+            unconfirmed=most,
+            is_cost_estimated=False,
+        )
+    usage = _with_region(task, reply.usage)
+    model, own = task.settings.model, task.own_prices
+    doubts = list(pricing_doubts(usage, asked=model, answered=reply.model, own=own))
+    for doubt in doubts:
+        task.note_once(turn.turn, doubt)
+    cost = step_cost_usd(usage, billed_model(model, reply.model, own), own)
+    taken = granted.hold.usd if cost is None else cost
+    return _Bill(
+        usage=usage,
+        cost_usd=cost,
+        spent=Amount(usd=taken, tokens=usage.ceiling_tokens),
+        unconfirmed=Amount(usd=_extra_of_unknown_region(turn, usage, cost)),
+        is_cost_estimated=bool(doubts),
+    )
 
-    A reply may name the model by a dated id, or by its plain one where a cloud's was asked for.
-    """
-    asked = task.settings.model
-    row = find_model(answered)
-    is_other = answered in task.own_prices or (row is not None and row is not find_model(asked))
-    return answered if is_other else asked
+
+def _with_region(task: TaskContext, usage: Usage) -> Usage:
+    """Take the region that the request named where the reply names none."""
+    return usage if usage.inference_geo else replace(usage, inference_geo=task.inference_geo)
 
 
-def _enter(task: TaskContext, reply: Reply, results: int) -> None:
+def _extra_of_unknown_region(turn: TurnContext, usage: Usage, cost: Decimal | None) -> Decimal:
+    """Return what a reply costs more if the region that it does not name is the dearer one."""
+    task = turn.task
+    has_regions = task.model is None or task.model.takes_inference_geo
+    if cost is None or not has_regions or usage.inference_geo in REGION_FACTORS:
+        return Decimal(0)
+    task.note_once(
+        turn.turn,
+        "the replies do not name their inference region: the tenth that US-only inference costs"
+        " more counts as unconfirmed",
+    )
+    searches = WEB_SEARCH_USD * usage.web_search_requests
+    return (cost - searches) * (US_INFERENCE - 1)
+
+
+def _split(task: TaskContext, seen: _Seen, usage: Usage | None) -> tuple[int, int, bool]:
+    """Return tokens of text and of calls, and whether they are an estimate."""
+    text, call = seen.characters.get("text", 0), seen.characters.get("call", 0)
+    if usage is not None:
+        return split_output(usage, task.ratios, text=text, call=call)
+    thinking = task.ratios.tokens("thinking", seen.characters.get("thinking", 0))
+    return task.ratios.tokens("text", text) + thinking, task.ratios.tokens("call", call), True
+
+
+def _learn(turn: TurnContext, seen: _Seen, usage: Usage) -> None:
+    """Take from a billed reply what makes the next hold and the next estimate better."""
+    task, learned = turn.task, turn.task.client.learned
+    task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
+    learned.inference_geo = usage.inference_geo or learned.inference_geo
+    learned.is_fast = learned.is_fast or usage.speed == "fast"
+    if turn.counted_tokens:
+        model, before = task.settings.model, learned.count_errors
+        error = Decimal(usage.prompt_tokens) / turn.counted_tokens - 1
+        before[model] = max(error, before.get(model, Decimal(0)), Decimal(0))
+
+
+def _enter(  # noqa: PLR0913 - what the history must know of a reply
+    task: TaskContext,
+    granted: Granted,
+    reply: Reply,
+    usage: Usage | None,
+    *,
+    results: int,
+    counted: int,
+) -> None:
     conversation = task.conversation
     sent = len(conversation.messages)
-    if sent == 1:
-        conversation.first_prompt_tokens = reply.usage.prompt_tokens
+    if sent == 1 and usage is not None:
+        conversation.first_prompt_tokens = usage.prompt_tokens
     conversation.counted_tokens += results
     conversation.requests = (*conversation.requests[-1:], sent)
     is_kept = conversation.commit_reply(reply.content, paused=reply.stop_reason == "pause_turn")
     if is_kept:
-        conversation.hidden_tokens += reply.usage.thinking_tokens
-        conversation.counted_tokens += reply.usage.output_tokens
+        # Without figures the hidden thinking may be as long as the reply could be.
+        hidden = granted.max_tokens if usage is None else usage.thinking_tokens
+        conversation.hidden_tokens += hidden
+        conversation.counted_tokens += counted - results
     conversation.measured = len(conversation.messages)
-    conversation.baseline = Baseline(
-        prompt_tokens=reply.usage.prompt_tokens,
-        reply_tokens=reply.usage.output_tokens if is_kept else 0,
-        messages=len(conversation.messages),
-    )
+    conversation.baseline = None
+    if usage is not None:
+        conversation.baseline = Baseline(
+            prompt_tokens=usage.prompt_tokens,
+            reply_tokens=usage.output_tokens if is_kept else 0,
+            messages=len(conversation.messages),
+        )
 
 
-def _result_tokens(task: TaskContext, usage: Usage) -> tuple[int, bool]:
+def _result_tokens(task: TaskContext, usage: Usage | None) -> tuple[int, bool]:
     """Tokens of the tool results that this prompt brought in, and whether that is an estimate."""
     conversation = task.conversation
     new = conversation.unmeasured_blocks()
@@ -208,7 +305,7 @@ def _result_tokens(task: TaskContext, usage: Usage) -> tuple[int, bool]:
     others = [block for block in new if block["type"] == "text"]
     beside = sum(task.ratios.tokens("text", len(block["text"])) for block in others)
     baseline = conversation.baseline
-    if baseline is None:
+    if baseline is None or usage is None:
         size = sum(len(json.dumps(block["content"], ensure_ascii=False)) for block in results)
         return task.ratios.tokens("text", size), True
     measured = usage.prompt_tokens - baseline.prompt_tokens - baseline.reply_tokens
@@ -246,9 +343,11 @@ def _most(task: TaskContext, granted: Granted, begun: Usage | None) -> Amount:
         return granted.hold
     usd = granted.hold.usd
     input_usd = step_cost_usd(_input_only(begun), task.settings.model, task.own_prices)
-    if input_usd is not None and task.prices is not None:
-        output = task.prices.for_prompt(begun.prompt_tokens).output * granted.max_tokens / MTOK
-        usd = input_usd + output * _factor(task, begun)
+    if input_usd is not None and task.worst_prices is not None:
+        prices = prices_in_force(task.worst_prices, begun.prompt_tokens, begun.speed)
+        factor = REGION_FACTORS.get(begun.inference_geo or "", task.factor)
+        usd = input_usd * factor / billing_factor(begun)
+        usd += prices.output * granted.max_tokens / MTOK * factor
     tokens = begun.input_tokens + begun.cache_creation_input_tokens + granted.max_tokens
     return Amount(usd=min(usd, granted.hold.usd), tokens=min(tokens, granted.hold.tokens))
 
@@ -264,9 +363,3 @@ def _least_usd(task: TaskContext, seen: _Seen) -> Decimal:
 
 def _input_only(usage: Usage) -> Usage:
     return replace(usage, output_tokens=0, iterations=())
-
-
-def _factor(task: TaskContext, begun: Usage) -> Decimal:
-    if begun.inference_geo is None:
-        return task.factor
-    return US_INFERENCE if begun.inference_geo == "us" else Decimal(1)

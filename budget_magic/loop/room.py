@@ -56,13 +56,15 @@ class Room:
         *,
         spent: Amount | None = None,
         unconfirmed: Amount | None = None,
+        is_cut_off: bool = True,
     ) -> None:
-        """Replace what was held and wake the requests that wait."""
+        """Replace what was held and wake the requests that wait; see `Account.settle`."""
         for account in accounts:
             account.settle(
                 granted.hold,
                 spent=spent or Amount(usd=Decimal(0), tokens=0),
                 unconfirmed=unconfirmed,
+                is_cut_off=is_cut_off,
             )
         self._changed.set()
         self._changed = anyio.Event()

@@ -79,7 +79,7 @@ async def _wait_before_retry(turn: TurnContext, error: WireError, attempt: int) 
         raise stop.Halted(stop.failed(turn, error, attempt)) from error
     left_s = turn.left_s
     if left_s is not None and wait_s >= left_s:
-        why = f" before the next attempt, which is {plural(math.ceil(wait_s), 'second')} away"
+        why = f"the next attempt is {plural(math.ceil(wait_s), 'second')} away"
         raise stop.Halted(stop.time_ceiling(turn, why)) from error
     turn.task.emit(
         RetryScheduled(

@@ -11,8 +11,15 @@ from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State
 from budget_magic.loop.stuck import Made, StuckRule
 from budget_magic.loop.task import TurnContext
-from budget_magic.meter.reserve import Account, Refused
-from budget_magic.report.numbers import ceiling_dollars, clock, dollars, plural
+from budget_magic.meter.reserve import Account, Amount
+from budget_magic.report.numbers import (
+    ceiling_dollars,
+    clock,
+    dollars,
+    plural,
+    spent_dollars,
+    step_time,
+)
 
 UNAUTHORISED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
@@ -38,6 +45,15 @@ class Ending:
     command: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What the step that was not sent would have needed at most."""
+
+    alone: Amount
+    beside_last_answer: Amount
+    """With the last answer after it, for which room is kept."""
+
+
 class Halted(Exception):  # noqa: N818 - how a turn ends is no error
     """Unwinds a step that cannot go on; carries how the turn ends."""
 
@@ -56,7 +72,7 @@ def completed(turn: TurnContext, reason: Reason) -> Ending:
 
 
 def step_ceiling(turn: TurnContext) -> Ending:
-    """The last step that the step ceiling allows is done."""
+    """Return the ending for the last step that the step ceiling allows."""
     steps = turn.task.settings.ceilings.steps or 0
     return _halted(
         turn,
@@ -67,37 +83,56 @@ def step_ceiling(turn: TurnContext) -> Ending:
 
 
 def time_ceiling(turn: TurnContext, why: str = "") -> Ending:
-    """No time is left, or not enough for another step."""
+    """Return the ending for a turn without time for another step.
+
+    Parameters
+    ----------
+    turn
+        The turn.
+    why
+        What would take longer than the time that is left; empty for another step.
+    """
     ceiling = turn.task.settings.ceilings.elapsed_s or 0.0
     longer = max(round(ceiling * 2), 60)
-    option = f"{longer // 60}m" if longer % 60 == 0 else f"{longer}s"
-    told = f"the time ceiling of {clock(ceiling)} is reached{why}"
-    return _halted(turn, "time_ceiling", told, f"--max-time {option}")
+    option = f"--max-time {longer // 60}m" if longer % 60 == 0 else f"--max-time {longer}s"
+    if turn.left_s is None or turn.left_s <= 0:
+        told = f"the time ceiling of {clock(ceiling)} is reached"
+        return _halted(turn, "time_ceiling", told, option)
+    needs = why or f"the next step could take {step_time(turn.longest_step_s)}"
+    told = f"stopped at {clock(turn.watch.elapsed_s)} of {clock(ceiling)}{_in_step(turn)}: {needs}"
+    return _stopped(turn, "time_ceiling", told, option)
 
 
-def out_of_room(turn: TurnContext, reason: Reason, refused: Refused | None = None) -> Ending:
-    """A cost, token or session ceiling leaves no room for another request."""
+def out_of_room(
+    turn: TurnContext, reason: Reason, needs: NextStep, refused_by: Account | None = None
+) -> Ending:
+    """Return the ending for a cost, token or session ceiling without room for another request.
+
+    Parameters
+    ----------
+    turn
+        The turn.
+    reason
+        The ceiling's reason.
+    needs
+        What the next step could have taken.
+    refused_by
+        The account that had no room; None where that is the task's own.
+    """
     task = turn.task
-    account = refused.account if refused is not None else task.account
+    account = refused_by or task.account
     if reason == "session_ceiling":
-        return _session(turn, _fullest(task.accounts, account))
+        return _session(turn, _fullest(task.accounts, account), needs)
     if reason == "cost_ceiling":
-        ceiling = account.cost_usd or Decimal(0)
         taken = account.spent.usd + account.unconfirmed.usd
-        needs = refused.needs.usd if refused is not None else Decimal(0)
-        parts = _cost_parts(account, needs)
-        told = f"the {ceiling_dollars(ceiling)} cost ceiling is reached ({parts})"
-        enough = _rounded_up(max(ceiling * MORE, (taken + needs * 2) * MORE))
-        return _halted(turn, reason, told, f"--max-cost {enough}")
-    ceiling_tokens = account.total_tokens or 0
+        told = _told_usd(turn, account, needs)
+        enough = max((account.cost_usd or 0) * MORE, (taken + needs.alone.usd * 2) * MORE)
+        return _stopped(turn, reason, told, f"--max-cost {_rounded_up(enough)}")
     taken_tokens = account.spent.tokens + account.unconfirmed.tokens
-    needs_tokens = refused.needs.tokens if refused is not None else 0
-    parts = _token_parts(account, needs_tokens)
-    told = f"the ceiling of {ceiling_tokens:,} tokens is reached ({parts})"
-    more = _rounded_up(
-        max(Decimal(ceiling_tokens) * MORE, Decimal(taken_tokens + needs_tokens * 2) * MORE)
-    )
-    return _halted(turn, reason, told, f"--max-total-tokens {int(Decimal(more))}")
+    told = _told_tokens(turn, account, needs)
+    more = max((account.total_tokens or 0) * MORE, (taken_tokens + needs.alone.tokens * 2) * MORE)
+    option = f"--max-total-tokens {int(Decimal(_rounded_up(Decimal(more))))}"
+    return _stopped(turn, reason, told, option)
 
 
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
@@ -245,22 +280,77 @@ def _halted(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending
     return Ending(state="halted", reason=reason, detail=detail, command=command)
 
 
-def _session(turn: TurnContext, account: Account) -> Ending:
+def _stopped(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
+    command = f"%claude_resume {turn.task.name} {option}"
+    detail = f"{told}; go on with `{command}`"
+    return Ending(state="halted", reason=reason, detail=detail, command=command)
+
+
+def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
     command = f"%claude_resume {turn.task.name}"
     if _is_nearer_by_cost(account):
-        told, name = (
-            f"the {ceiling_dollars(account.cost_usd or Decimal(0))} ceiling",
-            "ANTHROPIC_COST_BUDGET",
-        )
-        parts = _cost_parts(account, Decimal(0))
+        told, variable = _told_usd(turn, account, needs), "ANTHROPIC_COST_BUDGET"
     else:
-        told, name = f"the ceiling of {account.total_tokens:,} tokens", "ANTHROPIC_TOKEN_BUDGET"
-        parts = _token_parts(account, 0)
-    detail = (
-        f"halted at step {turn.step}: {told} of {account.name} is reached ({parts});"
-        f" {account.way_out or f'raise {name}'}, then `{command}`"
-    )
+        told, variable = _told_tokens(turn, account, needs), "ANTHROPIC_TOKEN_BUDGET"
+    detail = f"{told}; {account.way_out or f'raise {variable}'}, then `{command}`"
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
+
+
+def _told_usd(turn: TurnContext, account: Account, needs: NextStep) -> str:
+    """Return where a cost ceiling stopped a turn, and why there."""
+    ceiling, left = account.cost_usd or Decimal(0), account.headroom()[0] or Decimal(0)
+    taken = spent_dollars(account.spent.usd + account.unconfirmed.usd, ceiling)
+    parts = ""
+    if account.unconfirmed.usd:
+        spent, unconfirmed = dollars(account.spent.usd), dollars(account.unconfirmed.usd)
+        parts = f" ({spent} spent, {unconfirmed} {_unconfirmed(turn, account)})"
+    why = "the cost ceiling is reached"
+    if needs.alone.usd > left > 0:
+        why = f"the next step could have cost up to {_fine(needs.alone.usd)}"
+    elif left > 0:
+        beside = needs.beside_last_answer.usd
+        why = _after_last_answer(f"cost up to {_fine(beside)}", is_too_much=beside > left)
+    of = _of(account, ceiling_dollars(ceiling))
+    return f"stopped at {taken} of {of}{_in_step(turn)}: {why}{parts}"
+
+
+def _told_tokens(turn: TurnContext, account: Account, needs: NextStep) -> str:
+    """Return where a token ceiling stopped a turn, and why there."""
+    left = account.headroom()[1] or 0
+    parts = ""
+    if account.unconfirmed.tokens:
+        unconfirmed = f"{account.unconfirmed.tokens:,} {_unconfirmed(turn, account)}"
+        parts = f" ({account.spent.tokens:,} used, {unconfirmed})"
+    why = "the token ceiling is reached"
+    if needs.alone.tokens > left > 0:
+        why = f"the next step could have taken up to {needs.alone.tokens:,}"
+    elif left > 0:
+        beside = needs.beside_last_answer.tokens
+        why = _after_last_answer(f"taken up to {beside:,}", is_too_much=beside > left)
+    taken = account.spent.tokens + account.unconfirmed.tokens
+    of = _of(account, f"{account.total_tokens or 0:,} tokens")
+    return f"stopped at {taken:,} of {of}{_in_step(turn)}: {why}{parts}"
+
+
+def _of(account: Account, ceiling: str) -> str:
+    return f"{ceiling} for {account.name}" if account.shared else ceiling
+
+
+def _in_step(turn: TurnContext) -> str:
+    return f" in step {turn.step}" if turn.step else " before the first step"
+
+
+def _after_last_answer(needs: str, *, is_too_much: bool) -> str:
+    if is_too_much:
+        return f"the next step and a last answer after it could have {needs}"
+    return "the last answer was given"
+
+
+def _unconfirmed(turn: TurnContext, account: Account) -> str:
+    if not account.requests_unconfirmed:
+        return "unconfirmed"
+    cut = plural(account.requests_unconfirmed, "cut-off request")
+    return f"held for {cut}; `%claude_task {turn.task.name} --release-held` lets it go"
 
 
 def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
@@ -287,26 +377,6 @@ def _is_nearer_by_cost(account: Account) -> bool:
     if usd_left is None or tokens_left is None or not account.cost_usd or not account.total_tokens:
         return usd_left is not None
     return usd_left / account.cost_usd <= Decimal(tokens_left) / account.total_tokens
-
-
-def _cost_parts(account: Account, needs: Decimal) -> str:
-    parts = [f"{dollars(account.spent.usd)} spent"]
-    if account.requests_unconfirmed:
-        cut = plural(account.requests_unconfirmed, "cut-off request")
-        parts.append(f"{dollars(account.unconfirmed.usd)} held for {cut}")
-    if needs:
-        parts.append(f"the next step could cost {dollars(needs)}")
-    return ", ".join(parts)
-
-
-def _token_parts(account: Account, needs: int) -> str:
-    parts = [f"{account.spent.tokens:,} used"]
-    if account.requests_unconfirmed:
-        cut = plural(account.requests_unconfirmed, "cut-off request")
-        parts.append(f"{account.unconfirmed.tokens:,} held for {cut}")
-    if needs:
-        parts.append(f"the next step could take {needs:,}")
-    return ", ".join(parts)
 
 
 def _fine(usd: Decimal) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal, Protocol
 
 import anyio
 
-from budget_magic.events import AttemptFailed, Fact, Live, Reason, TurnSettings
+from budget_magic.events import AttemptFailed, Fact, Live, Noted, Reason, TurnSettings
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.room import Room
 from budget_magic.loop.stuck import Made, StuckRule
-from budget_magic.meter.cost import US_INFERENCE, price_table
+from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
 from budget_magic.meter.reserve import Account
@@ -75,8 +75,8 @@ class TaskContext:
     ratios: Ratios = field(default_factory=Ratios)
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
-    factor: Decimal = US_INFERENCE
-    """What prices are multiplied by at worst, until a reply names its inference region."""
+    noted: set[str] = field(default_factory=set)
+    """Notes that the reader was given already: each is said once a task."""
 
     @property
     def model(self) -> Model | None:
@@ -87,6 +87,43 @@ class TaskContext:
     def prices(self) -> PriceTable | None:
         """The prices in force; None where unknown."""
         return price_table(self.settings.model, self.own_prices)
+
+    @property
+    def worst_prices(self) -> PriceTable | None:
+        """The prices at which a request is held: those of fast mode once a reply came in it."""
+        table = self.prices
+        if table is None or table.fast is None or not self.client.learned.is_fast:
+            return table
+        return replace(table, base=table.fast, long_prompt=None, long_prompt_above=None)
+
+    @property
+    def inference_geo(self) -> str | None:
+        """The region that each request names: the one stated, else the one learned.
+
+        A learned region is named so that it cannot change between two requests.
+        """
+        if self.settings.inference_geo is not None:
+            return self.settings.inference_geo
+        is_taken = self.model is not None and self.model.takes_inference_geo
+        learned = self.client.learned.inference_geo
+        can_name = is_taken and self.client.takes_inference_geo and learned in REGION_FACTORS
+        return learned if can_name else None
+
+    @property
+    def factor(self) -> Decimal:
+        """What prices are multiplied by at worst: 1.1 while the inference region may be any."""
+        if self.model is not None and not self.model.takes_inference_geo:
+            return Decimal(1)
+        if self.inference_geo is None:
+            return US_INFERENCE
+        regions = (self.inference_geo, self.client.learned.inference_geo or self.inference_geo)
+        return max(REGION_FACTORS.get(region, US_INFERENCE) for region in regions)
+
+    def note_once(self, turn: int, text: str) -> None:
+        """Tell the reader something that is worth saying once a task."""
+        if text not in self.noted:
+            self.noted.add(text)
+            self.emit(Noted(turn=turn, text=text))
 
     @property
     def account(self) -> Account:
@@ -122,6 +159,10 @@ class TurnContext:
     """What the time ceiling ends; moved when that is raised."""
     cut_off: AttemptFailed | None = None
     """The attempt that an interrupt cut off."""
+    cut_by: Reason | None = None
+    """The ceiling for which `max_tokens` was shrunk, so that the last reply was cut."""
+    counted_tokens: int | None = None
+    """What `count_tokens` said of the next prompt; None where it was not asked."""
 
     @property
     def left_s(self) -> float | None:

@@ -121,6 +121,14 @@ def _decimal_hint(text: str) -> str:
     return ""
 
 
+def region_or_none(text: str) -> str | None:
+    """Return an inference region, or None for `none`."""
+    if text not in {*REGIONS, "none"}:
+        raise ValueError(f"choose one of {', '.join(REGIONS)}, none")
+    return None if text == "none" else text
+
+
+REGIONS: Final = ("us", "global")
 EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 OPTIONS: Final = (
     Option(name="budget", short="b", value="TOKENS", read=tokens_or_none,
@@ -150,6 +158,8 @@ OPTIONS: Final = (
     Option(name="no-wrap-up", help="do not keep back room for one last answer"),
     Option(name="compact-at", value="N", read=tokens_or_none,
            help="prompt size from which on a summary replaces the history (100k, none)"),
+    Option(name="inference-geo", value="REGION", read=region_or_none,
+           help="region that serves the requests (us, global, none), which fixes its price factor"),
     Option(name="background", help="return at once; task.wait() waits"),
     Option(name="tag", value="KEY=VALUE", read=tag, repeats=True, help="label; may repeat"),
     Option(name="client", value="NAME",
@@ -160,8 +170,8 @@ OPTIONS: Final = (
 SETTINGS: Final = frozenset(
     {
         "budget", "effort", "model", "max-tokens", "max-cost", "max-total-tokens", "max-steps",
-        "max-time", "tools", "approve", "root", "system", "no-wrap-up", "compact-at", "tag",
-        "client",
+        "max-time", "tools", "approve", "root", "system", "no-wrap-up", "compact-at",
+        "inference-geo", "tag", "client",
     }
 )  # fmt: skip
 """Options that change a task; the others concern one cell."""

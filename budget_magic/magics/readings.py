@@ -15,8 +15,8 @@ from budget_magic.tools import split_names
 from budget_magic.tools.approval import parse_policy
 
 
-def _number(read: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Read a number, a text as an option has it, or None for "none"."""
+def _or_none(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """Read a value as its option does, with None for "none"."""
 
     def check(value: Any) -> Any:
         return read("none" if value is None else str(value))
@@ -89,13 +89,13 @@ def _as_rule(value: tuple[int, int] | None) -> StuckRule | None:
 
 
 READERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "budget": _number(options.tokens_or_none),
+    "budget": _or_none(options.tokens_or_none),
     "effort": _one_of(*options.EFFORTS),
     "model": _text,
     "max_tokens": _reply_tokens,
-    "max_cost": _number(options.usd_or_none),
-    "max_total_tokens": _number(options.tokens_or_none),
-    "max_steps": _number(options.count_or_none),
+    "max_cost": _or_none(options.usd_or_none),
+    "max_total_tokens": _or_none(options.tokens_or_none),
+    "max_steps": _or_none(options.count_or_none),
     "max_time": _seconds,
     "tools": _tools,
     "approve": parse_policy,
@@ -103,11 +103,12 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "system": _text_or_none,
     "client": _one_of(AUTO, SIMULATOR),
     "stuck_rule": _stuck_rule,
-    "compact_at": _number(options.tokens_or_none),
+    "compact_at": _or_none(options.tokens_or_none),
     "carry": _one_of(*CARRIES),
+    "inference_geo": _or_none(options.region_or_none),
     "prices": _prices,
-    "session_cost": _number(options.usd_or_none),
-    "session_tokens": _number(options.tokens_or_none),
+    "session_cost": _or_none(options.usd_or_none),
+    "session_tokens": _or_none(options.tokens_or_none),
     "save_transcript": _flag,
 }
 """Turns what was set into a value; raises ValueError or ConfigurationError."""
@@ -130,6 +131,7 @@ FIRST: Final[dict[str, Any]] = {
     "stuck_rule": (StuckRule().repeats, StuckRule().among),
     "compact_at": _SETTINGS.compact_at,
     "carry": _SETTINGS.carry,
+    "inference_geo": _SETTINGS.inference_geo,
     "prices": {},
     "session_cost": None,
     "session_tokens": None,
@@ -160,6 +162,7 @@ def as_defaults(values: Mapping[str, Any]) -> Defaults:
             stuck_rule=_as_rule(values["stuck_rule"]),
             compact_at=values["compact_at"],
             carry=values["carry"],
+            inference_geo=values["inference_geo"],
             prices={model: user_prices(model, row) for model, row in values["prices"].items()},
         ),
         session_cost_usd=values["session_cost"],

@@ -26,6 +26,7 @@ _PLAIN = {
     "approve": "approve",
     "root": "root",
     "compact-at": "compact_at",
+    "inference-geo": "inference_geo",
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -16,8 +17,9 @@ BATCH: Final = Decimal("0.5")
 """Factor of `service_tier: batch` (same page)."""
 WEB_SEARCH_USD: Final = Decimal("0.01")
 """Price of one web search (same page: $10 per 1,000)."""
-OUTSIDE_THE_SUM: Final = frozenset({"compaction", "advisor_message"})
-"""Kinds of iterations whose tokens are not in the top-level usage figures."""
+REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
+"""What prices are multiplied by, by inference region (same page)."""
+_DATE: Final = re.compile(r"-\d{8}")
 
 
 def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
@@ -46,8 +48,68 @@ def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> De
         table = price_table(part.model or model, own)
         if table is None:
             return None
-        total += _part_usd(part, _in_force(table, part.prompt_tokens, usage.speed))
-    return total * _factor(usage) + WEB_SEARCH_USD * usage.web_search_requests
+        total += _part_usd(part, prices_in_force(table, part.prompt_tokens, usage.speed))
+    return total * billing_factor(usage) + WEB_SEARCH_USD * usage.web_search_requests
+
+
+def billed_model(asked: str, answered: str | None, own: Mapping[str, PriceTable]) -> str:
+    """Return the model whose prices hold: the one asked for, unless another known one answered.
+
+    A reply may name the model by a dated id, or by its plain one where a cloud's was asked for.
+    """
+    if answered is None:
+        return asked
+    row = find_model(answered)
+    is_other = answered in own or (row is not None and row is not find_model(asked))
+    return answered if is_other else asked
+
+
+def pricing_doubts(
+    usage: Usage, *, asked: str, answered: str | None, own: Mapping[str, PriceTable]
+) -> Iterator[str]:
+    """Yield why the dollars of a reply are an estimate; nothing where they are exact.
+
+    Parameters
+    ----------
+    usage
+        The figures of the reply.
+    asked, answered
+        Model of the request, and the one that the reply names; None where it names none.
+    own
+        Prices that the user gave, by model id.
+    """
+    if answered is None:
+        yield f"a reply names no model, so it is priced as {asked}"
+    elif not _is_known(answered, asked, own):
+        yield f"a reply names the unknown model {answered[:80]!r}, so it is priced as {asked}"
+    table = price_table(billed_model(asked, answered, own), own)
+    if usage.speed == "fast" and table is not None and table.fast is None:
+        yield "a reply was served in fast mode, whose price is not known; the list price is shown"
+    if usage.speed not in {None, "standard", "fast"}:
+        yield f"a reply was served at the unknown speed {usage.speed[:40]!r}; list prices are shown"
+    if usage.service_tier == "priority":
+        yield "a reply was served at the priority tier; list prices are shown, not your contract's"
+    elif usage.service_tier not in {None, "standard", "batch"}:
+        tier = usage.service_tier[:40]
+        yield f"a reply was served at the unknown service tier {tier!r}; list prices are shown"
+
+
+def _is_known(answered: str, asked: str, own: Mapping[str, PriceTable]) -> bool:
+    dated = _DATE.fullmatch(answered.removeprefix(asked)) if answered.startswith(asked) else None
+    return answered == asked or answered in own or dated is not None or bool(find_model(answered))
+
+
+def prices_in_force(table: PriceTable, prompt_tokens: int, speed: str | None) -> Prices:
+    """Return the prices of one part of a reply, by its prompt and the speed it was served at."""
+    if speed == "fast" and table.fast is not None:
+        return table.fast
+    return table.for_prompt(prompt_tokens)
+
+
+def billing_factor(usage: Usage) -> Decimal:
+    """Return what the prices of a reply are multiplied by: for its region and service tier."""
+    factor = REGION_FACTORS.get(usage.inference_geo or "", Decimal(1))
+    return factor * BATCH if usage.service_tier == "batch" else factor
 
 
 def worst_case_usd(
@@ -93,12 +155,6 @@ def _as_iteration(usage: Usage) -> IterationUsage:
     )
 
 
-def _in_force(table: PriceTable, prompt_tokens: int, speed: str | None) -> Prices:
-    if speed == "fast" and table.fast is not None:
-        return table.fast
-    return table.for_prompt(prompt_tokens)
-
-
 def _part_usd(part: IterationUsage, prices: Prices) -> Decimal:
     write_5m = part.cache_creation_input_tokens - part.cache_creation_1h_input_tokens
     return (
@@ -108,8 +164,3 @@ def _part_usd(part: IterationUsage, prices: Prices) -> Decimal:
         + prices.write_1h * part.cache_creation_1h_input_tokens
         + prices.output * part.output_tokens
     ) / MTOK
-
-
-def _factor(usage: Usage) -> Decimal:
-    factor = US_INFERENCE if usage.inference_geo == "us" else Decimal(1)
-    return factor * BATCH if usage.service_tier == "batch" else factor

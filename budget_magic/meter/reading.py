@@ -51,6 +51,8 @@ class Reading:
     total: Spend = field(default_factory=Spend)
     this_turn_kinds: Kinds = field(default_factory=Kinds)
     total_kinds: Kinds = field(default_factory=Kinds)
+    cost_estimated: bool = False
+    """True where the task's dollars hold a reply whose price is not known for sure."""
 
     @property
     def remaining(self) -> int | None:
@@ -82,6 +84,7 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per
                 _spent(reading, _step_spend(fact)),
                 this_turn_kinds=_add_kinds(reading.this_turn_kinds, kinds),
                 total_kinds=_add_kinds(reading.total_kinds, kinds),
+                cost_estimated=reading.cost_estimated or fact.cost_estimated,
             )
         case AttemptFailed():
             return _spent(
@@ -134,20 +137,19 @@ def _spent(reading: Reading, more: Spend) -> Reading:
 
 
 def _step_spend(fact: StepFinished) -> Spend:
-    usage = fact.usage
-    extra = [part for part in usage.iterations if part.kind in {"compaction", "advisor_message"}]
+    usage, billed = fact.usage, fact.usage.billed
     return Spend(
         steps=1,
-        input_tokens=usage.input_tokens + sum(part.input_tokens for part in extra),
-        cache_read_input_tokens=usage.cache_read_input_tokens
-        + sum(part.cache_read_input_tokens for part in extra),
-        cache_creation_input_tokens=usage.cache_creation_input_tokens
-        + sum(part.cache_creation_input_tokens for part in extra),
-        output_tokens=usage.output_tokens + sum(part.output_tokens for part in extra),
+        input_tokens=billed.input_tokens,
+        cache_read_input_tokens=billed.cache_read_input_tokens,
+        cache_creation_input_tokens=billed.cache_creation_input_tokens,
+        output_tokens=billed.output_tokens,
         thinking_tokens=usage.thinking_tokens,
         tool_result_tokens=fact.tool_result_tokens,
         budget_tokens=fact.budget_tokens,
         cost_usd=fact.cost_usd,
+        unconfirmed_usd=fact.unconfirmed_usd,
+        unconfirmed_tokens=fact.unconfirmed_tokens,
     )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Final, Literal
 
-from budget_magic.meter.cost import MTOK, expected_usd, worst_case_usd
+from budget_magic.meter.cost import expected_usd, worst_case_usd
 from budget_magic.models import PriceTable
 
-STEP_REPLY_TOKENS: Final = 4_096
-"""Room for a reply below which an ordinary step is not sent."""
+MOST_STEP_REPLY_TOKENS: Final = 4_096
+"""The most room for a reply that an ordinary step asks for; with less it may still be sent."""
 LAST_REPLY_TOKENS: Final = 1_024
-"""Room for a reply below which not even a last answer is sent."""
-LAST_ANSWER_TOKENS: Final = 2_000
-"""Reply for which room is kept, beside the prompt once more at the write price."""
+"""Room for a reply below which nothing is sent, not even a last answer."""
+REPLY_ALLOWANCE: Final = Decimal("1.25")
+"""Room for a reply, as a multiple of the mean reply so far."""
+LAST_ANSWER_RESULT_TOKENS: Final = 500
+"""Tool results that the prompt of a last answer may carry beside the step before it."""
+LAST_ANSWER_TOKENS: Final = 1_500
+"""Reply for which room is kept."""
+LARGE_CEILING_USD: Final = Decimal("0.80")
+LAST_ANSWER_TOKENS_UNDER_LARGE_CEILINGS: Final = 2_000
 
 CeilingReason = Literal["cost_ceiling", "token_ceiling", "session_ceiling"]
 
@@ -55,6 +62,13 @@ class Account:
     requests_held: int = 0
     requests_unconfirmed: int = 0
 
+    @property
+    def last_answer_tokens(self) -> int:
+        """Reply tokens of the last answer for which room is kept."""
+        if self.cost_usd is None or self.cost_usd >= LARGE_CEILING_USD:
+            return LAST_ANSWER_TOKENS_UNDER_LARGE_CEILINGS
+        return LAST_ANSWER_TOKENS
+
     def headroom(self) -> tuple[Decimal | None, int | None]:
         """What is left in dollars and in tokens; None where the account is open."""
         taken = self.spent + self.unconfirmed + self.held
@@ -72,14 +86,33 @@ class Account:
         self.held += amount
         self.requests_held += 1
 
-    def settle(self, held: Amount, *, spent: Amount, unconfirmed: Amount | None = None) -> None:
-        """Replace what was held by what was used, or by what may have been."""
+    def settle(
+        self,
+        held: Amount,
+        *,
+        spent: Amount,
+        unconfirmed: Amount | None = None,
+        is_cut_off: bool = True,
+    ) -> None:
+        """Replace what was held by what was used, or by what may have been.
+
+        Parameters
+        ----------
+        held
+            What `hold` took.
+        spent
+            Confirmed by usage figures.
+        unconfirmed
+            What the request may have cost beside that; None for nothing.
+        is_cut_off
+            Whether `unconfirmed` stands for a whole request rather than for a part of its price.
+        """
         self.held -= held
         self.requests_held -= 1
         self.spent += spent
         if unconfirmed is not None and unconfirmed != Amount():
             self.unconfirmed += unconfirmed
-            self.requests_unconfirmed += 1
+            self.requests_unconfirmed += is_cut_off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +134,9 @@ class Demand:
     wrap_up: bool
     """Whether room is kept for a last answer."""
     must_be_last: bool = False
-    """Whether the step or the time ceiling makes this the last step."""
+    """Whether the step or the time ceiling makes this the last step, or a cut reply does."""
+    reply_tokens: int = MOST_STEP_REPLY_TOKENS
+    """Room for a reply without which an ordinary step is not worth sending."""
 
     def worst(self, output_tokens: int) -> Amount:
         """What the request takes at most with this many reply tokens."""
@@ -115,9 +150,14 @@ class Demand:
             )
         return Amount(usd=usd, tokens=self.prompt_tokens + output_tokens)
 
-    def with_last_answer(self, output_tokens: int) -> Amount:
-        """What the request takes if its prefix is cached, and a last answer after it."""
+    def with_last_answer(self, output_tokens: int, last_answer_tokens: int) -> Amount:
+        """Return what the request takes if its prefix is cached, and a last answer after it.
+
+        The last answer is reckoned at worst case: its prompt is the one of this request, the whole
+        reply and 500 tokens of results, all written to the cache once more.
+        """
         new = self.prompt_tokens - self.known_tokens
+        last_prompt = self.prompt_tokens + output_tokens + LAST_ANSWER_RESULT_TOKENS
         usd = Decimal(0)
         if self.prices is not None:
             usd = expected_usd(
@@ -128,11 +168,11 @@ class Demand:
                 factor=self.factor,
             ) + worst_case_usd(
                 self.prices,
-                prompt_tokens=self.prompt_tokens,
-                output_tokens=LAST_ANSWER_TOKENS,
+                prompt_tokens=last_prompt,
+                output_tokens=last_answer_tokens,
                 factor=self.factor,
             )
-        tokens = new + output_tokens + self.prompt_tokens + LAST_ANSWER_TOKENS
+        tokens = new + output_tokens + last_prompt + last_answer_tokens
         return Amount(usd=usd, tokens=tokens)
 
 
@@ -176,11 +216,11 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
 
     Notes
     -----
-    The rules are those of "The last answer before a ceiling" in the documentation: an ordinary
-    step if 4,096 tokens of reply fit at worst case and, at expected prices, beside a last answer;
-    else a last answer if 1,024 tokens fit at worst case; else nothing. Where what the task's own
-    ceilings allow does not fit only because others hold reservations, the request waits before it
-    shrinks.
+    An ordinary step is granted if the reply it needs (`needed_reply`) fits at worst case and, at
+    expected prices, beside a last answer at worst case; else a last answer if 1,024 tokens of reply
+    fit at worst case; else nothing. `max_tokens` is the largest that passes. Where what the task's
+    own ceilings allow does not fit only because others hold reservations, the request waits before
+    it shrinks.
     """
     chain = tuple(accounts)
     alone = _decide(demand, tuple(account for account in chain if not account.shared))
@@ -196,6 +236,25 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
     return decision
 
 
+def needed_reply(mean_reply_tokens: float, max_tokens: int) -> int:
+    """Return the room for a reply without which an ordinary step is not worth sending.
+
+    Parameters
+    ----------
+    mean_reply_tokens
+        Of this turn so far; 0 before the first reply.
+    max_tokens
+        The most that the settings allow.
+
+    Examples
+    --------
+    >>> needed_reply(1_600, 32_000), needed_reply(0, 32_000), needed_reply(9_000, 32_000)
+    (2000, 1024, 4096)
+    """
+    wanted = int(REPLY_ALLOWANCE * int(mean_reply_tokens))
+    return min(max(wanted, LAST_REPLY_TOKENS), MOST_STEP_REPLY_TOKENS, max_tokens)
+
+
 def _decide(demand: Demand, chain: tuple[Account, ...]) -> Granted | Refused:
     worst = [(_most(demand, account, demand.worst), account) for account in chain]
     room, tightest = min(worst, key=lambda pair: pair[0], default=(demand.wanted_tokens, None))
@@ -209,15 +268,16 @@ def _decide(demand: Demand, chain: tuple[Account, ...]) -> Granted | Refused:
     if demand.first or not demand.wrap_up:
         return _grant(demand, room, tightest, last_answer=False)
     kept = [
-        (_most(demand, account, demand.with_last_answer), account)
+        (_most(demand, account, _beside_last_answer(demand, account)), account)
         for account in chain
         if not account.shared
     ]
     beside, keeper = min(kept, key=lambda pair: pair[0], default=(demand.wanted_tokens, None))
-    if min(room, beside) >= min(STEP_REPLY_TOKENS, demand.wanted_tokens):
+    needed = min(demand.reply_tokens, demand.wanted_tokens)
+    if min(room, beside) >= needed:
         nearest = tightest if room <= beside else keeper
         return _grant(demand, min(room, beside), nearest, last_answer=False)
-    return _grant(demand, room, tightest if room < STEP_REPLY_TOKENS else keeper, last_answer=True)
+    return _grant(demand, room, tightest if room < needed else keeper, last_answer=True)
 
 
 def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: bool) -> Granted:
@@ -232,26 +292,22 @@ def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: b
     )
 
 
+def _beside_last_answer(demand: Demand, account: Account) -> Callable[[int], Amount]:
+    return lambda output: demand.with_last_answer(output, account.last_answer_tokens)
+
+
 def _most(demand: Demand, account: Account, needs: Callable[[int], Amount]) -> int:
-    """Largest reply for which `needs` stays within the account; below 0 where none fits."""
-    usd, tokens = account.headroom()
-    none = needs(0)
-    most = demand.wanted_tokens
-    if tokens is not None:
-        most = min(most, tokens - none.tokens)
-    if usd is not None and demand.prices is not None:
-        left = usd - none.usd
-        per_token = demand.prices.for_prompt(demand.prompt_tokens).output * demand.factor / MTOK
-        if left < 0:
-            most = min(most, -1)
-        elif per_token > 0:
-            most = min(most, int((left / per_token).to_integral_value(rounding=ROUND_FLOOR)))
-    return most
+    """Return the largest reply for which `needs` stays within the account; -1 where none fits."""
+    if account.has_room(needs(demand.wanted_tokens)):
+        return demand.wanted_tokens
+    sizes = range(demand.wanted_tokens + 1)
+    return bisect_left(sizes, 1, key=lambda size: 0 if account.has_room(needs(size)) else 1) - 1
 
 
 def _reason(demand: Demand, account: Account, output_tokens: int) -> CeilingReason:
     if account.shared:
         return "session_ceiling"
     usd, _ = account.headroom()
-    needs = max(demand.worst(output_tokens).usd, demand.with_last_answer(output_tokens).usd)
+    beside = demand.with_last_answer(output_tokens, account.last_answer_tokens)
+    needs = max(demand.worst(output_tokens).usd, beside.usd)
     return "cost_ceiling" if usd is not None and needs > usd else "token_ceiling"

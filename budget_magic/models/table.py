@@ -43,6 +43,8 @@ class Model:
     """Whether `thinking: {"type": "adaptive"}` is taken."""
     binds_thinking: bool
     """Whether thinking signatures are bound to the conversation before them."""
+    takes_inference_geo: bool
+    """Whether requests may name their inference region; the others have no regional price."""
 
 
 def _prices(*usd_per_mtok: str) -> Prices:
@@ -62,6 +64,7 @@ def _row(  # noqa: PLR0913 - one keyword per column of the table
     per_message: bool = True,
     binds: bool = True,
     adaptive: bool = True,
+    geo: bool = True,
     context: int = 1_000_000,
     output: int = 128_000,
     min_cache: int = 512,
@@ -84,10 +87,12 @@ def _row(  # noqa: PLR0913 - one keyword per column of the table
         effort_per_message=per_message,
         adaptive_thinking=adaptive,
         binds_thinking=binds,
+        takes_inference_geo=geo,
     )
 
 
 _OPUS_4 = _prices("5", "25", "0.50", "6.25", "10")
+_OPUS_4_FAST = _prices("10", "50", "1", "12.50", "20")
 _OPUS_55 = _prices("4", "20", "0.20", "5", "8")
 _FABLE_52 = _prices("8", "40", "0.20", "10", "16")
 _NO_XHIGH = ("low", "medium", "high", "max")
@@ -111,8 +116,15 @@ MODELS: Final[dict[str, Model]] = {
             binds=False,
         ),
         _row("claude-mythos-5-2", _FABLE_52, budget="probably"),
-        _row("claude-opus-5", _OPUS_4, binds=False),
-        _row("claude-opus-4-8", _OPUS_4, per_message=False, binds=False, min_cache=1_024),
+        _row("claude-opus-5", _OPUS_4, binds=False, fast=_OPUS_4_FAST),
+        _row(
+            "claude-opus-4-8",
+            _OPUS_4,
+            per_message=False,
+            binds=False,
+            min_cache=1_024,
+            fast=_OPUS_4_FAST,
+        ),
         _row("claude-opus-4-7", _OPUS_4, per_message=False, binds=False, min_cache=1_024),
         _row(
             "claude-sonnet-5",
@@ -149,6 +161,7 @@ MODELS: Final[dict[str, Model]] = {
             per_message=False,
             binds=False,
             adaptive=False,
+            geo=False,
             context=200_000,
             output=64_000,
             min_cache=4_096,
@@ -159,6 +172,7 @@ MODELS: Final[dict[str, Model]] = {
 
 Budget support: platform.claude.com, "Task budgets" (2026-11). Effort levels and per-message effort:
 "Effort" and "Effort per message" (2026-11). Bound signatures: "Preserved thinking" (2026-09).
+Fast mode: "Fast mode" (2026-11). Inference regions: "Data residency" (2026-11), Opus 4.6, Sonnet 4.6 and later.
 """
 
 _CLOUD_PREFIX = re.compile(r"^(?:[a-z]{2,6}\.)?anthropic\.")

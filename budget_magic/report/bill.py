@@ -10,9 +10,16 @@ from typing import Final, Literal
 
 from budget_magic.events import Record, StepFinished
 from budget_magic.meter import Reading, Spend
-from budget_magic.meter.cost import BATCH, MTOK, US_INFERENCE, WEB_SEARCH_USD, price_table
+from budget_magic.meter.cost import (
+    MTOK,
+    WEB_SEARCH_USD,
+    billed_model,
+    billing_factor,
+    price_table,
+    prices_in_force,
+)
 from budget_magic.models import PRICES_AS_OF, PriceTable
-from budget_magic.report.numbers import ceiling_dollars, dollars, exact
+from budget_magic.report.numbers import ceiling_dollars, dollars, exact, marked
 from budget_magic.report.shapes import BillRow, MetersView
 from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import TurnFacts, finished_steps
@@ -65,7 +72,8 @@ def meters_view(
     spend = reading.total if whole else reading.this_turn
     steps = every if whole else finished_steps(records, reading.turn)
     user_prices = bool(facts.settings and facts.settings.user_prices)
-    lines = None if user_prices and not own else _lines(steps, own)
+    asked = facts.settings.model if facts.settings else ""
+    lines = None if user_prices and not own else _lines(steps, asked, own)
     if lines is not None and sum(line.cost_usd for line in lines.values()) != spend.cost_usd:
         lines = None  # the prices have changed since: the sum that was booked stands alone
     searches = sum(step.usage.web_search_requests for step in steps)
@@ -73,10 +81,10 @@ def meters_view(
     return MetersView(
         counted=exact(spend.budget_tokens),
         billed=exact(spend.billed_tokens),
-        cost=dollars(spend.cost_usd),
+        cost=marked(dollars(spend.cost_usd), estimated=reading.cost_estimated),
         counted_share=spend.budget_tokens / spend.billed_tokens if spend.billed_tokens else 0.0,
         rows=_rows(spend, lines, searches),
-        total_cost=dollars(spend.cost_usd, 4),
+        total_cost=marked(dollars(spend.cost_usd, 4), estimated=reading.cost_estimated),
         source=_source(facts, spend),
         scope=("whole task" if whole else "this turn") if several else "",
     )
@@ -118,20 +126,18 @@ def _row(kind: RowKind, count: int, lines: Mapping[RowKind, _Line] | None, spend
 
 
 def _lines(
-    steps: Sequence[StepFinished], own: Mapping[str, PriceTable]
+    steps: Sequence[StepFinished], asked: str, own: Mapping[str, PriceTable]
 ) -> dict[RowKind, _Line] | None:
     lines: dict[RowKind, _Line] = {kind: _Line() for kind in _LABELS}
     for step in steps:
         usage = step.usage
-        factor = US_INFERENCE if usage.inference_geo == "us" else Decimal(1)
-        factor *= BATCH if usage.service_tier == "batch" else Decimal(1)
+        factor = billing_factor(usage)
         for part in usage.iterations or (usage,):
-            table = price_table(getattr(part, "model", None) or step.model, own)
+            model = getattr(part, "model", None) or billed_model(asked, step.model, own)
+            table = price_table(model, own)
             if table is None:
                 return None
-            prices = table.for_prompt(part.prompt_tokens)
-            if usage.speed == "fast" and table.fast is not None:
-                prices = table.fast
+            prices = prices_in_force(table, part.prompt_tokens, usage.speed)
             hour = part.cache_creation_1h_input_tokens
             charges: tuple[tuple[RowKind, int, Decimal], ...] = (
                 ("cache_read", part.cache_read_input_tokens, prices.cache_read),

@@ -13,6 +13,7 @@ from budget_magic.report.numbers import (
     compact,
     dollars,
     exact,
+    marked,
     percent,
     spent_dollars,
 )
@@ -46,7 +47,7 @@ def ceiling_views(
     rows = [
         _Row(
             "cost",
-            spent_dollars(total.cost_usd, cost),
+            marked(spent_dollars(total.cost_usd, cost), estimated=reading.cost_estimated),
             dollars(held_usd) if held_usd else "",
             "" if cost is None else ceiling_dollars(cost),
             _share(total.cost_usd or Decimal(0), cost),
@@ -77,13 +78,14 @@ def ceiling_views(
             0.0,
         ),
     ]
-    reached = _REASONS.get(facts.finished.reason) if facts.finished else None
+    halted = _REASONS.get(facts.finished.reason) if facts.finished else None
     largest = max((row.share + row.held_share for row in rows), default=0.0)
     nearest = next((r.kind for r in rows if largest and r.share + r.held_share == largest), None)
     return tuple(
         row.view(
-            nearest=row.kind == (reached or nearest),
-            reached=row.kind == reached or (facts.finished is not None and row.share >= 1),
+            nearest=row.kind == (halted or nearest),
+            halted=row.kind == halted,
+            reached=facts.finished is not None and row.share >= 1,
         )
         for row in rows
     )
@@ -104,9 +106,14 @@ class _Row:
         self.kind, self.spent, self.held, self.ceiling = kind, spent, held, ceiling
         self.share, self.held_share = share, held_share
 
-    def view(self, *, nearest: bool, reached: bool) -> CeilingView:
+    def view(self, *, nearest: bool, halted: bool, reached: bool) -> CeilingView:
         near = self.share + self.held_share >= NEAR
-        level: Literal["", "near", "reached"] = "reached" if reached else "near" if near else ""
+        level: Literal["", "near", "reached"] = "near" if near else ""
+        word: Literal["nearest", "near", "halted here", "reached", ""] = (
+            "nearest" if nearest else level
+        )
+        if halted or reached:
+            level, word = "reached", "reached" if reached else "halted here"
         return CeilingView(
             kind=self.kind,
             label=self.kind,
@@ -119,7 +126,7 @@ class _Row:
             percent=percent(self.share) if self.ceiling else "",
             level=level,
             nearest=nearest,
-            word="reached" if reached else "nearest" if nearest else level,
+            word=word,
         )
 
 

@@ -9,6 +9,7 @@ from budget_magic.report.numbers import (
     compact,
     dollars,
     exact,
+    marked,
     pace,
     percent,
     plural,
@@ -177,5 +178,6 @@ def _left(budget: int | None, used: int) -> tuple[str, str, str]:
 
 def _turn_line(reading: Reading) -> str:
     spend = reading.this_turn
-    cost = "cost unknown" if spend.cost_usd is None else dollars(spend.cost_usd)
+    cost = marked(dollars(spend.cost_usd), estimated=reading.cost_estimated)
+    cost = "cost unknown" if spend.cost_usd is None else cost
     return f"this turn: {exact(spend.budget_tokens)} tokens, {plural(spend.steps, 'step')}, {cost}"

@@ -64,6 +64,15 @@ def dollars(amount: Decimal | None, places: int = CENT_PLACES) -> str:
     return f"${shown:,f}"
 
 
+def marked(text: str, *, estimated: bool) -> str:
+    """Return a figure with the mark of an estimate where it is one.
+
+    >>> marked("$0.12", estimated=True), marked("unknown", estimated=True)
+    ('≈ $0.12', 'unknown')
+    """
+    return f"≈ {text}" if estimated and text != UNKNOWN else text
+
+
 def ceiling_dollars(amount: Decimal) -> str:
     """A ceiling in US dollars, with as many places as it has, at least two.
 

@@ -172,7 +172,7 @@ class CeilingView:
     level: Literal["", "near", "reached"]
     nearest: bool
     word: str
-    """`nearest`, `near`, `reached` or empty."""
+    """`nearest`, `near`, `reached`, `halted here` or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

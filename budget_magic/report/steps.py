@@ -9,7 +9,7 @@ from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnF
 from budget_magic.meter import Kinds
 from budget_magic.report.blocks import block_view, block_views, is_call, why_text
 from budget_magic.report.gauges import kind_views, live_kinds, live_mark
-from budget_magic.report.numbers import dollars, exact, plural, step_time
+from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
 from budget_magic.report.shapes import (
     ApprovalView,
     LiveState,
@@ -96,7 +96,7 @@ def _done(
         kinds=views,
         counted=exact(reply.budget_tokens),
         counted_tokens=reply.budget_tokens,
-        cost=dollars(reply.cost_usd, STEP_PLACES),
+        cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
         cost_usd="" if reply.cost_usd is None else str(reply.cost_usd),
         time=step_time(reply.elapsed_s),
         estimated=False,

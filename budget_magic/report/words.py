@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from budget_magic.meter import Reading
-from budget_magic.report.numbers import clock, compact, dollars, plural
+from budget_magic.report.numbers import clock, compact, dollars, marked, plural
 from budget_magic.report.shapes import (
     CeilingView,
     LiveState,
@@ -59,6 +59,7 @@ def now(
     name = _state_name(facts, live)
     if facts.finished is not None:
         cost, time = dollars(reading.this_turn.cost_usd), clock(facts.finished.elapsed_s)
+        cost = marked(cost, estimated=reading.cost_estimated)
         cost = "cost unknown" if reading.this_turn.cost_usd is None else cost
         return f"{steps_text(reading)}, {cost} in {time}"
     return _under_way(name, facts, live, ceilings)
@@ -135,8 +136,16 @@ def unconfirmed_text(facts: TurnFacts, reading: Reading, verdict: VerdictView | 
         if failure.unconfirmed_usd or failure.unconfirmed_tokens
     ]
     at_most = sum((failure.unconfirmed_usd for failure in broken), Decimal(0))
-    earlier = reading.total.unconfirmed_usd - at_most
-    rest = f"{dollars(earlier)} more is held from earlier turns." if earlier > 0 else ""
+    replies = sum(
+        (step.finished.unconfirmed_usd for step in facts.steps if step.finished), Decimal(0)
+    )
+    earlier = reading.total.unconfirmed_usd - at_most - replies
+    parts = []
+    if replies:
+        parts.append(f"{dollars(replies)} is unconfirmed: replies did not say what they cost.")
+    if earlier > 0:
+        parts.append(f"{dollars(earlier)} more is held from earlier turns.")
+    rest = " ".join(parts)
     if not broken:
         return rest
     if verdict and at_most and dollars(at_most) in f"{verdict.sentence} {verdict.after}":

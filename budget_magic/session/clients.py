@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.wire import Client
+from budget_magic.wire import Client, Learned
 
 AUTO: Final = "auto"
 SIMULATOR: Final = "simulator"
@@ -16,6 +17,7 @@ ANTHROPIC: Final = "anthropic"
 CHOICE_VARIABLE: Final = "BUDGET_MAGIC_CLIENT"
 NO_KEY: Final = "no API key found"
 ASKED_FOR: Final = "the simulator was asked for"
+_LEARNED: Final[WeakKeyDictionary[object, Learned]] = WeakKeyDictionary()
 PACE_TOKENS_PER_S: Final = 900.0
 """How fast the simulator streams where a person watches."""
 
@@ -105,10 +107,18 @@ def _own(wanted: Any, name: str) -> Chosen:
     key = getattr(wanted, "api_key", None)
     return Chosen(
         name=name,
-        client=SdkClient(wanted),
+        client=SdkClient(wanted, _learned_of(wanted)),
         simulated=None,
         key=key if isinstance(key, str) else None,
     )
+
+
+def _learned_of(client: object) -> Learned:
+    """Return what all tasks of this process have learned of a client object."""
+    try:
+        return _LEARNED.setdefault(client, Learned())
+    except TypeError:  # it cannot be referred to weakly: each task learns for itself
+        return Learned()
 
 
 def _simulator(why: str, *, someone_watches: bool) -> Chosen:

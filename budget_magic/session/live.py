@@ -48,6 +48,7 @@ def apply_change(turn: TurnContext, change: Change) -> None:
         settings = replace(settings, ceilings=change.ceilings)
         task.account.cost_usd = change.ceilings.cost_usd
         task.account.total_tokens = change.ceilings.total_tokens
+        turn.cut_by = None
     if settings == before:
         return
     task.settings = conversation.under = settings

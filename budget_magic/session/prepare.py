@@ -107,7 +107,7 @@ def prepare(
     if before is not None:
         context.conversation = before.conversation.copy()
         context.approved_tools = before.approved_tools
-        context.ratios, context.factor = before.ratios, before.factor
+        context.ratios, context.noted = before.ratios, before.noted
     return context, chosen
 
 
@@ -178,6 +178,7 @@ def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
         compact_at=settings.compact_at,
         carry=settings.carry,
         user_prices=settings.model in settings.prices,
+        inference_geo=settings.inference_geo,
     )
 
 

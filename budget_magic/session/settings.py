@@ -30,6 +30,7 @@ SYSTEM: Final = (
 )
 LARGE_EFFORTS: Final = frozenset({"xhigh", "max"})
 CARRIES: Final = ("today", "documented")
+INFERENCE_REGIONS: Final = ("us", "global")
 LEAST_HISTORY: Final = 2_000
 """A history smaller than this is hardly larger than its summary."""
 MAX_TOKENS: Final = 32_000
@@ -63,6 +64,8 @@ class Settings:
     """Whether room is kept for a last answer."""
     compact_at: int | None = None
     """Tokens of the prompt at which a summary replaces the history; None keeps it whole."""
+    inference_geo: str | None = None
+    """Region that requests ask for, `us` or `global`; None leaves it to the workspace's default."""
     carry: Carry = "today"
     """What a later prompt sends of the budget: `today` or `documented`."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
@@ -128,6 +131,7 @@ def check(settings: Settings) -> None:
     _check_effort(settings)
     _check_max_tokens(settings)
     _check_compaction(settings)
+    _check_inference_geo(settings)
 
 
 def _check_model(settings: Settings) -> None:
@@ -193,6 +197,18 @@ def _check_compaction(settings: Settings) -> None:
         )
     if settings.carry not in CARRIES:
         raise ConfigurationError(f"carry is {settings.carry!r}; it is one of {', '.join(CARRIES)}")
+
+
+def _check_inference_geo(settings: Settings) -> None:
+    region, model = settings.inference_geo, find_model(settings.model)
+    if region is not None and region not in INFERENCE_REGIONS:
+        raise ConfigurationError(
+            f"the inference region {region!r} is not one of {', '.join(INFERENCE_REGIONS)}"
+        )
+    if region is not None and model is not None and not model.takes_inference_geo:
+        raise ConfigurationError(
+            f"{model.id} does not take an inference region; leave it out, or use a newer model"
+        )
 
 
 def as_tools(tools: str | Sequence[ToolEntry]) -> tuple[ToolEntry, ...]:

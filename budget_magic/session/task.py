@@ -60,6 +60,9 @@ class Task(Turning):
     carry
         What a later prompt sends of the budget: `today`, or `documented` for a server that starts
         a fresh budget with each prompt, as the documentation says.
+    inference_geo
+        Region that requests ask for, `us` (1.1 times the price) or `global`; None leaves it to the
+        workspace's default.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class Task(Turning):
         tags: Mapping[str, str] | Unset = _UNSET,
         compact_at: int | Unset | None = _UNSET,
         carry: Carry | Unset = _UNSET,
+        inference_geo: str | None = _UNSET,
     ) -> None:
         given = {
             "budget": budget,
@@ -109,6 +113,7 @@ class Task(Turning):
             "tags": tags,
             "compact_at": compact_at,
             "carry": carry,
+            "inference_geo": inference_geo,
         }
         changes: dict[str, Any] = {
             key: value for key, value in given.items() if value is not _UNSET

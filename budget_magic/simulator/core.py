@@ -185,7 +185,9 @@ class Core:
                 model=request.model,
                 split=self.cache.charge(request, prompt),
                 speed=request.speed,
-                inference_geo=request.inference_geo or self.inference_geo,
+                inference_geo=facts.region(
+                    request.model, request.inference_geo, self.inference_geo
+                ),
             )
         )
         record.prompt_tokens = prompt.tokens

@@ -78,6 +78,11 @@ def known_model(model_id: str) -> Model:
     return model
 
 
+def region(model: Model, asked: str | None, default: str) -> str:
+    """Return the region that a reply names; models without regional prices name none."""
+    return (asked or default) if model.takes_inference_geo else "not_available"
+
+
 def takes_sampling(model: Model) -> bool:
     """Whether `temperature`, `top_p` and `top_k` may differ from their defaults."""
     return model.id in _OLD_STYLE

@@ -21,6 +21,7 @@ from budget_magic.simulator.parse_config import (
     parse_budget,
     parse_compaction,
     parse_effort,
+    parse_inference_geo,
     parse_speed,
     parse_thinking,
 )
@@ -105,7 +106,7 @@ def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = F
         budget=parse_budget(config, model, betas),
         cache_ttl=cache_ttl(body, "top-level"),
         speed=parse_speed(body, model, betas),
-        inference_geo=body.get("inference_geo"),
+        inference_geo=parse_inference_geo(body, model),
         compaction=parse_compaction(body, parsed, model, betas),
     )
 

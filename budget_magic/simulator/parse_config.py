@@ -137,6 +137,17 @@ def _drops_mismatches(config: Mapping[str, Any], betas: frozenset[str]) -> bool:
     return one_of(value, where, ("error", "drop_block")) == "drop_block"
 
 
+def parse_inference_geo(body: Mapping[str, Any], model: Model) -> str | None:
+    """Return the region that a request asks for; models before Opus 4.6 refuse the field."""
+    region = body.get("inference_geo")
+    if region is None:
+        return None
+    one_of(region, "inference_geo", ("us", "global"))
+    if not model.takes_inference_geo:
+        raise Refused("inference_geo: not supported for this model")
+    return str(region)
+
+
 def parse_speed(body: Mapping[str, Any], model: Model, betas: frozenset[str]) -> str:
     """`standard` or `fast`."""
     speed = body.get("speed") or "standard"

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from budget_magic.events import DeltaKind, Usage
 from budget_magic.wire.request import Request
 
 
+@dataclass(slots=True, kw_only=True)
+class Learned:
+    """What replies have shown of a client; all tasks that use it share this."""
+
+    inference_geo: str | None = None
+    """Region that served the last reply, such as `us` or `global`; None until one names it."""
+    is_fast: bool = False
+    """Whether a reply was served in fast mode, which a client may ask for by itself."""
+    count_errors: dict[str, Decimal] = field(default_factory=dict)
+    """By model: the largest share by which a billed prompt was above its counted tokens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
     """The reply began: its input figures are final, its output figures are not."""
 
-    usage: Usage
+    usage: Usage | None
+    """None where they cannot be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +56,10 @@ class Reply:
     content: tuple[dict[str, Any], ...]
     """Content blocks as the API's JSON, to be sent back unchanged."""
     stop_reason: str | None
-    usage: Usage
-    model: str
+    usage: Usage | None
+    """None where the figures cannot be right, so that nobody knows what was billed."""
+    model: str | None
+    """Model that answered; None where the reply names none."""
     request_id: str | None = None
 
 
@@ -52,6 +68,16 @@ WireEvent = Begun | BlockBegun | Piece | Reply
 
 class Client(Protocol):
     """Whatever answers: the real API through the SDK, or the simulator behind the same SDK."""
+
+    @property
+    def learned(self) -> Learned:
+        """What its replies have shown so far; changed on the loop's thread."""
+        ...
+
+    @property
+    def takes_inference_geo(self) -> bool:
+        """Whether the server knows `inference_geo`: the first-party API does."""
+        ...
 
     def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
         """The events of one reply, the last a `Reply`.

@@ -30,6 +30,8 @@ class Request:
     """Once tools changed in mid-conversation: earlier thinking is dropped instead of refused."""
     breakpoints: tuple[int, ...] = ()
     """Indices of the messages whose last block ends a cached prefix."""
+    inference_geo: str | None = None
+    """Region that must serve the request; None leaves it to the workspace's default."""
 
     def as_params(self) -> dict[str, Any]:
         """Keyword arguments for `client.beta.messages.stream`.
@@ -38,7 +40,10 @@ class Request:
         ...         budget=20_000).as_params()["betas"]
         ['task-budgets-2026-03-13']
         """
-        return {**self.as_count_params(), "max_tokens": self.max_tokens}
+        params = {**self.as_count_params(), "max_tokens": self.max_tokens}
+        if self.inference_geo is not None:
+            params["inference_geo"] = self.inference_geo
+        return params
 
     def as_count_params(self) -> dict[str, Any]:
         """Keyword arguments for `client.beta.messages.count_tokens`."""

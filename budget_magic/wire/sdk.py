@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
-from budget_magic.events import DeltaKind, IterationUsage, Usage
-from budget_magic.wire.client import Begun, BlockBegun, Piece, Reply, WireEvent
+from budget_magic.errors import ApiError, BudgetMagicError, ConfigurationError, ConnectionBroken
+from budget_magic.events import DeltaKind
+from budget_magic.wire.client import Begun, BlockBegun, Learned, Piece, Reply, WireEvent
 from budget_magic.wire.request import Request
+from budget_magic.wire.usage import parse_prompt_usage, parse_usage
 
 if TYPE_CHECKING:
     import httpx2
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("budget_magic")
 
 SIMULATOR_URL: Final = "http://simulator.invalid"
+_UNCOMPRESSED: Final = {"accept-encoding": "identity"}
+_TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
+"""The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
 _BLOCKS: Final[dict[str, DeltaKind]] = {
     "thinking": "thinking",
     "text": "text",
@@ -37,6 +41,8 @@ class SdkClient:
     ----------
     client
         AsyncAnthropic or one of its siblings for other clouds; retries are switched off.
+    learned
+        What earlier replies of the same client have shown; None where it is new.
 
     Raises
     ------
@@ -44,7 +50,7 @@ class SdkClient:
         The object has no `.beta.messages.stream`, is a synchronous client, or has no credential.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, learned: Learned | None = None) -> None:
         if not callable(getattr(_beta_messages(client), "stream", None)):
             raise ConfigurationError(
                 f"a {type(client).__name__} is no client: give an AsyncAnthropic or another"
@@ -62,14 +68,29 @@ class SdkClient:
             )
         with_options = getattr(client, "with_options", None)
         self._client = with_options(max_retries=0) if with_options else client
+        self._learned = Learned() if learned is None else learned
+        self._takes_inference_geo = type(client).__name__ in _TAKE_INFERENCE_GEO
+
+    @property
+    def learned(self) -> Learned:
+        """What its replies have shown so far."""
+        return self._learned
+
+    @property
+    def takes_inference_geo(self) -> bool:
+        """Whether the server knows `inference_geo`."""
+        return self._takes_inference_geo
 
     async def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
         """The events of one reply, the last a `Reply`; see `Client.stream`."""
         with _translated():
             async with (
-                self._client.beta.messages.stream(**request.as_params()) as stream,
+                self._client.beta.messages.stream(
+                    **request.as_params(), extra_headers=_UNCOMPRESSED
+                ) as stream,
                 aclosing(_events(stream)) as events,
             ):
+                _refuse_compressed(getattr(stream, "response", None))
                 async for event in events:
                     yield event
 
@@ -80,11 +101,12 @@ class SdkClient:
             return None
         try:
             with _translated():
-                counted = await count(**request.as_count_params())
+                counted = await count(**request.as_count_params(), extra_headers=_UNCOMPRESSED)
         except (ApiError, ConnectionBroken) as error:
             logger.debug("count_tokens failed: %s", type(error).__name__)
             return None
-        return int(counted.input_tokens)
+        tokens = counted.input_tokens
+        return tokens if type(tokens) is int and tokens >= 0 else None
 
 
 def real_client() -> AsyncAnthropic | None:
@@ -92,7 +114,12 @@ def real_client() -> AsyncAnthropic | None:
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
 
     try:
-        client = anthropic.AsyncAnthropic(max_retries=0)
+        client = anthropic.AsyncAnthropic(
+            max_retries=0,
+            http_client=anthropic.DefaultAsyncHttpxClient(
+                event_hooks={"response": [_refuse_compressed_response]}
+            ),
+        )
     except anthropic.AnthropicError as error:
         raise ConfigurationError(f"the credentials cannot be used: {error}") from error
     except ValueError as error:
@@ -113,6 +140,26 @@ def simulated_client(transport: httpx2.AsyncBaseTransport) -> AsyncAnthropic:
         max_retries=0,
         http_client=httpx2.AsyncClient(transport=transport),
     )
+
+
+async def _refuse_compressed_response(response: httpx2.Response) -> None:
+    _refuse_compressed(response)
+
+
+def _refuse_compressed(response: Any) -> None:
+    """Refuse a compressed body: a small one may expand to gigabytes, which no ceiling would stop.
+
+    Raises
+    ------
+    ConnectionBroken
+        The server compressed what was asked for without compression.
+    """
+    encoding = "" if response is None else response.headers.get("content-encoding", "")
+    if encoding not in {"", "identity"}:
+        raise ConnectionBroken(
+            f"the server compressed its reply ({encoding[:40]}) although it was asked not to",
+            reached=True,
+        )
 
 
 def _beta_messages(client: Any) -> Any:
@@ -139,7 +186,7 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
     async for event in stream:
         match event.type:
             case "message_start":
-                yield Begun(usage=_usage(event.message.usage))
+                yield Begun(usage=parse_prompt_usage(_plain(event.message).get("usage")))
             case "content_block_start":
                 kind = _BLOCKS.get(event.content_block.type)
                 if kind is not None:
@@ -169,51 +216,23 @@ def _delta_text(delta: Any) -> str:
 
 
 def _reply(stream: Any) -> Reply:
-    message = stream.current_message_snapshot
-    content = message.to_dict()["content"]
+    message = _plain(stream.current_message_snapshot)
+    content = message["content"]
     for block in content:
         block.pop("parsed_output", None)
+    model = message.get("model")
     return Reply(
         content=tuple(content),
-        stop_reason=message.stop_reason,
-        usage=_usage(message.usage),
-        model=message.model,
+        stop_reason=message.get("stop_reason"),
+        usage=parse_usage(message.get("usage"), has_content=bool(content)),
+        model=model if isinstance(model, str) and model else None,
         request_id=stream.request_id,
     )
 
 
-def _usage(usage: Any) -> Usage:
-    searches = getattr(usage.server_tool_use, "web_search_requests", 0)
-    thinking = getattr(usage.output_tokens_details, "thinking_tokens", 0)
-    return Usage(
-        input_tokens=usage.input_tokens or 0,
-        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-        cache_creation_1h_input_tokens=_written_for_an_hour(usage),
-        output_tokens=usage.output_tokens or 0,
-        thinking_tokens=thinking or 0,
-        web_search_requests=searches or 0,
-        service_tier=usage.service_tier,
-        speed=usage.speed,
-        inference_geo=usage.inference_geo,
-        iterations=tuple(_iteration(part) for part in usage.iterations or ()),
-    )
-
-
-def _iteration(part: Any) -> IterationUsage:
-    return IterationUsage(
-        kind=part.type,
-        model=getattr(part, "model", None),
-        input_tokens=part.input_tokens or 0,
-        cache_read_input_tokens=part.cache_read_input_tokens or 0,
-        cache_creation_input_tokens=part.cache_creation_input_tokens or 0,
-        cache_creation_1h_input_tokens=_written_for_an_hour(part),
-        output_tokens=part.output_tokens or 0,
-    )
-
-
-def _written_for_an_hour(usage: Any) -> int:
-    return getattr(usage.cache_creation, "ephemeral_1h_input_tokens", 0) or 0
+def _plain(message: Any) -> dict[str, Any]:
+    """Return a message as JSON values; what the server made up is not warned of."""
+    return dict(message.to_dict(warnings=False))
 
 
 @contextmanager
@@ -233,22 +252,34 @@ def _translated() -> Iterator[None]:
         ) from error
     except anthropic.APIConnectionError as error:
         cause = error.__cause__
-        reached = not isinstance(
-            cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
+        if isinstance(cause, ConnectionBroken):
+            raise cause from error
+        # Certain: no connection was made (name, TCP, TLS, proxy, pool) or can be made (the URL).
+        # A broken write is not certain: the server may have read enough of it.
+        certain = (
+            httpx2.ConnectError,
+            httpx2.ConnectTimeout,
+            httpx2.PoolTimeout,
+            httpx2.ProxyError,
+            httpx2.UnsupportedProtocol,
+            httpx2.InvalidURL,
         )
-        raise ConnectionBroken(_named(cause or error), reached=reached) from error
+        raise ConnectionBroken(
+            _named(cause or error), reached=not isinstance(cause, certain)
+        ) from error
     except httpx2.HTTPError as error:
         raise ConnectionBroken(_named(error), reached=True) from error
     except anthropic.AnthropicError as error:
         raise ConfigurationError(f"the client cannot send: {error}") from error
-    except TypeError as error:
+    except BudgetMagicError:
+        raise
+    except Exception as error:
         # The SDK's own way to say that a client has no credential.
-        if "authentication method" not in str(error):
-            raise
-        raise ConfigurationError("the client has no credential; give it an api_key") from error
-    except ValueError as error:
+        if isinstance(error, TypeError) and "authentication method" in str(error):
+            raise ConfigurationError("the client has no credential; give it an api_key") from error
+        # The SDK trusts what the server sends, so a malformed reply breaks it in any way.
         raise ConnectionBroken(
-            f"the stream could not be read: {_named(error)}", reached=True
+            f"the reply could not be read: {_named(error)}", reached=True
         ) from error
 
 

@@ -185,7 +185,9 @@ def test_open_calls_are_answered_before_the_next_prompt() -> None:
 
     blocks = last_content(simulator.requests[1])
     assert [block["type"] for block in blocks[:3]] == ["tool_result", "tool_result", "text"]
-    assert {block["content"] for block in blocks[:2]} == {"not run: the step ceiling was reached"}
+    assert {block["content"] for block in blocks[:2]} == {
+        "not run: the step ceiling ended the turn"
+    }
 
 
 def test_results_keep_the_order_of_the_calls() -> None:

@@ -12,7 +12,7 @@ from budget_magic import Ceilings, Task
 from budget_magic.events import AttemptFailed, ToolFinished, ToolStarted
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.loop.conversation import NOT_SHOWN
-from budget_magic.meter.reserve import LAST_REPLY_TOKENS, STEP_REPLY_TOKENS
+from budget_magic.meter.reserve import LAST_REPLY_TOKENS, MOST_STEP_REPLY_TOKENS
 from budget_magic.simulator import Call, Reply, Simulator, View, drop
 from tests.loop.running import (
     LOOK,
@@ -111,7 +111,7 @@ def test_calls_of_the_last_reply_are_answered_without_being_run(reason: str) -> 
     finished = facts(task, ToolFinished)
     assert finished[-1].ran is False
     assert finished[-1].is_error
-    assert finished[-1].content == f"not run: the {reason.replace('_', ' ')} was reached"
+    assert finished[-1].content == f"not run: the {reason.replace('_', ' ')} ended the turn"
     assert len(facts(task, ToolStarted)) == len(finished) - 1 == outcome.spend.tool_calls
 
 
@@ -275,7 +275,7 @@ def test_the_first_request_of_a_turn_needs_only_1024_tokens() -> None:
     outcome = task.run("Look.")
 
     assert outcome.state == "completed"
-    assert LAST_REPLY_TOKENS <= last_start(task).max_tokens < STEP_REPLY_TOKENS
+    assert LAST_REPLY_TOKENS <= last_start(task).max_tokens < MOST_STEP_REPLY_TOKENS
     assert not last_start(task).last_answer
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from budget_magic.meter.reserve import (
     LAST_ANSWER_TOKENS,
     LAST_REPLY_TOKENS,
-    STEP_REPLY_TOKENS,
+    MOST_STEP_REPLY_TOKENS,
     Account,
     Amount,
     Demand,
@@ -78,7 +78,7 @@ def test_open_ceilings_grant_all_without_a_price() -> None:
 
 def test_a_step_shrinks_to_what_fits_beside_a_last_answer() -> None:
     wanted = demand()
-    room = account(wanted.with_last_answer(6_000).usd)
+    room = account(wanted.with_last_answer(6_000, LAST_ANSWER_TOKENS).usd)
 
     got = granted(wanted, room)
 
@@ -87,12 +87,12 @@ def test_a_step_shrinks_to_what_fits_beside_a_last_answer() -> None:
 
 def test_a_step_is_sent_while_its_smallest_reply_fits_twice() -> None:
     wanted = demand()
-    enough = wanted.with_last_answer(STEP_REPLY_TOKENS).usd
+    enough = wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, LAST_ANSWER_TOKENS).usd
 
     at = granted(wanted, account(enough))
     below = granted(wanted, account(enough - ONE_TOKEN / 2))
 
-    assert (at.max_tokens, at.last_answer) == (STEP_REPLY_TOKENS, False)
+    assert (at.max_tokens, at.last_answer) == (MOST_STEP_REPLY_TOKENS, False)
     assert below.last_answer
     assert below.shrunk_by == "cost_ceiling"
 
@@ -135,16 +135,21 @@ def test_without_wrap_up_no_room_is_kept_and_nothing_is_a_last_answer() -> None:
 def test_a_step_that_must_be_the_last_uses_the_room_of_the_last_answer() -> None:
     wanted = demand(must_be_last=True)
 
-    got = granted(wanted, account(wanted.with_last_answer(STEP_REPLY_TOKENS).usd))
+    got = granted(
+        wanted, account(wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, LAST_ANSWER_TOKENS).usd)
+    )
 
     assert got.last_answer
-    assert got.max_tokens > STEP_REPLY_TOKENS + LAST_ANSWER_TOKENS
+    assert got.max_tokens > MOST_STEP_REPLY_TOKENS + LAST_ANSWER_TOKENS
 
 
 def test_a_small_max_tokens_is_enough_by_itself() -> None:
     wanted = demand(wanted_tokens=100)
 
-    assert granted(wanted, account(wanted.with_last_answer(100).usd)).last_answer is False
+    assert (
+        granted(wanted, account(wanted.with_last_answer(100, LAST_ANSWER_TOKENS).usd)).last_answer
+        is False
+    )
     assert granted(wanted, account(wanted.worst(100).usd)).last_answer is True
     refused(wanted, account(wanted.worst(100).usd - ONE_TOKEN / 2))
 
@@ -238,11 +243,11 @@ def test_a_request_that_its_own_ceiling_refuses_does_not_wait() -> None:
 
 
 def test_no_room_for_a_last_answer_is_kept_under_a_shared_ceiling() -> None:
-    session = account(demand().worst(STEP_REPLY_TOKENS).usd, shared=True)
+    session = account(demand().worst(MOST_STEP_REPLY_TOKENS).usd, shared=True)
 
     got = granted(demand(), account(), session)
 
-    assert (got.max_tokens, got.last_answer) == (STEP_REPLY_TOKENS, False)
+    assert (got.max_tokens, got.last_answer) == (MOST_STEP_REPLY_TOKENS, False)
 
 
 def test_a_shared_ceiling_that_is_full_is_named() -> None:

@@ -265,7 +265,10 @@ def audit(settings: TurnSettings = SETTINGS) -> Story:
 
 
 PORT_COMMAND = "%claude_resume port --max-cost 15"
-PORT_DETAIL = f"halted at step 42: the $10.00 cost ceiling is reached; go on with `{PORT_COMMAND}`"
+PORT_DETAIL = (
+    "stopped at $9.88 of $10.00 in step 42: the next step could have cost up to $0.88;"
+    f" go on with `{PORT_COMMAND}`"
+)
 
 
 def port() -> Story:

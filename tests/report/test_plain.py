@@ -22,7 +22,8 @@ LIVE = LiveState(
 )
 PORT = """\
 ‖ Halted  port turn 1, claude-opus-5-5, effort high
-  Halted at step 42: the $10.00 cost ceiling is reached.
+  Stopped at $9.88 of $10.00 in step 42: the next step could have cost up to
+  $0.88.
   Go on with: %claude_resume port --max-cost 15
 
   164,430 tokens left of 800,000, 79 % used
@@ -30,7 +31,7 @@ PORT = """\
   █ thinking 186,106  ▓ tool calls 11,420  ▒ tool results 438,044  ░ text 0
   left after each step  ██▇▇▇▇▇▆▆▆▆▅▅▅▄▄▄▄▄▃▃▃▃▂  15.1k a step
 
-  cost      $9.88 of $10.00  ━━━━━━━━━━━━━━━━━━━━   99 %  reached
+  cost      $9.88 of $10.00  ━━━━━━━━━━━━━━━━━━━━   99 %  halted here
   tokens   843.2k of 1.00M   ━━━━━━━━━━━━━━━━━      84 %
   steps        42 of 50      ━━━━━━━━━━━━━━━━━      84 %
   time       9:43 of 30:00   ━━━━━━                 32 %

@@ -115,9 +115,9 @@ def test_with_styles_stripped_every_fact_is_text() -> None:
 def test_an_ending_has_its_sentence_and_its_command_once() -> None:
     html = static_html(port().view("port"))
     text = parse(html).text
-    assert text.count("Halted at step 42: the $10.00 cost ceiling is reached. Go on with") == 1
+    assert text.count("the next step could have cost up to $0.88. Go on with") == 1
     assert html.count(f">{PORT_COMMAND}</code>") == 1
-    assert "cost, reached" in text
+    assert "cost, halted here" in text
     assert "22 earlier steps, 339,328 tokens, $" in text
 
 

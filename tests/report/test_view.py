@@ -97,7 +97,7 @@ def test_ceilings_name_the_nearest_and_the_reached() -> None:
         "$0.55 of $5.00", "54.9k of 500k", "8 of 50", "1:35 of 10:00",
     ]  # fmt: skip
     assert ceiling(halted, "cost").level == "reached"
-    assert [c.word for c in halted.ceilings] == ["reached", "", "", ""]
+    assert [c.word for c in halted.ceilings] == ["halted here", "", "", ""]
 
 
 def test_a_ceiling_is_near_from_ninety_percent_of_spent_and_held() -> None:
@@ -273,7 +273,10 @@ def test_stopping_and_waiting_for_room_are_said() -> None:
 def test_the_command_of_a_verdict_is_said_once() -> None:
     verdict = port().view("port").verdict
     assert verdict is not None
-    assert verdict.sentence == "Halted at step 42: the $10.00 cost ceiling is reached."
+    assert (
+        verdict.sentence
+        == "Stopped at $9.88 of $10.00 in step 42: the next step could have cost up to $0.88."
+    )
     assert (verdict.lead, verdict.command, verdict.after) == ("Go on with", PORT_COMMAND, "")
 
 

@@ -104,7 +104,8 @@ def test_a_token_ceiling_crossed_in_small_steps_is_never_passed(ceiling: int) ->
 
     assert (outcome.state, outcome.reason) == ("halted", "token_ceiling")
     assert simulator.bill.total_tokens == outcome.total.ceiling_tokens <= ceiling
-    assert f"the ceiling of {ceiling:,} tokens is reached" in outcome.detail
+    assert f"of {ceiling:,} tokens in step" in outcome.detail
+    assert "the next step could have taken up to" in outcome.detail
 
 
 @pytest.mark.parametrize(
@@ -156,9 +157,9 @@ def test_a_ceiling_that_is_no_number_of_at_least_zero_is_refused(name: str, valu
 def test_the_halt_names_the_ceiling_what_was_spent_and_the_way_out() -> None:
     outcome = run(Simulator(steps(60)), cost_usd=Decimal("0.10"))
 
-    assert outcome.detail.startswith("halted at step ")
-    assert "the $0.10 cost ceiling is reached ($0.0" in outcome.detail
-    assert "the next step could cost $0.0" in outcome.detail
+    assert outcome.detail.startswith("stopped at $0.0")
+    assert " of $0.10 in step 5: the next step could have cost up to $0.0" in outcome.detail
+    assert "reached" not in outcome.detail
     assert "go on with `%claude_resume audit --max-cost 0.24`" in outcome.detail
 
 

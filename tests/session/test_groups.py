@@ -32,7 +32,9 @@ def test_a_group_s_cap_holds_over_all_its_tasks() -> None:
     assert 40_000 < used <= 60_000
     assert outcomes[0].reason == "end_turn"
     assert outcomes[-1].reason == "session_ceiling"
-    assert "the ceiling of 60,000 tokens of the sweep is reached" in outcomes[-1].detail
+    assert " of 60,000 tokens for the sweep in step 2: the next step could have taken up to " in (
+        outcomes[-1].detail
+    )
     assert "raise the cap of the sweep, then `%claude_resume trial-2`" in outcomes[-1].detail
 
 

@@ -95,7 +95,7 @@ def test_the_session_ceiling_halts_with_the_variable_that_raises_it(
     outcome = task.run("Look.")
 
     assert (outcome.state, outcome.reason) == ("halted", "session_ceiling")
-    assert "the $0.10 ceiling of this kernel session is reached" in outcome.detail
+    assert "of $0.10 for this kernel session in step 3: the next step could" in outcome.detail
     assert "raise ANTHROPIC_COST_BUDGET, then `%claude_resume audit`" in outcome.detail
 
 
@@ -110,7 +110,7 @@ def test_the_session_ceiling_on_tokens_names_its_own_variable(
     outcome = task.run("Look.")
 
     assert outcome.reason == "session_ceiling"
-    assert "the ceiling of 9,000 tokens of this kernel session is reached" in outcome.detail
+    assert "of 9,000 tokens for this kernel session in step 3: the next" in outcome.detail
     assert "ANTHROPIC_TOKEN_BUDGET" in outcome.detail
     assert simulator.bill.total_tokens <= 9_000
 

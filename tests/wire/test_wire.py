@@ -71,6 +71,7 @@ def test_a_reply_streams_its_beginning_its_blocks_and_itself() -> None:
     seen = events(Simulator(script), request())
 
     assert isinstance(seen[0], Begun)
+    assert seen[0].usage is not None
     assert seen[0].usage.prompt_tokens > 0
     blocks = [event for event in seen if isinstance(event, BlockBegun)]
     assert [(one.kind, one.name) for one in blocks] == [
@@ -102,6 +103,7 @@ def test_usage_has_what_only_the_beginning_tells() -> None:
     answer = events(Simulator([Reply(text="Hi.")], inference_geo="us"), request())[-1]
 
     assert isinstance(answer, Answer)
+    assert answer.usage is not None
     assert (answer.usage.inference_geo, answer.usage.service_tier) == ("us", "standard")
     assert answer.usage.output_tokens > 0
 

@@ -1,0 +1,225 @@
+"""Usage figures that cannot be right never make a reply free, and never break a ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budget_magic import Ceilings, Task
+from budget_magic.events import Noted, StepFinished, StepStarted
+from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.wire.sdk import simulated_client
+from tests.loop.rewriting import Edit, Rewriting
+from tests.loop.running import facts, task_on
+
+# What the SDK says of values that are not of the type it knows.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
+
+GONE = object()
+ZEROS = {"input_tokens": 0, "output_tokens": 0}
+ZERO_ITERATION = {"type": "message", **ZEROS}
+ALL_ZERO = {
+    "input_tokens": 0,
+    "cache_creation_input_tokens": 0,
+    "cache_read_input_tokens": 0,
+    "cache_creation": None,
+    "output_tokens": 0,
+}
+WRONG: dict[str, Mapping[str, Any]] = {
+    "input missing": {"input_tokens": GONE},
+    "input null": {"input_tokens": None},
+    "output missing": {"output_tokens": GONE},
+    "output null": {"output_tokens": None},
+    "negative": {"input_tokens": -5},
+    "negative cache": {"cache_read_input_tokens": -5_000},
+    "fractional": {"output_tokens": 12.5},
+    "a whole fraction": {"output_tokens": 12.0},
+    "a text": {"output_tokens": "12"},
+    "a truth": {"output_tokens": True},
+    "absurd": {"output_tokens": 10**30},
+    "all zero": ALL_ZERO,
+    "zero output": {"output_tokens": 0},
+    "zero with iterations": {**ALL_ZERO, "iterations": [ZERO_ITERATION]},
+    "iterations of zero": {"iterations": [ZERO_ITERATION]},
+    "an iteration is no object": {"iterations": [7]},
+    "more for an hour than written": {"cache_creation": {"ephemeral_1h_input_tokens": 10**7}},
+    "absurd searches": {"server_tool_use": {"web_search_requests": 10**30}},
+}
+
+
+def rewritten(figures: Mapping[str, Any]) -> Edit:
+    """Put these figures into every `usage` of a stream."""
+
+    def edit(event: dict[str, Any]) -> None:
+        usage = event.get("usage") or event.get("message", {}).get("usage")
+        if usage is None:
+            return
+        for name, value in figures.items():
+            usage.pop(name, None)
+            if value is not GONE:
+                usage[name] = value
+
+    return edit
+
+
+def forever(view: View) -> Reply:
+    """A model that never ends its turn."""
+    return Reply(
+        text=f"Step {view.replies}.",
+        calls=[Call("lookup", {"word": f"word {view.replies}"}, 500)],
+        output_tokens=1_500,
+    )
+
+
+def on_liar(edit: Edit, **options: Any) -> tuple[Simulator, Task]:
+    """A simulator behind a transport that rewrites its events, and a task on it."""
+    simulator = Simulator(forever)
+    client = simulated_client(Rewriting(simulator, edit))
+    return simulator, task_on(simulator, client=client, budget=None, **options)
+
+
+@pytest.mark.parametrize("figures", WRONG.values(), ids=WRONG)
+def test_a_ceiling_holds_by_the_real_bill_whatever_the_usage_says(
+    figures: Mapping[str, Any],
+) -> None:
+    simulator, task = on_liar(rewritten(figures), ceilings=Ceilings(cost_usd=2, steps=30))
+
+    outcome = task.run("Look.")
+
+    assert outcome.state in {"halted", "failed"}, outcome.detail
+    assert 0 < simulator.bill.total_usd <= 2
+    spend = outcome.total
+    assert spend.cost_usd is not None
+    assert simulator.bill.total_usd <= spend.cost_usd + spend.unconfirmed_usd <= 2
+    assert simulator.bill.total_tokens <= spend.ceiling_tokens + spend.unconfirmed_tokens
+
+
+def test_a_reply_without_usable_figures_counts_its_worst_case_and_says_so_once() -> None:
+    simulator, task = on_liar(rewritten(WRONG["zero output"]), ceilings=Ceilings(steps=3))
+
+    outcome = task.run("Look.")
+
+    steps = facts(task, StepFinished)
+    assert [step.usage_known for step in steps] == [False] * 3
+    assert all(step.unconfirmed_usd > 0 and step.cost_usd == 0 for step in steps)
+    assert outcome.spend.unconfirmed_usd == sum(step.unconfirmed_usd for step in steps)
+    assert outcome.spend.cost_usd == 0
+    assert outcome.spend.budget_tokens > 0
+    (noted,) = facts(task, Noted)
+    assert noted.text == (
+        "a reply came without usable usage figures: its worst case counts as unconfirmed, its"
+        " tokens are an estimate"
+    )
+    report = str(task.report()["text/plain"])
+    assert report.count("usable usage figures") == 1
+    assert simulator.bill.total_usd < outcome.spend.unconfirmed_usd
+
+
+def test_figures_that_turn_wrong_in_mid_task_do_not_lower_what_is_held_next() -> None:
+    replies = 0
+
+    def edit(event: dict[str, Any]) -> None:
+        nonlocal replies
+        replies += event["type"] == "message_stop"
+        if replies % 2:
+            rewritten(ALL_ZERO)(event)
+
+    simulator, task = on_liar(edit, ceilings=Ceilings(cost_usd=Decimal("1.50"), steps=40))
+
+    outcome = task.run("Look.")
+
+    assert outcome.total.cost_usd is not None
+    assert len(simulator.requests) > 2
+    taken = outcome.total.cost_usd + outcome.total.unconfirmed_usd
+    assert simulator.bill.total_usd <= taken <= Decimal("1.50")
+
+
+@pytest.mark.parametrize("model", [None, "", 5, "claude-of-tomorrow"])
+def test_a_reply_without_a_known_model_is_priced_as_the_one_asked_for(model: object) -> None:
+    def edit(event: dict[str, Any]) -> None:
+        if event["type"] == "message_start":
+            event["message"]["model"] = model
+
+    simulator, task = on_liar(edit, ceilings=Ceilings(steps=2))
+
+    outcome = task.run("Look.")
+
+    assert outcome.reason == "step_ceiling", outcome.detail
+    assert outcome.total.cost_usd == simulator.bill.total_usd
+    assert all(step.cost_estimated for step in facts(task, StepFinished))
+    (noted,) = facts(task, Noted)
+    assert "so it is priced as claude-opus-5-5" in noted.text
+    assert "≈ $0.07 of $5.00" in str(task.report()["text/plain"])
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5-20261001", "claude-opus-5-5"])
+def test_a_dated_id_of_the_model_asked_for_is_no_doubt(model: str) -> None:
+    def edit(event: dict[str, Any]) -> None:
+        if event["type"] == "message_start":
+            event["message"]["model"] = model
+
+    _, task = on_liar(edit, ceilings=Ceilings(steps=2))
+
+    task.run("Look.")
+
+    assert not facts(task, Noted)
+    assert not any(step.cost_estimated for step in facts(task, StepFinished))
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ({"service_tier": "priority"}, "served at the priority tier"),
+        ({"service_tier": "platinum"}, "unknown service tier 'platinum'"),
+        ({"speed": "ludicrous"}, "unknown speed 'ludicrous'"),
+    ],
+)
+def test_a_tier_or_speed_without_a_known_price_is_marked(
+    figures: Mapping[str, Any], told: str
+) -> None:
+    _, task = on_liar(rewritten(figures), ceilings=Ceilings(steps=3))
+
+    task.run("Look.")
+
+    (noted,) = facts(task, Noted)
+    assert told in noted.text
+    assert all(step.cost_estimated for step in facts(task, StepFinished))
+
+
+def test_fast_mode_is_priced_and_held_at_its_price_once_it_was_seen() -> None:
+    simulator, task = on_liar(
+        rewritten({"speed": "fast"}), max_tokens=2_000, ceilings=Ceilings(steps=2)
+    )
+
+    outcome = task.run("Look.")
+
+    assert outcome.total.cost_usd == simulator.bill.total_usd * 2
+    assert not facts(task, Noted)
+    held = [started.held_usd or Decimal(0) for started in facts(task, StepStarted)]
+    assert held[1] > held[0] * Decimal("1.5")
+
+
+def test_tokens_of_iterations_outside_the_sum_count_in_the_token_ceiling() -> None:
+    whole: dict[str, Any] = {}
+
+    def edit(event: dict[str, Any]) -> None:
+        if event["type"] == "message_start":
+            whole.update(event["message"]["usage"])
+        if event["type"] == "message_delta":
+            whole.update(event["usage"])
+            outside = {"type": "compaction", "input_tokens": 4_000, "output_tokens": 1_000}
+            inside = {key: value for key, value in whole.items() if key.endswith("tokens")}
+            event["usage"]["iterations"] = [{"type": "message", **inside}, outside]
+
+    simulator, task = on_liar(edit, ceilings=Ceilings(cost_usd=None, total_tokens=40_000))
+
+    outcome = task.run("Look.")
+
+    assert outcome.reason == "token_ceiling", outcome.detail
+    extra = outcome.spend.steps * 5_000
+    assert outcome.total.ceiling_tokens == simulator.bill.total_tokens + extra
+    assert task._account.spent.tokens == outcome.total.ceiling_tokens  # noqa: SLF001
+    assert extra < 40_000
