@@ -172,7 +172,8 @@ MODELS: Final[dict[str, Model]] = {
 
 Budget support: platform.claude.com, "Task budgets" (2026-11). Effort levels and per-message effort:
 "Effort" and "Effort per message" (2026-11). Bound signatures: "Preserved thinking" (2026-09).
-Fast mode: "Fast mode" (2026-11). Inference regions: "Data residency" (2026-11), Opus 4.6, Sonnet 4.6 and later.
+Fast mode: "Fast mode" (2026-11). Inference regions: "Data residency" (2026-11), for Opus 4.6,
+Sonnet 4.6 and later.
 """
 
 _CLOUD_PREFIX = re.compile(r"^(?:[a-z]{2,6}\.)?anthropic\.")

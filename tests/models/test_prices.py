@@ -107,7 +107,8 @@ def test_fast_mode_has_prices_of_its_own() -> None:
     fast = Usage(input_tokens=1_000, output_tokens=1_000, speed="fast")
 
     assert step_cost_usd(fast, OPUS, {}) == Decimal("0.048")
-    assert step_cost_usd(fast, "claude-opus-5", {}) == Decimal("0.03")
+    assert step_cost_usd(fast, "claude-opus-5", {}) == Decimal("0.06")
+    assert step_cost_usd(fast, "claude-sonnet-5", {}) == Decimal("0.012")
 
 
 def test_web_searches_cost_a_cent_each() -> None:
