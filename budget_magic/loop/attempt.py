@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -19,11 +20,13 @@ from budget_magic.events import (
 from budget_magic.loop import stop
 from budget_magic.loop.admit import request
 from budget_magic.loop.conversation import Baseline
+from budget_magic.loop.malformed import mended
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.cost import MTOK, US_INFERENCE, step_cost_usd
 from budget_magic.meter.estimate import split_output
 from budget_magic.meter.reserve import Amount, Granted
 from budget_magic.models import find_model
+from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Begun, BlockBegun, Piece, Reply
 
 
@@ -33,6 +36,8 @@ class _Seen:
 
     begun: Usage | None = None
     reply: Reply | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why calls of the reply cannot be run, by their ids."""
     characters: dict[DeltaKind, int] = field(default_factory=dict)
     blocks: int = 0
     """Blocks of text and calls."""
@@ -97,17 +102,16 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                     seen.begun = event.usage
                 case BlockBegun():
                     seen.blocks += event.kind != "thinking"
-                    started = BlockStarted(
-                        **place, block=event.block, kind=event.kind, name=event.name
-                    )
+                    name = without_lone_surrogates(event.name)
+                    started = BlockStarted(**place, block=event.block, kind=event.kind, name=name)
                     task.live(started)
                 case Piece():
-                    seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(
-                        event.text
-                    )
-                    task.live(Delta(**place, block=event.block, kind=event.kind, text=event.text))
+                    text = without_lone_surrogates(event.text)
+                    seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(text)
+                    task.live(Delta(**place, block=event.block, kind=event.kind, text=text))
                 case Reply():
-                    seen.reply = event
+                    whole = mended(event, task.conversation.call_ids())
+                    seen.reply, seen.faults = whole.reply, whole.faults
     if seen.reply is None:
         raise ConnectionBroken("the stream ended without a reply", reached=True)
 
@@ -165,7 +169,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
             request_id=reply.request_id,
         )
     )
-    _enter(task, reply, results)
+    _enter(task, reply, seen.faults, results)
 
 
 def _billed_model(task: TaskContext, answered: str) -> str:
@@ -179,14 +183,16 @@ def _billed_model(task: TaskContext, answered: str) -> str:
     return answered if is_other else asked
 
 
-def _enter(task: TaskContext, reply: Reply, results: int) -> None:
+def _enter(task: TaskContext, reply: Reply, faults: Mapping[str, str], results: int) -> None:
     conversation = task.conversation
     sent = len(conversation.messages)
     if sent == 1:
         conversation.first_prompt_tokens = reply.usage.prompt_tokens
     conversation.counted_tokens += results
     conversation.requests = (*conversation.requests[-1:], sent)
-    is_kept = conversation.commit_reply(reply.content, paused=reply.stop_reason == "pause_turn")
+    is_kept = conversation.commit_reply(
+        reply.content, paused=reply.stop_reason == "pause_turn", faults=faults
+    )
     if is_kept:
         conversation.hidden_tokens += reply.usage.thinking_tokens
         conversation.counted_tokens += reply.usage.output_tokens
