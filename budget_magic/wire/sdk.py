@@ -272,10 +272,10 @@ def _translated() -> Iterator[None]:
         yield
     except anthropic.APIStatusError as error:
         raise ApiError(
-            error.api_message or error.message,
+            _text(error.api_message) or error.message,
             status=error.status_code,
-            error_type=error.type,
-            error_code=error.error_code,
+            error_type=_text(error.type) or None,
+            error_code=_text(error.error_code) or None,
             retry_after_s=_retry_after_s(error.response.headers),
         ) from error
     except anthropic.APIConnectionError as error:

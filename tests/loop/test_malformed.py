@@ -220,6 +220,18 @@ def test_a_stream_that_makes_no_sense_is_a_broken_connection(events: list[Event]
     assert is_valid(server)
 
 
+@pytest.mark.parametrize(
+    "error", [{"type": ["x"], "message": 5}, {"type": None, "message": None}, "x", None, [1]]
+)
+def test_an_error_of_any_form_ends_the_turn_and_the_task_goes_on(error: Any) -> None:
+    task, server = played([start(), {"type": "error", "error": error}])
+
+    assert task.outcome is not None
+    assert (task.outcome.state, task.outcome.reason) == ("failed", "api_error")
+    assert task.resume().text == "Done."
+    assert is_valid(server)
+
+
 def test_a_server_that_only_makes_no_sense_ends_the_turn_and_the_task_goes_on() -> None:
     task, server = played(*[[start(content=None), *block(TEXT), *end("end_turn")]] * 4)
 
