@@ -317,9 +317,7 @@ def _last_user(messages: list[dict[str, Any]]) -> int | None:
     return None
 
 
-def _resendable(
-    content: tuple[dict[str, Any], ...], *, paused: bool
-) -> tuple[dict[str, Any], ...]:
+def _resendable(content: tuple[dict[str, Any], ...], *, paused: bool) -> tuple[dict[str, Any], ...]:
     """Return the blocks that the API takes back.
 
     Left out are empty text, kinds of blocks that nobody here knows, and a call of a server's tool

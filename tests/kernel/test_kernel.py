@@ -118,7 +118,9 @@ def test_a_large_insertion_is_not_sent_where_the_user_does_not_agree(
     assert ran.asked
     assert "UsageError" in ran.text
     assert "not sent" in ran.text
-    told = kernel.run("t = tasks()['audit']; print(len(sim.requests), len(t.turns), t.settings.effort)")
+    told = kernel.run(
+        "t = tasks()['audit']; print(len(sim.requests), len(t.turns), t.settings.effort)"
+    )
     assert told.text == "1 1 high\n"
     assert kernel.run("%%claude_task audit\nAgain.").last[TURN]["turn"] == 2
 

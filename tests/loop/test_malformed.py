@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic import Task, tool
-from budget_magic.events import ApprovalAsked, AttemptFailed, StepFinished, ToolFinished, ToolStarted
+from budget_magic.events import (
+    ApprovalAsked,
+    AttemptFailed,
+    StepFinished,
+    ToolFinished,
+    ToolStarted,
+)
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.malformed import BAD_ID, BAD_INPUT, BAD_NAME, SAME_ID
 from budget_magic.simulator import Reply, Simulator

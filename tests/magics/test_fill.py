@@ -83,7 +83,9 @@ def test_whatever_would_run_is_refused_with_both_ways_out(expression: str) -> No
     assert "assign it to a variable first, or write \\{{ for literal braces" in str(raised.value)
 
 
-@pytest.mark.parametrize("expression", ["#each items", "a b", "(" * 5_000, "n\0", "/each", "n" + ".n" * 9_000])
+@pytest.mark.parametrize(
+    "expression", ["#each items", "a b", "(" * 5_000, "n\0", "/each", "n" + ".n" * 9_000]
+)
 def test_what_is_not_python_is_an_error_that_names_the_escape(expression: str) -> None:
     with pytest.raises(ConfigurationError, match=r"is not Python; write \\\{\{ for lit") as raised:
         fill("{{ " + expression + " }}", NAMES)
