@@ -64,7 +64,10 @@ class Allowance:
 
 
 async def in_thread(function: Callable[[Allowance], str], limit_s: float) -> str:
-    """Return what a function gives, run in a worker thread that is left to end by itself on Stop."""
+    """Return what a function gives, run in a worker thread.
+
+    A cancellation does not wait for the thread: it withdraws the allowance, and the work ends soon.
+    """
     allowance = Allowance(limit_s)
     try:
         return await run_sync(partial(function, allowance), abandon_on_cancel=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -195,7 +195,6 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowanc
 
 def list_folder(walls: Walls, path: str | None, allowance: Allowance) -> str:
     """The entries of a folder, subfolders first, files with their sizes."""
-    folders, files = [], []
     with walls.opened() as below:
         folder = walls.existing(below, path or ".")
         if not folder.is_folder:
@@ -203,36 +202,30 @@ def list_folder(walls: Walls, path: str | None, allowance: Allowance) -> str:
         try:
             with below.scan(folder.parts) as scan:
                 entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
-                for entry in entries:
-                    if allowance.is_over:
-                        break
-                    found = _entry(walls, below, folder, entry)
-                    if found is None:
-                        continue
-                    name = shown((*folder.parts, entry.name))
-                    if found.is_folder:
-                        folders.append(f"{name}/")
-                    elif found.is_file:
-                        files.append(f"{name}  {found.stat.st_size:,} bytes")
-                    else:
-                        files.append(f"{name}  not an ordinary file")
+                seen = takewhile(lambda _: not allowance.is_over, entries)
+                found = [(entry.name, _found(walls, below, folder, entry)) for entry in seen]
         except OSError as error:
             message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
             raise ToolRefusal(message) from error
-    lines = folders + files
+    named = [(shown((*folder.parts, name)), one) for name, one in found if one is not None]
+    lines = [f"{name}/" for name, one in named if one.is_folder]
+    lines += [f"{name}  {_size(one)}" for name, one in named if not one.is_folder]
     if not lines:
         return f"[nothing to show; {NEVER_SHOWN}]"
-    late = allowance.is_over
     if len(lines) > LIST_LIMIT:
         count = f"{len(lines):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
         note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"
         lines = [*lines[:LIST_LIMIT], note]
-    if late:
+    if len(found) < len(entries):
         lines.append(f"[stopped after {allowance.limit_s:g} s, so entries are missing]")
     return "\n".join(lines)
 
 
-def _entry(walls: Walls, below: Below, folder: Found, entry: os.DirEntry[str]) -> Found | None:
+def _size(found: Found) -> str:
+    return f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
+
+
+def _found(walls: Walls, below: Below, folder: Found, entry: os.DirEntry[str]) -> Found | None:
     """What an entry is, or what its link leads to; None where that may not be seen."""
     if forbidden(entry.name):
         return None

@@ -1,9 +1,9 @@
 """Opening what is below one folder by directory handles, so that no swapped link leads outside.
 
-A path that was checked may lead elsewhere by the time it is opened: a folder in it was swapped for a
-link. Here each name is opened in the folder before it (`openat`), and none may be a link. Where a
-platform has no such calls (Windows), paths are opened as they stand and such a swap is not noticed.
-A hard link cannot be told from the file that it names, so one that was put under the root to a file
+A path that was checked may lead elsewhere by the time it is opened, where a folder in it was
+swapped for a link. Here each name is opened in the folder before it (`openat`), and none may be a
+link. Where a platform has no such calls (Windows), paths are opened as they stand, and such a swap
+is not noticed. A hard link cannot be told from the file that it names: one under the root to a file
 outside is read.
 
 The search process loads this file by its path, so it imports the standard library only.
@@ -15,7 +15,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 HAS_HANDLES = (
     {os.open, os.stat} <= os.supports_dir_fd
@@ -36,7 +36,7 @@ _PASSED = _FOLDER | _flags("O_PATH")
 _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
 
 
-class NotRegular(OSError):
+class NotRegular(OSError):  # noqa: N818 - says what it met
     """What was to be opened is not an ordinary file."""
 
 
@@ -56,7 +56,7 @@ class Below:
         self._root = root
         self._fd = os.open(root, _PASSED) if HAS_HANDLES else None
 
-    def __enter__(self) -> Below:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

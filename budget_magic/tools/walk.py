@@ -64,12 +64,9 @@ class Walk:
             inner: list[Parts] = []
             try:
                 with self.below.scan((*self.start, *folder)) as scan:
-                    entries = list(islice(scan, left + 1))
+                    entries = list(islice(scan, left))
                     left -= len(entries)
-                    if left < 0:
-                        self.is_cut = True
-                        del entries[left:]
-                        left = 0
+                    self.is_cut = self.is_cut or next(scan, None) is not None
                     if folder and any(entry.name == "pyvenv.cfg" for entry in entries):
                         # A virtual environment holds thousands of files nobody means to search.
                         continue

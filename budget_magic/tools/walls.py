@@ -162,9 +162,9 @@ def open_regular(below: Below, found: Found) -> BinaryIO:
     name = shown(found.parts)
     if found.is_folder:
         raise ToolRefusal(f"{name} is a folder; use `list` on it")
+    if not found.is_file:
+        raise ToolRefusal(f"{name} is not an ordinary file")
     try:
-        if not found.is_file:
-            raise NotRegular
         return below.open(found.parts)
     except NotRegular:
         raise ToolRefusal(f"{name} is not an ordinary file") from None

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped] # it ships none
 import pytest
 
 from budget_magic import Task
@@ -108,7 +109,7 @@ def test_a_call_ends_when_its_time_is_up_and_says_so(endless: Files, name: str, 
     assert not searches()
 
 
-def calling(root: Path, name: str, **options: object) -> Task:
+def calling(root: Path, name: str, **options: Any) -> Task:
     """A task whose first reply makes the call."""
     simulator = Simulator([Reply(calls=[Call(name, dict(ENDLESS[name]))]), Reply(text="Done.")])
     return task_on(simulator, tools=["files"], root=str(root), **options)

@@ -19,7 +19,7 @@ USAGE: Event = {"input_tokens": 400, "output_tokens": 1}
 
 def start(**changes: Any) -> Event:
     """The `message_start` of a reply, with some fields of its message changed."""
-    message = {
+    message: Event = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
