@@ -213,6 +213,8 @@ def start_again(events: list[Event]) -> list[Event]:
         [{"type": "message_start", "message": None}, *block(TEXT), *end()],
         [*block(TEXT), *end("end_turn")],
         [start(), *block(call()[0], {"type": "input_json_delta", "partial_json": "{a"}), *end()],
+        # The SDK refuses what no text can hold before a reply is whole.
+        [start(), *block(*call('{"word": "\\ud800"}')), *end()],
     ],
 )
 def test_a_stream_that_makes_no_sense_is_a_broken_connection(events: list[Event]) -> None:

@@ -83,10 +83,11 @@ def test_nothing_from_outside_comes_back_while_a_folder_is_swapped(
 
 @pytest.mark.parametrize("path", ["a/b/notes.txt", "a/b", "."])
 def test_a_search_finds_nothing_outside_while_a_folder_is_swapped(
-    files: Files, swapped: Callable[[], None], path: str
+    files: Files, swapped: Callable[[], None], tmp_path: Path, path: str
 ) -> None:
-    for number in range(200):
+    for number in range(1_000):
         files.write(f"a/b/c/{number}.txt", "harmless")
+        (tmp_path / f"outside/c/{number}.txt").write_text(SECRET)
 
     with swapping(swapped) as swaps:
         answers = [files.either("grep", pattern="planted|needle", path=path) for _ in range(40)]
