@@ -49,8 +49,12 @@ def swapped(files: Files, tmp_path: Path) -> Callable[[], None]:
     def swap() -> None:
         inside.rename(aside)
         inside.symlink_to(outside)
+        for _ in range(20):  # both states last, so that a check may see one and an open the other
+            inside.lstat()
         inside.unlink()
         aside.rename(inside)
+        for _ in range(20):
+            inside.lstat()
 
     return swap
 
