@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -19,6 +20,7 @@ from budget_magic.events import (
 from budget_magic.loop import stop
 from budget_magic.loop.admit import request
 from budget_magic.loop.conversation import Baseline
+from budget_magic.loop.malformed import mended
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.cost import (
     MTOK,
@@ -33,6 +35,7 @@ from budget_magic.meter.cost import (
 )
 from budget_magic.meter.estimate import split_output
 from budget_magic.meter.reserve import Amount, Granted
+from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Begun, BlockBegun, Piece, Reply
 
 
@@ -42,6 +45,8 @@ class _Seen:
 
     begun: Usage | None = None
     reply: Reply | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why calls of the reply cannot be run, by their ids."""
     characters: dict[DeltaKind, int] = field(default_factory=dict)
     blocks: int = 0
     """Blocks of text and calls."""
@@ -106,17 +111,16 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                     seen.begun = event.usage
                 case BlockBegun():
                     seen.blocks += event.kind != "thinking"
-                    started = BlockStarted(
-                        **place, block=event.block, kind=event.kind, name=event.name
-                    )
+                    name = without_lone_surrogates(event.name)
+                    started = BlockStarted(**place, block=event.block, kind=event.kind, name=name)
                     task.live(started)
                 case Piece():
-                    seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(
-                        event.text
-                    )
-                    task.live(Delta(**place, block=event.block, kind=event.kind, text=event.text))
+                    text = without_lone_surrogates(event.text)
+                    seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(text)
+                    task.live(Delta(**place, block=event.block, kind=event.kind, text=text))
                 case Reply():
-                    seen.reply = event
+                    whole = mended(event, task.conversation.call_ids())
+                    seen.reply, seen.faults = whole.reply, whole.faults
     if seen.reply is None:
         raise ConnectionBroken("the stream ended without a reply", reached=True)
 
@@ -186,7 +190,8 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
             request_id=reply.request_id,
         )
     )
-    _enter(task, granted, reply, bill.usage, results=results, counted=counted)
+    faults = seen.faults
+    _enter(task, granted, reply, bill.usage, faults=faults, results=results, counted=counted)
     if bill.usage is not None:
         _learn(turn, seen, bill.usage)
 
@@ -270,6 +275,7 @@ def _enter(  # noqa: PLR0913 - what the history must know of a reply
     reply: Reply,
     usage: Usage | None,
     *,
+    faults: Mapping[str, str],
     results: int,
     counted: int,
 ) -> None:
@@ -279,7 +285,9 @@ def _enter(  # noqa: PLR0913 - what the history must know of a reply
         conversation.first_prompt_tokens = usage.prompt_tokens
     conversation.counted_tokens += results
     conversation.requests = (*conversation.requests[-1:], sent)
-    is_kept = conversation.commit_reply(reply.content, paused=reply.stop_reason == "pause_turn")
+    is_kept = conversation.commit_reply(
+        reply.content, paused=reply.stop_reason == "pause_turn", faults=faults
+    )
     if is_kept:
         # Without figures the hidden thinking may be as long as the reply could be.
         hidden = granted.max_tokens if usage is None else usage.thinking_tokens

@@ -27,6 +27,9 @@ async def run_calls(turn: TurnContext) -> None:
         The time ceiling was reached, and calls that had not finished are answered so; or the
         same call came too often.
     """
+    for call in turn.task.conversation.unanswered():
+        if call.fault is not None:
+            _finish(turn, call, f"not run: {call.fault}", ran=False)
     for is_reading, calls in _in_groups(turn.task):
         if is_reading:
             await _run_beside_each_other(turn, calls)

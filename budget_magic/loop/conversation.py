@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from budget_magic.events import TurnSettings
@@ -15,6 +17,10 @@ BLOCK_TOKENS: Final = 64
 GO_ON: Final = "Go on with the task."
 NOT_SHOWN: Final = "not shown: the ceiling is near"
 
+_RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
+_SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
+_SERVER_RESULT: Final = "_tool_result"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
@@ -23,6 +29,8 @@ class OpenCall:
     id: str
     name: str
     input: dict[str, Any]
+    fault: str | None = None
+    """Why it cannot be run; None where it is well-formed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +128,49 @@ class Conversation:
             self.messages.append({"role": "system", "content": [], **config})
             self.spoken_effort = spoken_effort
 
-    def commit_reply(self, content: tuple[dict[str, Any], ...], *, paused: bool) -> bool:
+    def call_ids(self) -> set[str]:
+        """Return the ids of all calls in the history."""
+        return {
+            block["id"]
+            for message in self.messages
+            if message["role"] == "assistant"
+            for block in message["content"]
+            if block["type"] == "tool_use"
+        }
+
+    def commit_reply(
+        self,
+        content: tuple[dict[str, Any], ...],
+        *,
+        paused: bool,
+        faults: Mapping[str, str] = MappingProxyType({}),
+    ) -> bool:
         """Enter a reply; False where it has nothing that the API would take back.
 
-        Blocks of empty text, which the API refuses, are left out before it is sent for the first
-        time.
+        Blocks that the API refuses, such as those of empty text, are left out before it is sent
+        for the first time.
+
+        Parameters
+        ----------
+        content
+            The reply as `mended` gives it.
+        paused
+            Whether it ended with `pause_turn`.
+        faults
+            Why a call cannot be run, by its id.
         """
-        content = tuple(block for block in content if not _is_empty_text(block))
+        content = _resendable(content, paused=paused)
         self.reply_is_kept = _can_be_resent(content)
         if not self.reply_is_kept:
             return False
         self.messages.append({"role": "assistant", "content": list(content)})
         self.open_calls = tuple(
-            OpenCall(id=block["id"], name=block["name"], input=dict(block["input"]))
+            OpenCall(
+                id=block["id"],
+                name=block["name"],
+                input=dict(block["input"]),
+                fault=faults.get(block["id"]),
+            )
             for block in content
             if block["type"] == "tool_use"
         )
@@ -279,8 +317,27 @@ def _last_user(messages: list[dict[str, Any]]) -> int | None:
     return None
 
 
-def _is_empty_text(block: dict[str, Any]) -> bool:
-    return block["type"] == "text" and not block["text"].strip()
+def _resendable(content: tuple[dict[str, Any], ...], *, paused: bool) -> tuple[dict[str, Any], ...]:
+    """Return the blocks that the API takes back.
+
+    Left out are empty text, kinds of blocks that nobody here knows, and a call of a server's tool
+    without its result or a result without its call, but for the call that a paused turn goes on
+    with.
+    """
+    called = [block.get("id") for block in content if block["type"] in _SERVER_CALLS]
+    answered = [block.get("tool_use_id") for block in content]
+
+    def is_kept(block: dict[str, Any]) -> bool:
+        kind = block["type"]
+        if kind == "text":
+            return bool(block["text"].strip())
+        if kind in _SERVER_CALLS:
+            return isinstance(block.get("id"), str) and (paused or block["id"] in answered)
+        if kind.endswith(_SERVER_RESULT):
+            return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
+        return kind in _RESENT
+
+    return tuple(filter(is_kept, content))
 
 
 def _can_be_resent(content: tuple[dict[str, Any], ...]) -> bool:

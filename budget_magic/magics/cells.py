@@ -11,11 +11,14 @@ from typing import Any
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
 from budget_magic.magics import settings as typed
 from budget_magic.magics.display import TurnDisplay, make_display
-from budget_magic.magics.fill import fill
+from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
 from budget_magic.magics.place import Place
 from budget_magic.meter import Outcome
+from budget_magic.meter.cost import price_table
 from budget_magic.session import registry
+from budget_magic.session.approvers import YES
+from budget_magic.session.caller import interrupts_raise
 from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, defaults
@@ -82,6 +85,8 @@ class Cells:
         plan = task.plan(prompt, self._options(task, given), again="again" in given)
         if plan.kind == "show" and plan.turn is not None:
             return ShownAgain(task=task, turn=plan.turn, out=given.get("out"))
+        if plan.kind != "go_on":
+            self._agree_to_insert(filled, task, plan.settings)
         show = self._show(task, plan.settings, resumes=plan.kind == "go_on")
         start = Start(
             settings=plan.settings,
@@ -155,6 +160,29 @@ class Cells:
             return typed.apply(settings, given, lookup=self._place.lookup, has_run=bool(task.turns))
 
         return change
+
+    def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
+        """Say what a large insertion costs; where an interactive user is attached, ask.
+
+        Raises
+        ------
+        ConfigurationError
+            The user did not agree.
+        """
+        prices = price_table(settings.model, settings.prices)
+        sentence = insert_sentence(filled, task.ratios(), prices)
+        if not sentence:
+            return
+        if not self._place.has_stdin():
+            print(sentence)
+            return
+        try:
+            with interrupts_raise():
+                said = input(f"{sentence}; send it? [y]es, [n]o: ")
+        except (KeyboardInterrupt, EOFError):
+            said = ""
+        if said.strip().lower() not in YES:
+            raise ConfigurationError(f"{sentence}: not sent, as you chose; insert less of it")
 
     def _show(self, task: Task, settings: Settings, *, resumes: bool) -> TurnDisplay:
         watcher = Watcher(

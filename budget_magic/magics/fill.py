@@ -1,4 +1,7 @@
-"""`{{ expression }}` in a prompt: evaluated in the notebook, inserted as text."""
+"""`{{ expression }}` in a prompt: looked up in the notebook, inserted as text.
+
+Pasted text may hold braces, so filling in only looks: a call or an operator is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,25 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.meter.cost import worst_case_usd
+from budget_magic.meter.estimate import Ratios
+from budget_magic.models import PriceTable
+from budget_magic.report.numbers import dollars, exact
 from budget_magic.tools.text import is_data_frame, markdown_table
 
 _PLACE: Final = re.compile(r"\\\{\{|\{\{(.+?)\}\}", re.DOTALL)
 _ALLOWED: Final = (
     ast.Expression, ast.Name, ast.Load, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant,
-    ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp, ast.USub,
+    ast.List, ast.Tuple, ast.USub,
 )  # fmt: skip
+LARGE_TOKENS: Final = 20_000
+"""Inserted text of more tokens than this is said, and asked about, before it is sent."""
+SHOWN_CHARACTERS: Final = 60
+"""Characters of an expression that an error repeats; it may be pasted text."""
 ESCAPE: Final = r"write \{{ for literal braces"
 
 
@@ -26,10 +38,12 @@ class Filled:
     text: str
     inserted: tuple[str, ...]
     """The expressions, in their order."""
+    characters: int
+    """Length of what was inserted in their places."""
 
 
 def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
-    r"""The prompt with each `{{ expression }}` replaced by its value as text.
+    r"""Return the prompt with each `{{ expression }}` replaced by its value as text.
 
     Parameters
     ----------
@@ -41,7 +55,8 @@ def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     Raises
     ------
     ConfigurationError
-        An expression fails, or is more than names, attributes, subscripts, literals and calls.
+        An expression fails, or is more than names, attributes, subscripts and literals without a
+        double underscore.
 
     Examples
     --------
@@ -49,35 +64,82 @@ def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     '3 of {{ x }}'
     """
     inserted: list[str] = []
+    values: list[str] = []
 
     def replace(match: re.Match[str]) -> str:
         if match[1] is None:
             return "{{"
         inserted.append(match[1].strip())
-        return _value(match[1].strip(), namespace)
+        values.append(_value(match[1].strip(), namespace))
+        return values[-1]
 
-    return Filled(text=_PLACE.sub(replace, prompt), inserted=tuple(inserted))
+    text = _PLACE.sub(replace, prompt)
+    return Filled(text=text, inserted=tuple(inserted), characters=sum(map(len, values)))
+
+
+def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -> str:
+    """Return what a large insertion takes and costs, as a sentence; empty where it is not large.
+
+    Parameters
+    ----------
+    filled
+        The prompt with what was inserted.
+    ratios
+        Characters per token of the task.
+    prices
+        Of the model that will read it; None where unknown.
+    """
+    tokens = ratios.tokens("text", filled.characters)
+    if tokens <= LARGE_TOKENS:
+        return ""
+    cost = "at an unknown price"
+    if prices is not None:
+        usd = worst_case_usd(prices, prompt_tokens=tokens, output_tokens=0, factor=Decimal(1))
+        cost = f"about {dollars(usd)} the first time"
+    names = " and ".join(f"{{{{ {_shortened(name)} }}}}" for name in dict.fromkeys(filled.inserted))
+    verb = "inserts" if len(set(filled.inserted)) == 1 else "insert"
+    return f"{names} {verb} \u2248 {exact(tokens)} tokens, {cost}"
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> str:
+    place = f"{{{{ {_shortened(expression)} }}}}"
     try:
         tree = ast.parse(expression, mode="eval")
-    except SyntaxError as error:
-        raise ConfigurationError(f"{{{{ {expression} }}}} is not Python; {ESCAPE}") from error
-    for node in ast.walk(tree):
-        name = getattr(node, "id", None) or getattr(node, "attr", None) or ""
-        if not isinstance(node, _ALLOWED) or "__" in name:
-            raise ConfigurationError(
-                f"{{{{ {expression} }}}}: only names, attributes, subscripts, literals and calls"
-                f" are evaluated; put the value into a variable first, or {ESCAPE}"
-            )
-    code = compile(tree, "<prompt>", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConfigurationError(f"{place} is not Python; {ESCAPE}") from error
+    if not all(map(_only_looks, ast.walk(tree))):
+        raise ConfigurationError(
+            f"{place} is more than names, attributes, subscripts and literals;"
+            f" assign it to a variable first, or {ESCAPE}"
+        )
+    names = {**namespace, "__builtins__": {}}
     try:
-        return _as_text(eval(code, dict(namespace)))  # noqa: S307 - the notebook's own names
+        return _as_text(eval(compile(tree, "<prompt>", "eval"), names))  # noqa: S307 - it only looks
     except Exception as error:
         raise ConfigurationError(
-            f"{{{{ {expression} }}}} failed with {type(error).__name__}: {error}; nothing was sent"
+            f"{place} failed with {type(error).__name__}: {error}; nothing was sent"
         ) from error
+
+
+def _shortened(expression: str) -> str:
+    line = " ".join(expression.split())
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 3] + "..."
+
+
+def _only_looks(node: ast.AST) -> bool:
+    match node:
+        case ast.Name():
+            return "__" not in node.id
+        case ast.Attribute():
+            return "__" not in node.attr
+        case ast.Constant():
+            return not (isinstance(node.value, str) and "__" in node.value)
+        case ast.UnaryOp():
+            operand = node.operand
+            is_number = isinstance(operand, ast.Constant) and isinstance(operand.value, int | float)
+            return isinstance(node.op, ast.USub) and is_number
+        case _:
+            return isinstance(node, _ALLOWED)
 
 
 def _as_text(value: object) -> str:

@@ -231,17 +231,21 @@ class Core:
 def _decoded(raw: bytes) -> JsonObject | None:
     try:
         value = json.loads(raw) if raw else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def _body(raw: bytes) -> JsonObject:
     try:
-        value = json.loads(raw)
-    except ValueError:
+        value = json.loads(raw, parse_constant=_not_json)
+    except (ValueError, RecursionError):
         raise Refused("The request body is not valid JSON") from None
     return an_object(value, "body")
+
+
+def _not_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _refuse(record: RequestRecord, refused: Refused, request_id: str) -> Exchange:

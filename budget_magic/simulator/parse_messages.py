@@ -22,6 +22,8 @@ from budget_magic.simulator.request import Message, turns
 from budget_magic.simulator.tokens import JsonObject
 
 _TOOL_NAME: Final = re.compile(r"^[a-zA-Z0-9_-]{1,128}$")
+_CALL_ID: Final = re.compile(r"^[a-zA-Z0-9_-]+$")
+_CALLED: Final = re.compile(r"^[a-zA-Z0-9_-]{1,200}$")
 _ROLES: Final = ("user", "assistant", "system")
 _THINKING: Final = ("thinking", "redacted_thinking")
 _BLOCKS: Final = {
@@ -128,8 +130,9 @@ def _check_block(block: Mapping[str, Any], role: str, where: str) -> None:
         if not text.strip():
             raise Refused("messages: text content blocks must contain non-whitespace text")
     elif kind == "tool_use":
-        a_text(required(block, "id", f"{where}.tool_use."), f"{where}.tool_use.id")
-        a_text(required(block, "name", f"{where}.tool_use."), f"{where}.tool_use.name")
+        _check_text(required(block, "id", f"{where}.tool_use."), f"{where}.tool_use.id", _CALL_ID)
+        name = required(block, "name", f"{where}.tool_use.")
+        _check_text(name, f"{where}.tool_use.name", _CALLED)
         an_object(required(block, "input", f"{where}.tool_use."), f"{where}.tool_use.input")
     elif kind == "tool_result":
         _check_result(block, where)
@@ -138,6 +141,11 @@ def _check_block(block: Mapping[str, Any], role: str, where: str) -> None:
     elif kind == "thinking":
         a_text(required(block, "thinking", f"{where}.thinking."), f"{where}.thinking.thinking")
         a_text(required(block, "signature", f"{where}.thinking."), f"{where}.thinking.signature")
+
+
+def _check_text(value: object, where: str, pattern: re.Pattern[str]) -> None:
+    if not pattern.fullmatch(a_text(value, where)):
+        raise Refused(f"{where}: String should match pattern '{pattern.pattern}'")
 
 
 def _check_summary(block: Mapping[str, Any], where: str) -> None:
@@ -149,7 +157,7 @@ def _check_summary(block: Mapping[str, Any], where: str) -> None:
 
 def _check_result(block: Mapping[str, Any], where: str) -> None:
     where = f"{where}.tool_result"
-    a_text(required(block, "tool_use_id", f"{where}."), f"{where}.tool_use_id")
+    _check_text(required(block, "tool_use_id", f"{where}."), f"{where}.tool_use_id", _CALL_ID)
     content = block.get("content")
     if content is None or isinstance(content, str):
         return
@@ -163,14 +171,16 @@ def _check_result(block: Mapping[str, Any], where: str) -> None:
 def _check_pairs(messages: tuple[Message, ...]) -> None:
     """Every call is answered in the message right after it, and only calls are answered."""
     open_calls: list[str] = []
+    called: set[str] = set()
     calls_at = 0
     for role, places in turns(messages):
         blocks = [(message, place, message.blocks[place]) for message, place in places]
         if role == "assistant":
             open_calls = [block["id"] for _, _, block in blocks if block["type"] == "tool_use"]
             calls_at = blocks[0][0].index if blocks else 0
-            if len(set(open_calls)) < len(open_calls):
+            if len(called.union(open_calls)) < len(called) + len(open_calls):
                 raise Refused("messages: `tool_use` ids must be unique")
+            called.update(open_calls)
             continue
         answered = set()
         at_start = True

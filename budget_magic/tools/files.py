@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from anyio.to_thread import run_sync
-
 from budget_magic.errors import ToolRefusal
+from budget_magic.tools.allowance import Allowance, in_thread
+from budget_magic.tools.handles import Below
 from budget_magic.tools.search import glob_files, grep_files
 from budget_magic.tools.tool import RunInCaller, Tool
 from budget_magic.tools.walk import ENTRY_LIMIT
-from budget_magic.tools.walls import NEVER_SHOWN, Walls, forbidden, open_regular, usable_root
+from budget_magic.tools.walls import (
+    NEVER_SHOWN,
+    Found,
+    Walls,
+    forbidden,
+    open_regular,
+    shown,
+    usable_root,
+)
 
 if TYPE_CHECKING:
     from anthropic.lib.tools import BetaAsyncFunctionTool
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 READ_LIMIT_BYTES: Final = 256 * 1024
 """As the SDK's `DEFAULT_MAX_FILE_BYTES` (anthropic 2.12)."""
 LIST_LIMIT: Final = 500
-SEARCH_LIMIT_S: Final = 10.0
+LIMIT_S: Final = 10.0
 BINARY_PROBE_BYTES: Final = 8192
 CHUNK_BYTES: Final = 64 * 1024
 MEDIA_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".bmp", ".tif", ".tiff")
@@ -53,15 +61,15 @@ class FileTool:
         return str(await self._inner.call(arguments))
 
 
-def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[Tool]:
+def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
     """The four file tools, confined to a root folder.
 
     Parameters
     ----------
     root
         The only folder they may touch.
-    search_limit_s
-        Seconds after which a `grep` is ended.
+    limit_s
+        Seconds after which a call is ended.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[To
             file_path: Path of the file, relative to the root folder.
             view_range: First and last line, counted from 1, both included; a last line of 0 or less means to the end of the file.
         """  # noqa: E501 - sent to the model as it stands
-        return await _in_thread(partial(read_file, walls, file_path, view_range))
+        return await in_thread(partial(read_file, walls, file_path, view_range), limit_s)
 
     async def glob(pattern: str, path: str | None = None) -> str:
         """List files whose path matches a glob pattern, newest first. Names that start with a dot, credential files, links, __pycache__, node_modules and virtual environments are left out.
@@ -95,7 +103,7 @@ def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[To
             pattern: Relative pattern such as **/*.py or src/*.{js,ts}; ** spans folders, * does not.
             path: Folder to look in, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await _in_thread(partial(glob_files, walls, pattern, path))
+        return await in_thread(partial(glob_files, walls, pattern, path), limit_s)
 
     async def grep(pattern: str, path: str | None = None) -> str:
         """Search the lines of text files for a regular expression (Python syntax); gives path:line:text. Names that start with a dot, credential files, links, binary files, __pycache__, node_modules and virtual environments are left out.
@@ -104,7 +112,7 @@ def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[To
             pattern: Regular expression; put (?i) first to ignore case.
             path: File or folder to search, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await _in_thread(partial(grep_files, walls, pattern, path, search_limit_s))
+        return await in_thread(partial(grep_files, walls, pattern, path), limit_s)
 
     async def list_(path: str | None = None) -> str:
         """List a folder: its subfolders, then its files with their sizes. Names that start with a dot and credential files are left out.
@@ -112,7 +120,7 @@ def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[To
         Args:
             path: Folder to list, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await _in_thread(partial(list_folder, walls, path))
+        return await in_thread(partial(list_folder, walls, path), limit_s)
 
     functions: dict[str, Callable[..., Coroutine[Any, Any, str]]] = {
         "glob": glob,
@@ -123,23 +131,22 @@ def file_tools(root: Path, *, search_limit_s: float = SEARCH_LIMIT_S) -> list[To
     return [FileTool(beta_async_tool(one, name=name)) for name, one in functions.items()]
 
 
-async def _in_thread(function: Callable[[], str]) -> str:
-    # Abandoned on Stop: it reads only, and its own limits end it soon.
-    return await run_sync(function, abandon_on_cancel=True)
-
-
-def read_file(walls: Walls, file_path: str, view_range: list[int] | None) -> str:
+def read_file(
+    walls: Walls, file_path: str, view_range: list[int] | None, allowance: Allowance
+) -> str:
     """The text of a file, or of some of its lines."""
-    real = walls.existing(file_path)
-    shown = walls.shown(real)
-    if real.suffix.casefold() in MEDIA_ENDINGS:
-        raise ToolRefusal(f"{shown}: images and PDFs are not read yet")
-    with open_regular(real, shown) as file:
+    with walls.opened() as below:
+        found = walls.existing(below, file_path)
+        name = shown(found.parts)
+        if name.casefold().endswith(MEDIA_ENDINGS):
+            raise ToolRefusal(f"{name}: images and PDFs are not read yet")
+        file = open_regular(below, found)
+    with file:
         probe = file.read(BINARY_PROBE_BYTES)
         if b"\0" in probe or probe.startswith((b"%PDF-", b"\x89PNG")):
-            raise ToolRefusal(f"{shown} is a binary file; only text is read")
+            raise ToolRefusal(f"{name} is a binary file; only text is read")
         file.seek(0)
-        data = _whole(file, shown) if not view_range else _lines(file, shown, view_range)
+        data = _lines(file, name, view_range, allowance) if view_range else _whole(file, name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -147,18 +154,18 @@ def read_file(walls: Walls, file_path: str, view_range: list[int] | None) -> str
     return text or "[the file is empty]"
 
 
-def _whole(file: BinaryIO, shown: str) -> bytes:
+def _whole(file: BinaryIO, name: str) -> bytes:
     data = file.read(READ_LIMIT_BYTES + 1)
     if len(data) > READ_LIMIT_BYTES:
         size = os.fstat(file.fileno()).st_size
         raise ToolRefusal(
-            f"{shown} has {size:,} bytes, more than the {READ_LIMIT_BYTES:,} that are read at "
+            f"{name} has {size:,} bytes, more than the {READ_LIMIT_BYTES:,} that are read at "
             "once; read a range of lines, such as view_range [1, 500]"
         )
     return data
 
 
-def _lines(file: BinaryIO, shown: str, view_range: list[int]) -> bytes:
+def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowance) -> bytes:
     """The lines from first to last, in bounded memory however long the file and its lines are."""
     if len(view_range) != 2:  # noqa: PLR2004 - first and last
         raise ToolRefusal("view_range has two numbers: the first line and the last")
@@ -172,48 +179,60 @@ def _lines(file: BinaryIO, shown: str, view_range: list[int]) -> bytes:
             collected += part
             if len(collected) > READ_LIMIT_BYTES:
                 raise ToolRefusal(
-                    f"these lines of {shown} have more than the {READ_LIMIT_BYTES:,} bytes that "
+                    f"these lines of {name} have more than the {READ_LIMIT_BYTES:,} bytes that "
                     "are read at once; read fewer lines"
                 )
         number += part.endswith(b"\n")
+        if allowance.is_over:
+            raise ToolRefusal(
+                f"stopped after {allowance.limit_s:g} s at line {number:,} of {name}; "
+                "read lines that are nearer to its beginning"
+            )
     if not collected:
-        raise ToolRefusal(f"{shown} ends before line {first:,}")
+        raise ToolRefusal(f"{name} ends before line {first:,}")
     return bytes(collected.removesuffix(b"\n"))
 
 
-def list_folder(walls: Walls, path: str | None) -> str:
+def list_folder(walls: Walls, path: str | None, allowance: Allowance) -> str:
     """The entries of a folder, subfolders first, files with their sizes."""
-    real = walls.existing(path or ".")
-    if not real.is_dir():
-        raise ToolRefusal(f"{path} is a file; use `read` on it")
-    folders, files = [], []
-    try:
-        with os.scandir(real) as scan:
-            entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
-    except OSError as error:
-        raise ToolRefusal(f"{path} cannot be listed: {(error.strerror or '').lower()}") from error
-    for entry in entries:
-        if forbidden(entry.name) or (entry.is_symlink() and not _may_follow(walls, entry)):
-            continue
-        name = walls.shown(Path(entry.path))
-        if entry.is_dir():
-            folders.append(f"{name}/")
-        elif entry.is_file():
-            files.append(f"{name}  {entry.stat().st_size:,} bytes")
-        else:
-            files.append(f"{name}  not an ordinary file")
-    lines = folders + files
+    with walls.opened() as below:
+        folder = walls.existing(below, path or ".")
+        if not folder.is_folder:
+            raise ToolRefusal(f"{path} is a file; use `read` on it")
+        try:
+            with below.scan(folder.parts) as scan:
+                entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
+                seen = takewhile(lambda _: not allowance.is_over, entries)
+                found = [(entry.name, _found(walls, below, folder, entry)) for entry in seen]
+        except OSError as error:
+            message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
+            raise ToolRefusal(message) from error
+    named = [(shown((*folder.parts, name)), one) for name, one in found if one is not None]
+    lines = [f"{name}/" for name, one in named if one.is_folder]
+    lines += [f"{name}  {_size(one)}" for name, one in named if not one.is_folder]
     if not lines:
         return f"[nothing to show; {NEVER_SHOWN}]"
     if len(lines) > LIST_LIMIT:
         count = f"{len(lines):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
         note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"
         lines = [*lines[:LIST_LIMIT], note]
+    if len(found) < len(entries):
+        lines.append(f"[stopped after {allowance.limit_s:g} s, so entries are missing]")
     return "\n".join(lines)
 
 
-def _may_follow(walls: Walls, link: os.DirEntry[str]) -> bool:
+def _size(found: Found) -> str:
+    return f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
+
+
+def _found(walls: Walls, below: Below, folder: Found, entry: os.DirEntry[str]) -> Found | None:
+    """What an entry is, or what its link leads to; None where that may not be seen."""
+    if forbidden(entry.name):
+        return None
+    parts = (*folder.parts, entry.name)
     try:
-        return walls.existing(link.path) is not None
-    except ToolRefusal:
-        return False
+        if entry.is_symlink():
+            return walls.existing(below, "/".join(parts))
+        return Found(parts=parts, stat=entry.stat(follow_symlinks=False))
+    except (ToolRefusal, OSError):
+        return None

@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import search_worker
-from budget_magic.tools.walk import GlobPattern, Walk
-from budget_magic.tools.walls import NEVER_SHOWN, Walls
+from budget_magic.tools.allowance import Allowance
+from budget_magic.tools.walk import GlobPattern, Parts, Walk
+from budget_magic.tools.walls import NEVER_SHOWN, Walls, shown
 
 GLOB_LIMIT: Final = 200
 HIT_LIMIT: Final = 500
@@ -22,17 +22,20 @@ SHOWN_LINE_CHARS: Final = 300
 PATTERN_LENGTH: Final = 1_000
 
 
-def glob_files(walls: Walls, pattern: str, path: str | None) -> str:
+def glob_files(walls: Walls, pattern: str, path: str | None, allowance: Allowance) -> str:
     """Paths of the files that match, newest first, one a line."""
     wanted = GlobPattern(pattern)
-    walk = Walk(walls, _folder(walls, path))
-    found: list[tuple[float, Path]] = []
-    for entry in walk.files(wanted.may_match_below):
-        file = Path(entry.path)
-        if wanted.matches(file.relative_to(walk.start).parts):
-            found.append((_changed(entry), file))
+    found: list[tuple[float, Parts]] = []
+    with walls.opened() as below:
+        start = walls.existing(below, path or ".")
+        if not start.is_folder:
+            raise ToolRefusal(f"{path} is not a folder")
+        walk = Walk(below, start.parts, allowance)
+        for parts, entry in walk.files(wanted.may_match_below):
+            if wanted.matches(parts):
+                found.append((_changed(entry), (*start.parts, *parts)))
     found.sort(key=lambda item: (-item[0], item[1]))
-    lines = [walls.shown(file) for _, file in found[:GLOB_LIMIT]]
+    lines = [shown(parts) for _, parts in found[:GLOB_LIMIT]]
     if not lines:
         lines = ["no matches", f"[{NEVER_SHOWN}]"]
         if "/" not in pattern:
@@ -42,41 +45,36 @@ def glob_files(walls: Walls, pattern: str, path: str | None) -> str:
     return "\n".join([*lines, *walk.notes()])
 
 
-def grep_files(walls: Walls, pattern: str, path: str | None, limit_s: float) -> str:
+def grep_files(walls: Walls, pattern: str, path: str | None, allowance: Allowance) -> str:
     """Lines that match a regular expression, as `path:line:text`."""
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
-    start = walls.existing(path or ".")
-    if not start.is_file() and not start.is_dir():
-        raise ToolRefusal(f"{path} is not an ordinary file")
-    walk = Walk(walls, start)
-    files = [start] if start.is_file() else [Path(entry.path) for entry in walk.files()]
-    messages, is_complete = _searched(pattern, files, limit_s)
+    with walls.opened() as below:
+        start = walls.existing(below, path or ".")
+        if not start.is_file and not start.is_folder:
+            raise ToolRefusal(f"{path} is not an ordinary file")
+        walk = Walk(below, start.parts, allowance)
+        inside = [()] if start.is_file else [parts for parts, _ in walk.files()]
+    files = [(*start.parts, *parts) for parts in inside]
+    messages, is_complete = _searched(walls, pattern, files, allowance)
     lines = []
     notes = walk.notes()
     for message in messages:
         if isinstance(message, list):
             index, number, text = message
-            lines.append(f"{walls.shown(files[index])}:{number}:{text}")
+            lines.append(f"{shown(files[index])}:{number}:{text}")
         elif "bad_pattern" in message:
             raise ToolRefusal(f"{pattern!r} is not a valid regular expression: {_reason(message)}")
         else:
             notes += _notes(message)
-    if not is_complete:
+    if not is_complete and not walk.is_late:
         notes.append(
-            f"[stopped after {limit_s:g} s, so the search is not complete; "
+            f"[stopped after {allowance.limit_s:g} s, so the search is not complete; "
             "use a simpler pattern or a folder as path]"
         )
     if not lines:
         lines.append("no matches" if is_complete else "no matches so far")
     return "\n".join([*lines, *notes])
-
-
-def _folder(walls: Walls, path: str | None) -> Path:
-    start = walls.existing(path or ".")
-    if not start.is_dir():
-        raise ToolRefusal(f"{path} is not a folder")
-    return start
 
 
 def _changed(entry: os.DirEntry[str]) -> float:
@@ -102,33 +100,39 @@ def _notes(report: dict[str, Any]) -> Iterable[str]:
         yield f"[files that could not be opened: {report['unreadable']:,}]"
 
 
-def _searched(pattern: str, files: list[Path], limit_s: float) -> tuple[list[Any], bool]:
+def _searched(
+    walls: Walls, pattern: str, files: Sequence[Parts], allowance: Allowance
+) -> tuple[list[Any], bool]:
     """The messages of the search process, and whether it came to its end in time."""
     job = {
         "pattern": pattern,
-        "files": [str(file) for file in files],
+        "root": str(walls.root),
+        "files": files,
         "hit_limit": HIT_LIMIT,
         "line_bytes": SEARCHED_LINE_BYTES,
         "shown_chars": SHOWN_LINE_CHARS,
-        "alarm_s": int(limit_s) + 5,
+        "alarm_s": int(allowance.limit_s) + 5,
     }
     try:
-        done = subprocess.run(  # noqa: S603 - our own file, run by this interpreter
+        process = subprocess.Popen(  # noqa: S603 - our own file, run by this interpreter
             [sys.executable, "-I", "-S", "-X", "utf8", search_worker.__file__],
-            input=json.dumps(job).encode(),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=limit_s,
-            check=False,
             # Nothing of this process's environment, credentials included, goes along.
             env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        output, in_time = done.stdout, True
-    except subprocess.TimeoutExpired as late:
-        output, in_time = late.stdout or b"", False
     except OSError as error:
         raise ToolRefusal(f"the search could not be started: {error.strerror}") from error
+    with allowance.killing(process):
+        try:
+            output, _ = process.communicate(json.dumps(job).encode(), timeout=allowance.left_s)
+            in_time = True
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            in_time = False
     # A line without its end was being written when the process was ended.
     whole = output[: output.rfind(b"\n") + 1]
     messages = [json.loads(line) for line in whole.splitlines()]

@@ -7,14 +7,18 @@ cannot be stopped.
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import os
 import re
 import signal
-import stat
 import sys
 import warnings
-from typing import Any, BinaryIO
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from budget_magic.tools.handles import Below
 
 BINARY_PROBE_BYTES = 8192
 
@@ -31,11 +35,22 @@ def main() -> None:
     except (re.error, RecursionError, OverflowError) as error:
         say({"bad_pattern": str(error) or type(error).__name__})
         return
-    for index, path in enumerate(job["files"]):
-        search.search(index, path)
-        if search.report["full"]:
-            break
+    with handles().Below(job["root"]) as below:
+        for index, parts in enumerate(job["files"]):
+            search.search(index, below, parts)
+            if search.report["full"]:
+                break
     say(search.report)
+
+
+def handles() -> ModuleType:
+    """Return the module `handles` beside this file; the package itself is not imported."""
+    place = Path(__file__).with_name("handles.py")
+    spec = importlib.util.spec_from_file_location("handles", place)
+    assert spec is not None and spec.loader is not None  # noqa: PT018, S101 - a file that is there
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def say(message: Any) -> None:
@@ -54,10 +69,11 @@ class Search:
         self.shown_chars: int = job["shown_chars"]
         self.report: dict[str, Any] = {"long_lines": 0, "unreadable": 0, "full": False}
 
-    def search(self, index: int, path: str) -> None:
-        """Print the hits of one file."""
-        file = opened(path)
-        if file is None:
+    def search(self, index: int, below: Below, parts: list[str]) -> None:
+        """Print the hits of one file, if it is still an ordinary one."""
+        try:
+            file = below.open(parts)
+        except OSError:
             self.report["unreadable"] += 1
             return
         with file:
@@ -88,21 +104,6 @@ class Search:
         """Go to the end of a line that is longer than what is searched."""
         while (part := file.readline(self.line_bytes)) and not part.endswith(b"\n"):
             pass
-
-
-def opened(path: str) -> BinaryIO | None:
-    """The file, if it is still an ordinary one; links are not followed, pipes not waited for."""
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    try:
-        file = os.fdopen(os.open(path, flags), "rb")
-    except OSError:
-        return None
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
-    return None
 
 
 def around(text: str, at: int, size: int) -> str:

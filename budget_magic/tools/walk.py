@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools.walls import Walls, forbidden
+from budget_magic.tools.allowance import Allowance
+from budget_magic.tools.handles import Below
+from budget_magic.tools.walls import forbidden
 
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
 ENTRY_LIMIT: Final = 50_000
@@ -34,65 +36,72 @@ class Walk:
     a filter behind them cannot tell whether their limits were used up by what it must drop.
     """
 
-    walls: Walls
-    start: Path
+    below: Below
+    start: Parts
+    allowance: Allowance
     entry_limit: int = ENTRY_LIMIT
     is_cut: bool = field(default=False, init=False)
     """Whether the limit was reached, so that files are missing."""
+    is_late: bool = field(default=False, init=False)
+    """Whether the time was up before all was seen."""
     unreadable: int = field(default=0, init=False)
     """Folders that could not be opened."""
 
-    def files(self, enters: Callable[[Parts], bool] = _every_folder) -> Iterator[os.DirEntry[str]]:
-        """Each file, those of a folder before those of its subfolders.
+    def files(
+        self, enters: Callable[[Parts], bool] = _every_folder
+    ) -> Iterator[tuple[Parts, os.DirEntry[str]]]:
+        """Each file by its parts below the start, those of a folder before those of its subfolders.
 
         Parameters
         ----------
         enters
-            Whether to go into a subfolder, by its parts relative to the start.
+            Whether to go into a subfolder, by its parts below the start.
         """
         left = self.entry_limit
-        folders: list[tuple[Path, Parts]] = [(self.start, ())]
+        folders: list[Parts] = [()]
         while folders:
-            folder, parts = folders.pop()
-            entries = self._entries(folder, left)
-            left -= len(entries)
-            below = []
-            for entry in entries:
-                if forbidden(entry.name):
-                    continue
-                if entry.is_file(follow_symlinks=False):
-                    yield entry
-                elif _is_worth_entering(entry) and enters((*parts, entry.name)):
-                    below.append((folder / entry.name, (*parts, entry.name)))
-            folders.extend(reversed(below))
+            folder = folders.pop()
+            inner: list[Parts] = []
+            try:
+                with self.below.scan((*self.start, *folder)) as scan:
+                    entries = list(islice(scan, left))
+                    left -= len(entries)
+                    self.is_cut = self.is_cut or next(scan, None) is not None
+                    if folder and any(entry.name == "pyvenv.cfg" for entry in entries):
+                        # A virtual environment holds thousands of files nobody means to search.
+                        continue
+                    for entry in sorted(entries, key=lambda entry: entry.name):
+                        if self.allowance.is_over:
+                            self.is_late = True
+                            return
+                        parts = (*folder, entry.name)
+                        if forbidden(entry.name):
+                            continue
+                        if entry.is_file(follow_symlinks=False):
+                            yield parts, entry
+                        elif _is_worth_entering(entry) and enters(parts):
+                            inner.append(parts)
+            except OSError:
+                self.unreadable += 1
+            folders.extend(reversed(inner))
 
     def notes(self) -> list[str]:
         """What the reader must know about what is missing."""
         found = []
         if self.is_cut:
             found.append(f"[stopped after {self.entry_limit:,} entries; give a folder as path]")
+        if self.is_late:
+            found.append(
+                f"[stopped after {self.allowance.limit_s:g} s, so files are missing; "
+                "use a simpler pattern or a folder as path]"
+            )
         if self.unreadable:
             found.append(f"[folders that could not be opened: {self.unreadable:,}]")
         return found
 
-    def _entries(self, folder: Path, left: int) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as scan:
-                entries = list(islice(scan, left + 1))
-        except OSError:
-            self.unreadable += 1
-            return []
-        if len(entries) > left:
-            self.is_cut = True
-            del entries[left:]
-        return sorted(entries, key=lambda entry: entry.name)
-
 
 def _is_worth_entering(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_dir(follow_symlinks=False) or entry.name in SKIPPED_FOLDERS:
-        return False
-    # A virtual environment holds thousands of files that nobody means to search.
-    return not os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH110, PTH118 - fast
+    return entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED_FOLDERS
 
 
 class GlobPattern:
@@ -130,7 +139,12 @@ def _compiled(pattern: str) -> list[re.Pattern[str] | None]:
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise ToolRefusal("`..` is not allowed in a pattern; give a folder as path")
-    return [None if part == "**" else re.compile(translate(part)) for part in parts]
+    alone = (
+        part
+        for part, before in zip(parts, ["", *parts], strict=False)
+        if part != before or part != "**"
+    )
+    return [None if part == "**" else re.compile(translate(part)) for part in alone]
 
 
 def _reached(pattern: list[re.Pattern[str] | None], parts: Parts) -> set[int]:

@@ -1,4 +1,8 @@
-"""Which files the file tools may touch: those under the root, but none hidden or secret by name."""
+"""Which files the file tools may touch: those under the root, but none hidden or secret by name.
+
+A path is resolved and judged first, then opened name by name without following links (`handles`).
+Links that stay under the root may be followed; a hard link to a file outside cannot be recognised.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
+from budget_magic.tools.handles import Below, NotRegular
 
 CREDENTIAL_NAMES: Final = (
     "*.pem",
@@ -109,39 +114,68 @@ class Walls:
         _check_names(path, real.relative_to(self.root).parts)
         return real
 
-    def existing(self, path: str) -> Path:
-        """The real path that is meant, which exists; raises `ToolRefusal` as `inside` does."""
-        real = self.inside(path)
-        if not real.exists():
-            raise ToolRefusal(f"{path} does not exist")
-        return real
+    def opened(self) -> Below:
+        """Return the root folder, held open for one call; raises `ToolRefusal`."""
+        try:
+            return Below(str(self.root))
+        except OSError as error:
+            raise _unreadable("the root folder", error) from error
 
-    def shown(self, real: Path) -> str:
-        """A path as results show it: relative to the root, with forward slashes, on one line."""
-        text = real.relative_to(self.root).as_posix()
-        return "".join(char if char.isprintable() or char == " " else "\ufffd" for char in text)
+    def existing(self, below: Below, path: str) -> Found:
+        """Return what is meant, which exists; raises `ToolRefusal` as `inside` does."""
+        parts = self.inside(path).relative_to(self.root).parts
+        try:
+            return Found(parts=parts, stat=below.stat(parts))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ToolRefusal(f"{path} does not exist") from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
-def open_regular(real: Path, shown: str) -> BinaryIO:
-    """An ordinary file, open for reading; raises `ToolRefusal` for anything else.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Something under the root."""
 
-    A link that took the file's place since its path was resolved is not followed, and a pipe is
-    not waited for.
-    """
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
+    parts: tuple[str, ...]
+    """Its path below the root, every link followed."""
+    stat: os.stat_result
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.stat.st_mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an ordinary file."""
+        return stat.S_ISREG(self.stat.st_mode)
+
+
+def shown(parts: Iterable[str]) -> str:
+    """Return a path as results show it: relative to the root, with forward slashes, on one line."""
+    text = "/".join(parts) or "."
+    return "".join(char if char.isprintable() or char == " " else "\ufffd" for char in text)
+
+
+def open_regular(below: Below, found: Found) -> BinaryIO:
+    """Return an ordinary file, open for reading; raises `ToolRefusal` for anything else."""
+    name = shown(found.parts)
+    if found.is_folder:
+        raise ToolRefusal(f"{name} is a folder; use `list` on it")
+    if not found.is_file:
+        raise ToolRefusal(f"{name} is not an ordinary file")
     try:
-        mode = real.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            raise ToolRefusal(f"{shown} is a folder; use `list` on it")
-        if not stat.S_ISREG(mode):
-            raise ToolRefusal(f"{shown} is not an ordinary file")
-        return os.fdopen(os.open(real, flags), "rb")
+        return below.open(found.parts)
+    except NotRegular:
+        raise ToolRefusal(f"{name} is not an ordinary file") from None
     except FileNotFoundError:
-        raise ToolRefusal(f"{shown} does not exist") from None
+        raise ToolRefusal(f"{name} does not exist") from None
     except OSError as error:
-        raise ToolRefusal(f"{shown} cannot be read: {(error.strerror or '').lower()}") from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> ToolRefusal:
+    return ToolRefusal(f"{name} cannot be read: {(error.strerror or '').lower()}")
 
 
 def _check_names(path: str, parts: Iterable[str]) -> None:

@@ -10,7 +10,9 @@ MAX_ATTEMPTS: Final = 4
 """Requests that one step may send."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 8.0
-"""Longest pause of our own choice; a server that names one is obeyed."""
+"""Longest pause of our own choice."""
+LONGEST_ASKED_WAIT_S: Final = 3600.0
+"""Longest pause that a server may ask for; one that asks for more is tried again after it."""
 STATUSES: Final = frozenset({408, 409, 429})
 SERVER_ERRORS: Final = 500
 TYPES_IN_MID_STREAM: Final = frozenset(
@@ -35,7 +37,7 @@ def retry_wait_s(error: WireError, *, attempt: int, jitter: float) -> float | No
     if attempt >= MAX_ATTEMPTS or not _is_passing(error):
         return None
     if isinstance(error, ApiError) and error.retry_after_s is not None:
-        return error.retry_after_s
+        return min(error.retry_after_s, LONGEST_ASKED_WAIT_S)
     wait = min(FIRST_WAIT_S * 2.0 ** (attempt - 1), LONGEST_WAIT_S)
     return wait * (1 - jitter / 4)
 

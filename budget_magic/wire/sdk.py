@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import logging
-import time
-from collections.abc import AsyncGenerator, Iterator
+import math
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from budget_magic.errors import ApiError, BudgetMagicError, ConfigurationError, ConnectionBroken
+from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
 from budget_magic.wire.client import Begun, BlockBegun, Learned, Piece, Reply, WireEvent
 from budget_magic.wire.request import Request
@@ -25,6 +27,8 @@ SIMULATOR_URL: Final = "http://simulator.invalid"
 _UNCOMPRESSED: Final = {"accept-encoding": "identity"}
 _TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
 """The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
+LONGEST_REASON: Final = 500
+"""Characters of an error of the SDK that are shown; some hold all that had streamed."""
 _BLOCKS: Final[dict[str, DeltaKind]] = {
     "thinking": "thinking",
     "text": "text",
@@ -91,8 +95,9 @@ class SdkClient:
                 aclosing(_events(stream)) as events,
             ):
                 _refuse_compressed(getattr(stream, "response", None))
-                async for event in events:
-                    yield event
+                with _unreadable():
+                    async for event in events:
+                        yield event
 
     async def count_tokens(self, request: Request) -> int | None:
         """The API's own estimate of the prompt in tokens; None where it cannot be had."""
@@ -105,7 +110,7 @@ class SdkClient:
         except (ApiError, ConnectionBroken) as error:
             logger.debug("count_tokens failed: %s", type(error).__name__)
             return None
-        tokens = counted.input_tokens
+        tokens = getattr(counted, "input_tokens", None)
         return tokens if type(tokens) is int and tokens >= 0 else None
 
 
@@ -183,22 +188,25 @@ def _lacks_credentials(client: Any) -> bool:
 
 async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
     kinds: dict[int, DeltaKind] = {}
+    inputs: dict[int, str] = {}
     async for event in stream:
         match event.type:
             case "message_start":
                 yield Begun(usage=parse_prompt_usage(_plain(event.message).get("usage")))
             case "content_block_start":
-                kind = _BLOCKS.get(event.content_block.type)
+                kind = _BLOCKS.get(str(event.content_block.type))
                 if kind is not None:
                     kinds[event.index] = kind
                     name = getattr(event.content_block, "name", "")
-                    yield BlockBegun(block=event.index, kind=kind, name=name)
+                    yield BlockBegun(block=event.index, kind=kind, name=_text(name))
             case "content_block_delta":
                 text = _delta_text(event.delta)
+                if event.delta.type == "input_json_delta":
+                    inputs[event.index] = inputs.get(event.index, "") + text
                 if text and event.index in kinds:
                     yield Piece(block=event.index, kind=kinds[event.index], text=text)
             case "message_stop":
-                yield _reply(stream)
+                yield _reply(stream, inputs)
                 return
     raise ConnectionBroken("the stream ended before message_stop", reached=True)
 
@@ -206,26 +214,42 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
 def _delta_text(delta: Any) -> str:
     match delta.type:
         case "text_delta":
-            return str(delta.text)
+            return _text(delta.text)
         case "thinking_delta":
-            return str(delta.thinking)
+            return _text(delta.thinking)
         case "input_json_delta":
-            return str(delta.partial_json)
+            return _text(delta.partial_json)
         case _:
             return ""
 
 
-def _reply(stream: Any) -> Reply:
+def _text(value: object) -> str:
+    """Return a text that the server sent; empty where it is no text."""
+    return value if isinstance(value, str) else ""
+
+
+def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
+    """Return the whole reply.
+
+    Parameters
+    ----------
+    stream
+        At its end.
+    inputs
+        What streamed as the input of calls, by the index of the block. The SDK takes JSON that
+        was cut for whole; here it stays the text that it is.
+    """
     message = _plain(stream.current_message_snapshot)
     content = message["content"]
-    for block in content:
+    for index, block in enumerate(content):
         block.pop("parsed_output", None)
-    model = message.get("model")
+        if index in inputs and not _is_whole(inputs[index]):
+            block["input"] = inputs[index]
     return Reply(
         content=tuple(content),
-        stop_reason=message.get("stop_reason"),
+        stop_reason=_text(message.get("stop_reason")) or None,
         usage=parse_usage(message.get("usage"), has_content=bool(content)),
-        model=model if isinstance(model, str) and model else None,
+        model=_text(message.get("model")) or None,
         request_id=stream.request_id,
     )
 
@@ -233,6 +257,28 @@ def _reply(stream: Any) -> Reply:
 def _plain(message: Any) -> dict[str, Any]:
     """Return a message as JSON values; what the server made up is not warned of."""
     return dict(message.to_dict(warnings=False))
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return not text
+    return True
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    """Translate whatever the SDK or this module trips over in what the server streamed."""
+    import anthropic  # noqa: PLC0415 - the caller's client has imported it
+    import httpx2  # noqa: PLC0415 - likewise
+
+    try:
+        yield
+    except (anthropic.AnthropicError, httpx2.HTTPError, ConnectionBroken):
+        raise
+    except Exception as error:
+        raise _not_readable(error) from error
 
 
 @contextmanager
@@ -244,10 +290,10 @@ def _translated() -> Iterator[None]:
         yield
     except anthropic.APIStatusError as error:
         raise ApiError(
-            error.api_message or error.message,
+            _text(error.api_message) or error.message,
             status=error.status_code,
-            error_type=error.type,
-            error_code=error.error_code,
+            error_type=_text(error.type) or None,
+            error_code=_text(error.error_code) or None,
             retry_after_s=_retry_after_s(error.response.headers),
         ) from error
     except anthropic.APIConnectionError as error:
@@ -271,16 +317,18 @@ def _translated() -> Iterator[None]:
         raise ConnectionBroken(_named(error), reached=True) from error
     except anthropic.AnthropicError as error:
         raise ConfigurationError(f"the client cannot send: {error}") from error
-    except BudgetMagicError:
-        raise
-    except Exception as error:
+    except TypeError as error:
         # The SDK's own way to say that a client has no credential.
-        if isinstance(error, TypeError) and "authentication method" in str(error):
-            raise ConfigurationError("the client has no credential; give it an api_key") from error
-        # The SDK trusts what the server sends, so a malformed reply breaks it in any way.
-        raise ConnectionBroken(
-            f"the reply could not be read: {_named(error)}", reached=True
-        ) from error
+        if "authentication method" not in str(error):
+            raise
+        raise ConfigurationError("the client has no credential; give it an api_key") from error
+    except ValueError as error:
+        raise _not_readable(error) from error
+
+
+def _not_readable(error: Exception) -> ConnectionBroken:
+    why = _named(error)[:LONGEST_REASON]
+    return ConnectionBroken(f"the stream could not be read: {why}", reached=True)
 
 
 def _named(error: BaseException) -> str:
@@ -289,12 +337,28 @@ def _named(error: BaseException) -> str:
 
 
 def _retry_after_s(headers: Any) -> float | None:
-    milliseconds = headers.get("retry-after-ms")
-    after = headers.get("retry-after")
+    """Return the seconds that a server asks to wait, finite and not negative; None if unreadable.
+
+    `retry-after-ms` goes before `retry-after`, which holds seconds or a date.
+    """
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return max(milliseconds / 1000, 0.0)
+    after = headers.get("retry-after", "")
+    seconds = _number(after)
+    if seconds is None:
+        try:
+            moment = email.utils.parsedate_to_datetime(after)
+        except (ValueError, OverflowError, LookupError, TypeError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return max(seconds, 0.0)
+
+
+def _number(text: str) -> float | None:
     try:
-        if milliseconds is not None:
-            return max(float(milliseconds) / 1000, 0.0)
-        return None if after is None else max(float(after), 0.0)
+        value = float(text)
     except ValueError:
-        moment = email.utils.parsedate_tz(after)
-        return None if moment is None else max(email.utils.mktime_tz(moment) - time.time(), 0.0)
+        return None
+    return value if math.isfinite(value) else None

@@ -93,6 +93,38 @@ def test_interrupt_ends_a_question(kernel: Kernel) -> None:
     assert kernel.run("print(called)").text.strip() == "[]"
 
 
+PASTE = "%%claude_task audit --client mine -t none\nSum up {{ words }}."
+PASTES = "sim, mine = scripted(Reply(text='Done.'))\nwords = 'word ' * 30_000"
+
+
+def test_a_large_insertion_is_sent_where_the_user_agrees(kernel: Kernel) -> None:
+    kernel.run(PASTES)
+    ran = kernel.run(PASTE, answer="y")
+    assert "{{ words }} inserts \u2248 50,000 tokens, about $0.25 the first time" in ran.asked[0]
+    assert ran.last[TURN]["state"] == "completed"
+
+
+@pytest.mark.parametrize("answer", ["n", "", None], ids=["no", "nothing", "interrupt"])
+def test_a_large_insertion_is_not_sent_where_the_user_does_not_agree(
+    kernel: Kernel, answer: str | None
+) -> None:
+    kernel.run(PASTES)
+    kernel.run("%%claude_task audit --client mine -t none\nHello.")
+    ran = kernel.run(
+        PASTE.replace("audit", "audit -e low"),
+        answer=answer,
+        interrupt_when=(lambda ran: bool(ran.asked)) if answer is None else None,
+    )
+    assert ran.asked
+    assert "UsageError" in ran.text
+    assert "not sent" in ran.text
+    told = kernel.run(
+        "t = tasks()['audit']; print(len(sim.requests), len(t.turns), t.settings.effort)"
+    )
+    assert told.text == "1 1 high\n"
+    assert kernel.run("%%claude_task audit\nAgain.").last[TURN]["turn"] == 2
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -272,3 +272,20 @@ def test_a_stuck_loop_halts_unless_that_is_switched_off(
     notebook(f"%config ClaudeTaskMagics.stuck_rule = {rule}")
     notebook("%%claude_task audit --client mine -o out\nLook around.")
     assert notebook["out"].reason == reason
+
+
+def test_where_no_user_is_attached_a_large_insertion_is_said_and_sent(notebook: Notebook) -> None:
+    notebook("words = 'word ' * 30_000")
+
+    ran = notebook("%%claude_task audit\nSum up {{ words }}.")
+
+    assert ran.error is None
+    first = ran.out.splitlines()[0]
+    assert first == "{{ words }} inserts \u2248 50,000 tokens, about $0.25 the first time"
+    assert tasks()["audit"].turns[0].prompt.inserted == ("words",)
+
+
+def test_a_small_insertion_is_not_worth_a_word(notebook: Notebook) -> None:
+    notebook("words = 'word ' * 10_000")
+
+    assert "inserts" not in notebook("%%claude_task audit\nSum up {{ words }}.").out

@@ -24,8 +24,8 @@ NAMES: dict[str, Any] = {
         ("{{ n }} rows", "3 rows"),
         ("{{n}}{{ n }}", "33"),
         ("{{ d['key'][-1] }}", "20"),
-        ("{{ double(n) }} and {{ double(x=n) }}", "6 and 6"),
-        ("{{ text.upper() }}", "{{ N }}"),
+        ("{{ d['key'][0:1] }}{{ d['key'][-2:][0] }}", "[10]10"),
+        ("{{ -3 }} {{ 'word' }} {{ [n, (1, 2)] }}", "-3 word [3, (1, 2)]"),
         (r"\{{ n }} stays", "{{ n }} stays"),
         ("{ n } and {n}", "{ n } and {n}"),
         ("no places", "no places"),
@@ -53,22 +53,56 @@ def test_a_data_frame_becomes_a_table_and_a_cut_is_said() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
+        "double(n)",
+        "text.upper()",
+        "d['key'][double(0)]",
         "[x for x in d]",
         "lambda: 1",
         "n + 1",
+        "not n",
+        "-n",
+        "~1",
+        "n if n else d",
+        "n and d",
+        "n < 4",
         "n.__class__",
+        "d['__init__']",
         "__import__('os')",
-        "#each items",
         "f'{n}'",
         "(n := 4)",
+        "[*d]",
+        "{**d}",
+        "await n",
+        "(yield)",
     ],
 )
-def test_anything_else_is_an_error_that_names_the_escape(expression: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"write \\\{\{ for literal braces"):
+def test_whatever_would_run_is_refused_with_both_ways_out(expression: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
         fill("{{ " + expression + " }}", NAMES)
 
+    assert "assign it to a variable first, or write \\{{ for literal braces" in str(raised.value)
 
-@pytest.mark.parametrize("expression", ["missing", "d['no']", "n.no", "double()"])
+
+@pytest.mark.parametrize(
+    "expression", ["#each items", "a b", "(" * 5_000, "n\0", "/each", "n" + ".n" * 9_000]
+)
+def test_what_is_not_python_is_an_error_that_names_the_escape(expression: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"is not Python; write \\\{\{ for lit") as raised:
+        fill("{{ " + expression + " }}", NAMES)
+
+    assert len(str(raised.value)) < 200
+
+
+def test_looking_runs_nothing_by_name() -> None:
+    ran: list[int] = []
+
+    with pytest.raises(ConfigurationError):
+        fill("{{ n }} {{ ran.append(1) }}", {**NAMES, "ran": ran})
+
+    assert not ran
+
+
+@pytest.mark.parametrize("expression", ["missing", "d['no']", "n.no", "print"])
 def test_a_failing_expression_says_so_and_that_nothing_was_sent(expression: str) -> None:
     with pytest.raises(ConfigurationError, match=r"failed with .*; nothing was sent"):
         fill("{{ " + expression + " }}", NAMES)

@@ -257,3 +257,12 @@ def test_a_silent_stream_is_left_to_the_time_ceiling() -> None:
     assert task.outcome is not None
     assert task.outcome.reason == "time_ceiling"
     assert simulator.requests[1].closed_while_silent
+
+
+def test_a_wait_of_years_is_cut_to_an_hour_where_the_time_ceiling_is_open() -> None:
+    simulator = Simulator(steps(1), faults=[rate_limit(on=0, retry_after="1e12")])
+    task = task_on(simulator, ceilings=Ceilings(elapsed_s=None))
+
+    stopped_at(task, RetryScheduled)
+
+    assert [fact.wait_s for fact in facts(task, RetryScheduled)] == [3600.0]

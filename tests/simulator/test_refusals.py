@@ -215,6 +215,29 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"messages": [*HELLO, assistant(CALL, CALL), user(RESULT)], "tools": [LOOKUP]},
         "`tool_use` ids must be unique",
     ),
+    (
+        "one id for calls of two messages",
+        {
+            "messages": [*HELLO, assistant(CALL), user(RESULT), assistant(CALL), user(RESULT)],
+            "tools": [LOOKUP],
+        },
+        "`tool_use` ids must be unique",
+    ),
+    (
+        "id of a call",
+        {"messages": [*HELLO, assistant({**CALL, "id": "a b"}), user(RESULT)], "tools": [LOOKUP]},
+        "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ),
+    (
+        "name of a call",
+        {"messages": [*HELLO, assistant({**CALL, "name": ""}), user(RESULT)], "tools": [LOOKUP]},
+        "messages.1.content.0.tool_use.name: String should match pattern",
+    ),
+    (
+        "input of a call",
+        {"messages": [*HELLO, assistant({**CALL, "input": []}), user(RESULT)], "tools": [LOOKUP]},
+        "messages.1.content.0.tool_use.input: Input should be an object",
+    ),
     ("two tools of a name", {"tools": [LOOKUP, LOOKUP]}, "tools: Tool names must be unique"),
     ("tool name", {"tools": [{**LOOKUP, "name": "a b"}]}, "tools.0.custom.name: String should"),
     ("tool without schema", {"tools": [{"name": "a"}]}, "input_schema: Field required"),

@@ -27,9 +27,9 @@ def call(tool: Tool, cap_bytes: int = 20_000, **arguments: Any) -> ToolAnswer:
 class Files:
     """The file tools of a folder, each as a method that gives the result's text."""
 
-    def __init__(self, root: Path, search_limit_s: float = 10.0) -> None:
+    def __init__(self, root: Path, limit_s: float = 10.0) -> None:
         self.root = root
-        self._tools = {tool.name: tool for tool in file_tools(root, search_limit_s=search_limit_s)}
+        self._tools = {tool.name: tool for tool in file_tools(root, limit_s=limit_s)}
 
     def write(self, path: str, content: str | bytes = "hello\n") -> Path:
         """A file below the root, with its folders."""

@@ -210,7 +210,7 @@ def test_grep_skips_binary_files_and_reads_what_is_not_utf8(files: Files) -> Non
 
 def test_grep_ends_a_pattern_that_never_would_and_says_so(files: Files) -> None:
     files.write("a.txt", "found (a+)\n" + "a" * 60 + "!\n")
-    quick = Files(files.root, search_limit_s=0.5)
+    quick = Files(files.root, limit_s=0.5)
 
     text = quick.text("grep", pattern=r"found|^(a+)+$")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic.errors import ApiError, ConnectionBroken, WireError
@@ -25,7 +25,10 @@ from budget_magic.simulator import (
 from budget_magic.wire import MAX_ATTEMPTS, Request, retry_wait_s
 from budget_magic.wire.client import Begun, BlockBegun, Piece, WireEvent
 from budget_magic.wire.client import Reply as Answer
+from budget_magic.wire.retry import LONGEST_ASKED_WAIT_S
 from budget_magic.wire.sdk import SdkClient, simulated_client
+from tests.support import examples
+from tests.wire.raw import RawFirst, refusal
 
 LOOKUP: dict[str, Any] = {
     "name": "lookup",
@@ -255,3 +258,67 @@ def test_the_wait_that_the_server_asks_for_is_obeyed() -> None:
     error = ApiError("x", status=429, retry_after_s=77.0)
 
     assert retry_wait_s(error, attempt=3, jitter=0.9) == 77.0
+
+
+header_values = (
+    st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"))
+    | st.floats().map(str)
+    | st.integers().map(str)
+    | st.sampled_from(["", " ", "1e400", "-1e400", "1_0", "nan", "inf", "9" * 5_000, "0x10"])
+    | st.builds(
+        "{}, {} {} {} {}:{}:{} {}".format,
+        st.sampled_from(["Mon", "Foo", ""]),
+        st.integers(-1, 40),
+        st.sampled_from(["Jan", "Dec", "Xyz"]),
+        st.integers(-1, 12_000),
+        st.integers(-1, 99),
+        st.integers(-1, 99),
+        st.integers(-1, 99),
+        st.sampled_from(["GMT", "+0000", "-0000", "+9999", "-2400", "+99999999999999", ""]),
+    )
+)
+
+
+def asked_wait_s(**headers: str) -> float | None:
+    """How long the first attempt at a request waits after a 429 with these headers."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    server = RawFirst([refusal(429, named)], Simulator([]))
+
+    async def main() -> WireError:
+        with pytest.raises(WireError) as raised:
+            async for _ in SdkClient(server.client()).stream(request()):
+                pass
+        return raised.value
+
+    return retry_wait_s(asyncio.run(main()), attempt=1, jitter=0.0)
+
+
+@settings(max_examples=examples(150))
+@given(header_values, header_values)
+def test_retry_after_of_any_content_is_read_as_none_or_clamped(after: str, ms: str) -> None:
+    waits = [asked_wait_s(retry_after=after), asked_wait_s(retry_after=after, retry_after_ms=ms)]
+
+    assert all(wait is not None and 0 <= wait <= LONGEST_ASKED_WAIT_S for wait in waits)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "-7"}, 0.0),
+        ({"retry_after": "1e9"}, 3600.0),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 3600.0),
+        ({"retry_after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 -0000"}, 3600.0),
+        ({"retry_after": "Fri, 31 Dec 0 23:59:59 GMT"}, 0.0),
+        ({"retry_after": "nan"}, 0.5),
+        ({"retry_after": "1e400"}, 0.5),
+        ({"retry_after": "soon"}, 0.5),
+        ({"retry_after": ""}, 0.5),
+        ({}, 0.5),
+        ({"retry_after": "7", "retry_after_ms": "1500"}, 1.5),
+        ({"retry_after": "7", "retry_after_ms": "soon"}, 7.0),
+    ],
+)
+def test_a_wait_that_a_server_asks_for(headers: dict[str, str], wait_s: float) -> None:
+    assert asked_wait_s(**headers) == wait_s

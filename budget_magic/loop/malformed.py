@@ -1,0 +1,137 @@
+"""Malformed replies: what in one cannot be kept, run or sent back, and what stands in its place.
+
+A server, or a model that writes its calls token by token, may answer anything. What the API would
+refuse in the next request is replaced before the reply is recorded, so that one bad block cannot
+make every later request fail. Signed blocks are never edited: where one cannot be sent back, its
+signature is left out, and with it the reply stays out of the history.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from budget_magic.tools.text import without_lone_surrogates
+from budget_magic.wire import Reply
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting that a block may have."""
+UNNAMED: Final = "invalid_tool_name"
+BAD_INPUT: Final = "the call's input was not a valid JSON object"
+BAD_ID: Final = "the call's id was not valid"
+BAD_NAME: Final = "the tool's name was not valid"
+SAME_ID: Final = "the reply had another call with the same id"
+
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,256}")
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_OF_A_CALL: Final = frozenset({"type", "id", "name", "input"})
+_SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Mended:
+    """A reply that can be recorded and sent back."""
+
+    reply: Reply
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why a call cannot be run, by the id it has now."""
+
+
+def mended(reply: Reply, taken: Collection[str]) -> Mended:
+    """Return the reply with its malformed blocks replaced or left out.
+
+    Parameters
+    ----------
+    reply
+        As the wire gave it.
+    taken
+        Ids of the calls in the history. A call that repeats one gets an id of its own and runs:
+        some servers number the calls of each reply anew.
+    """
+    done = Mended(reply=reply)
+    ids, seen = set(taken), set[str]()
+    content = []
+    for block in reply.content:
+        if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+            continue
+        if block["type"] == "tool_use":
+            content.append(_call(block, done.faults, ids, seen))
+        elif block["type"] in _SIGNED:
+            content.append(block if _is_intact(block) else _unsigned(block))
+        else:
+            content.append(_cleaned(block))
+    done.reply = replace(reply, content=tuple(content))
+    return done
+
+
+def _call(
+    block: dict[str, Any], faults: dict[str, str], ids: set[str], seen: set[str]
+) -> dict[str, Any]:
+    """Return a call that the API takes back; the first thing wrong with it goes to `faults`."""
+    fault = None
+    given, name, arguments = block.get("id"), block.get("name"), block.get("input")
+    if not isinstance(given, str) or not _ID.fullmatch(given):
+        fault = BAD_ID
+    elif given in seen:
+        fault = SAME_ID
+    else:
+        seen.add(given)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        name, fault = UNNAMED, fault or BAD_NAME
+    if not isinstance(arguments, dict) or not _is_sendable(arguments):
+        arguments, fault = {}, fault or BAD_INPUT
+    call_id = given if isinstance(given, str) and fault not in {BAD_ID, SAME_ID} else None
+    if call_id is None or call_id in ids:
+        call_id = next(new for n in range(1, len(ids) + 2) if (new := f"call_{n}") not in ids)
+    ids.add(call_id)
+    if fault is not None:
+        faults[call_id] = fault
+    rest = {key: value for key, value in _cleaned(block).items() if key not in _OF_A_CALL}
+    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments, **rest}
+
+
+def _is_intact(block: dict[str, Any]) -> bool:
+    needed = ("thinking", "signature") if block["type"] == "thinking" else ("data",)
+    return _is_sendable(block) and all(isinstance(block.get(key), str) for key in needed)
+
+
+def _unsigned(block: dict[str, Any]) -> dict[str, Any]:
+    text = block.get("thinking")
+    kept = without_lone_surrogates(text) if isinstance(text, str) else ""
+    return {"type": "thinking", "thinking": kept}
+
+
+def _cleaned(block: dict[str, Any]) -> dict[str, Any]:
+    """Return the block without values that JSON cannot carry; texts keep what it can."""
+    kept = {}
+    for key, value in block.items():
+        if isinstance(value, str):
+            kept[key] = without_lone_surrogates(value)
+        elif _is_sendable(value):
+            kept[key] = value
+    if kept["type"] == "text" and not isinstance(kept.get("text"), str):
+        kept["text"] = ""
+    return kept
+
+
+def _is_sendable(value: object, depth: int = MAX_DEPTH) -> bool:
+    """Whether a value is JSON: finite numbers, whole characters, no deeper than allowed."""
+    match value:
+        case str():
+            return value.isascii() or value == without_lone_surrogates(value)
+        case float():
+            return math.isfinite(value)
+        case None | bool() | int():
+            return True
+        case dict():
+            return depth > 0 and all(
+                isinstance(key, str) and _is_sendable(key) and _is_sendable(one, depth - 1)
+                for key, one in value.items()
+            )
+        case list() | tuple():
+            return depth > 0 and all(_is_sendable(one, depth - 1) for one in value)
+        case _:
+            return False

@@ -1,0 +1,113 @@
+"""Opening what is below one folder by directory handles, so that no swapped link leads outside.
+
+A path that was checked may lead elsewhere by the time it is opened, where a folder in it was
+swapped for a link. Here each name is opened in the folder before it (`openat`), and none may be a
+link. Where a platform has no such calls (Windows), paths are opened as they stand, and such a swap
+is not noticed. A hard link cannot be told from the file that it names: one under the root to a file
+outside is read.
+
+The search process loads this file by its path, so it imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, Self
+
+HAS_HANDLES = (
+    {os.open, os.stat} <= os.supports_dir_fd
+    and os.scandir in os.supports_fd
+    and hasattr(os, "O_NOFOLLOW")
+    and hasattr(os, "O_DIRECTORY")
+)
+
+
+def _flags(*names: str) -> int:
+    return sum(getattr(os, name, 0) for name in names)
+
+
+_FOLDER = _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
+# A folder may be passed through that may not be listed (Linux).
+_PASSED = _FOLDER | _flags("O_PATH")
+# A pipe is not waited for.
+_FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
+
+
+class NotRegular(OSError):  # noqa: N818 - says what it met
+    """What was to be opened is not an ordinary file."""
+
+
+class Below:
+    """One folder, held open while what is below it is looked at.
+
+    All methods take a path as its parts, relative to the folder and without links, and raise
+    `OSError` where it is not there, or is a link by now.
+
+    Parameters
+    ----------
+    root
+        The folder, every link in its path followed.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._fd = os.open(root, _PASSED) if HAS_HANDLES else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+
+    def stat(self, parts: Sequence[str]) -> os.stat_result:
+        """Return what the path is, a link being a link."""
+        if self._fd is None:
+            return os.lstat(os.path.join(self._root, *parts))  # noqa: PTH118 - no links, no Path
+        if not parts:
+            return os.fstat(self._fd)
+        with self._folder(parts[:-1]) as folder:
+            return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+
+    def open(self, parts: Sequence[str]) -> BinaryIO:
+        """Return an ordinary file, open for reading; raises `NotRegular` for anything else."""
+        if self._fd is None:
+            fd = os.open(os.path.join(self._root, *parts), _FILE)  # noqa: PTH118 - as above
+        else:
+            with self._folder(parts[:-1]) as folder:
+                fd = os.open(parts[-1], _FILE, dir_fd=folder)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return os.fdopen(fd, "rb")
+        os.close(fd)
+        raise NotRegular
+
+    @contextmanager
+    def scan(self, parts: Sequence[str]) -> Iterator[Iterator[os.DirEntry[str]]]:
+        """Give the entries of a folder; `stat` of an entry works inside only."""
+        if self._fd is None:
+            with os.scandir(os.path.join(self._root, *parts)) as entries:  # noqa: PTH118 - as above
+                yield entries
+            return
+        with self._folder(parts) as folder:
+            listed = os.open(".", _FOLDER, dir_fd=folder)
+        try:
+            with os.scandir(listed) as entries:
+                yield entries
+        finally:
+            os.close(listed)
+
+    @contextmanager
+    def _folder(self, parts: Sequence[str]) -> Iterator[int]:
+        assert self._fd is not None  # noqa: S101 - asked for by the callers
+        folder = os.open(".", _PASSED, dir_fd=self._fd)
+        try:
+            for part in parts:
+                inner = os.open(part, _PASSED, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder)
