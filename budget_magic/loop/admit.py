@@ -83,7 +83,7 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
         model=task.settings.model,
         max_tokens=max_tokens,
         system=task.settings.system,
-        tools=tuple(task.toolbox.definitions()),
+        tools=task.definitions,
         messages=messages,
         effort=conversation.effort,
         budget=budget.total,
@@ -128,7 +128,7 @@ def _not_shown(block: dict[str, Any]) -> dict[str, Any]:
 async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> Granted | Refused:
     task = turn.task
     with_sentence = [*blocks, text_block(LAST_ANSWER)]
-    preamble = (task.toolbox.definitions(), task.settings.system)
+    preamble = (task.definitions, task.settings.system)
     bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
     demand = _demand(turn, bound, must_be_last=must_be_last)
     context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)

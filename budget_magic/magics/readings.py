@@ -64,6 +64,13 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value or ())
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError('give names of variables, such as ["MY_NAME"]')
+    return names
+
+
 def _prices(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError('give {"MODEL": {"input": 4, ...}}')  # noqa: TRY004 - likewise
@@ -108,6 +115,7 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "prices": _prices,
     "session_cost": _number(options.usd_or_none),
     "session_tokens": _number(options.tokens_or_none),
+    "secrets": _names,
     "save_transcript": _flag,
 }
 """Turns what was set into a value; raises ValueError or ConfigurationError."""
@@ -133,6 +141,7 @@ FIRST: Final[dict[str, Any]] = {
     "prices": {},
     "session_cost": None,
     "session_tokens": None,
+    "secrets": (),
     "save_transcript": True,
 }
 """The documented defaults."""
@@ -165,4 +174,5 @@ def as_defaults(values: Mapping[str, Any]) -> Defaults:
         session_cost_usd=values["session_cost"],
         session_tokens=values["session_tokens"],
         save_transcript=values["save_transcript"],
+        secrets=tuple(values["secrets"]),
     )

@@ -102,7 +102,7 @@ def _real() -> Chosen | None:
 def _own(wanted: Any, name: str) -> Chosen:
     from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
 
-    key = getattr(wanted, "api_key", None)
+    key = getattr(wanted, "api_key", None) or getattr(wanted, "auth_token", None)
     return Chosen(
         name=name,
         client=SdkClient(wanted),
