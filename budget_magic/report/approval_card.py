@@ -52,7 +52,7 @@ def approval_card(
           one
           two
     """
-    head = f"Claude wants to run {exact_line(name)}. {exact_line(why)}".strip()
+    head = " ".join(f"Claude wants to run {exact_line(name)}. {exact_line(why)}".split())
     lines = list(_folded(head, width - 2))
     card = [f"? {lines[0]}", *(f"    {line}" for line in _rest(lines, width))]
     card += _fields([_expanded(field, utf8=utf8) for field in input_fields(call_input)], width)
