@@ -65,10 +65,10 @@ def _flag(value: Any) -> bool:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value or ())
-    if not all(isinstance(name, str) and name for name in names):
+    names = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError('give names of variables, such as ["MY_NAME"]')
-    return names
+    return tuple(names)
 
 
 def _prices(value: Any) -> dict[str, Any]:
