@@ -165,7 +165,11 @@ class StepFinished:
     """Model that answered, as the reply names it."""
     stop_reason: str | None
     content: tuple[dict[str, Any], ...]
-    """The reply's content blocks as the API's JSON, secrets replaced."""
+    """The reply's content blocks as the API's JSON, secrets replaced.
+
+    Only the history in memory holds them as Claude wrote and signed them, and sends them back so: a
+    signed block that holds a secret is never written to disk.
+    """
     usage: Usage
     tool_result_tokens: int
     """Tokens of the tool results that this step's prompt brought in, measured from prompt sizes."""

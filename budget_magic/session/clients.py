@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
@@ -27,7 +27,7 @@ class Chosen:
     name: str
     client: Client
     simulated: str | None
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     """The credential it sends, so that it can be kept out of everything shown."""
 
 

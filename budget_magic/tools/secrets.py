@@ -15,6 +15,12 @@ T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
+_ESCAPES: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
+    r"|\x1b[ -/]*+[0-~]|\ufeff"
+)
+"""What views of a text leave out."""
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
@@ -75,7 +81,8 @@ class Redactor:
         """Return the names of the secrets that a text or a JSON value holds, sorted."""
         found: set[str] = set()
         for text in _texts(value):
-            found.update(self._labels[form] for form in self._forms_in(text))
+            whole = self._without_splits(text)
+            found.update(self._labels[form] for form in self._forms_in(whole))
         return sorted(label[len("[secret ") : -1] for label in found)
 
     def _walk(self, value: Any) -> Any:
@@ -101,10 +108,21 @@ class Redactor:
         return walked
 
     def _text(self, text: str) -> str:
+        text = self._without_splits(text)
         pattern = self._pattern(text)
         if pattern is None:
             return text
         return pattern.sub(lambda match: self._labels[match.group()], text)
+
+    def _without_splits(self, text: str) -> str:
+        """The text; without its terminal escapes where those stand in the middle of a secret.
+
+        Colours do, around what a search has found. Views leave them out, and would show it whole.
+        """
+        if _ESCAPES.search(text) is None:
+            return text
+        plain = _ESCAPES.sub("", text)
+        return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
 
     def _pattern(self, text: str) -> re.Pattern[str] | None:
         """What matches the forms that stand in the text, the longest first; None without any."""

@@ -231,6 +231,15 @@ def test_base64_and_hex_forms_are_replaced_too() -> None:
     assert LABEL in redactor.redact(quote(base64.b64encode(data).decode()))
 
 
+@pytest.mark.parametrize("between", ["\x1b[01;31m", "\x1b[m\x1b[K", "\x1b]0;x\x07", "\ufeff"])
+def test_a_secret_with_terminal_escapes_in_it_is_replaced(between: str) -> None:
+    redactor = Redactor({"MY_API_KEY": KEY})
+
+    assert redactor.redact(f"a {between}{KEY[:6]}{between}{KEY[6:]} b") == f"a {LABEL} b"
+    assert redactor.redact(f"a {between}other b") == f"a {between}other b"
+    assert redactor.names_in({"x": [f"{KEY[:6]}{between}{KEY[6:]}"]}) == ["MY_API_KEY"]
+
+
 def test_base64_of_something_else_is_left_alone() -> None:
     redactor = Redactor({"MY_PASSWORD": "hunter2!", "OTHER_TOKEN": "aaaaaaaaaaaa"})
     text = base64.b64encode(bytes(range(256)) * 40).decode() + " hunter2 aaaaaaaaaaa"
