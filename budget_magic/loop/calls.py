@@ -80,7 +80,8 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     task, tool = turn.task, turn.task.toolbox.get(call.name)
     if tool is None:
         return True
-    approved = is_same(task.approved_tools.get(call.name), tool.runs)
+    known = call.name in task.approved_tools
+    approved = known and is_same(task.approved_tools[call.name], tool.runs)
     secrets = task.redactor.names_in(call.input)
     first = decide(task.policy, tool, already_approved=approved, secrets=secrets)
     if first == "run":

@@ -97,13 +97,11 @@ def test_nothing_is_lost_and_no_line_is_too_long(value: str, other: str, width: 
 
 
 def test_what_cannot_be_seen_is_escaped_and_nothing_is_left_out() -> None:
-    command = (
-        "echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u200b\u2028\ud800\U000e0041\ufe0f"
-    )
-    card = approval_card("shell", "", {"command\x1b": command}, width=100)
+    command = "echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u2028\ud800\U000e0041\ufe0f"
+    card = approval_card("shell", "", {"command\x1b": command}, width=96)
     assert card.splitlines()[1:] == [
         r"    command\x1b",
-        r"      echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u200b\u2028\ud800\U000e0041\ufe0f",
+        r"      echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u2028\ud800\U000e0041\ufe0f",
     ]
 
 

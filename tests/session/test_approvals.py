@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from budget_magic import Task, tool
-from budget_magic.errors import ConfigurationError
 from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
 from budget_magic.loop.task import Decision
 from budget_magic.session.turning import Start
@@ -19,7 +18,7 @@ from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.tools.tool import Tool
 from tests.loop.running import facts, results, sent, task_on
-from tests.planted import ENVIRON, KEY, WORD
+from tests.planted import ENVIRON, KEY
 
 DEEP = {"text": "a", "deep": {"list": [1, {"x": "y"}]}}
 
@@ -262,12 +261,3 @@ def test_an_approval_function_is_asked_about_a_secret_in_a_reading_call() -> Non
     assert [call.arguments for call in told] == [{"text": "[secret PLANTED_API_KEY]"}]
     assert told[0].secrets == ("PLANTED_API_KEY",)
     assert results(task) == ["found plain", "not run: denied by the user: not that"]
-
-
-def test_an_error_of_the_python_door_does_not_show_a_secret() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        Task("audit", root=f"nowhere/{WORD}")
-
-    assert "[secret PLANTED_WORD_TOKEN]" in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
