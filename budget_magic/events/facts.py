@@ -167,7 +167,11 @@ class StepFinished:
     """Model that answered, as the reply names it; the one asked for where it names none."""
     stop_reason: str | None
     content: tuple[dict[str, Any], ...]
-    """The reply's content blocks as the API's JSON, secrets replaced."""
+    """The reply's content blocks as the API's JSON, secrets replaced.
+
+    Only the history in memory holds them as Claude wrote and signed them, and sends them back so: a
+    signed block that holds a secret is never written to disk.
+    """
     usage: Usage
     usage_known: bool = True
     """False where the reply's figures cannot be right: then `usage` is empty, the counted tokens

@@ -101,7 +101,7 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
         model=task.settings.model,
         max_tokens=max_tokens,
         system=task.settings.system,
-        tools=tuple(task.toolbox.definitions()),
+        tools=task.definitions,
         messages=messages,
         effort=conversation.effort,
         budget=budget.total,
@@ -118,7 +118,7 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
 def next_step_needs(turn: TurnContext) -> stop.NextStep:
     """Return what the next ordinary step would have needed, alone and beside a last answer."""
     task = turn.task
-    preamble = (task.toolbox.definitions(), task.settings.system)
+    preamble = (task.definitions, task.settings.system)
     bound = prompt_bound(task.conversation, task.conversation.outgoing(), preamble=preamble)
     demand = _demand(turn, bound, must_be_last=False)
     last_answer = task.account.last_answer_tokens
@@ -160,7 +160,7 @@ def _not_shown(block: dict[str, Any]) -> dict[str, Any]:
 async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> Granted | Refused:
     task = turn.task
     with_sentence = [*blocks, text_block(LAST_ANSWER)]
-    preamble = (task.toolbox.definitions(), task.settings.system)
+    preamble = (task.definitions, task.settings.system)
     bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
     demand = _demand(turn, bound, must_be_last=must_be_last)
     turn.counted_tokens = None

@@ -43,18 +43,18 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
             raise
         ending = stop.interrupted(turn, reason)
     answer_open_calls(turn, _why_not_run(turn, ending))
-    finished = TurnFinished(
-        turn=turn.turn,
-        step=turn.step,
-        state=ending.state,
-        reason=ending.reason,
-        detail=ending.detail,
-        text=_final_text(turn, ending),
-        elapsed_s=turn.watch.elapsed_s,
-        command=ending.command,
+    return turn.task.emit(
+        TurnFinished(
+            turn=turn.turn,
+            step=turn.step,
+            state=ending.state,
+            reason=ending.reason,
+            detail=ending.detail,
+            text=_final_text(turn, ending),
+            elapsed_s=turn.watch.elapsed_s,
+            command=ending.command,
+        )
     )
-    turn.task.emit(finished)
-    return finished
 
 
 async def _run_to_the_end(turn: TurnContext) -> stop.Ending:

@@ -172,7 +172,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
             step=turn.step,
             model=reply.model or task.settings.model,
             stop_reason=reply.stop_reason,
-            content=task.redactor.redact(reply.content),
+            content=reply.content,
             usage=usage,
             usage_known=bill.usage is not None,
             tool_result_tokens=results,
@@ -341,8 +341,7 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
         unconfirmed_tokens=most.tokens,
         at_least_usd=min(_least_usd(task, seen), most.usd),
     )
-    task.emit(fact)
-    return fact
+    return task.emit(fact)
 
 
 def _most(task: TaskContext, granted: Granted, begun: Usage | None) -> Amount:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from itertools import groupby
 
 import anyio
@@ -12,7 +13,15 @@ from budget_magic.loop import stop
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
-from budget_magic.tools.approval import Call, Denied, decide, read_verdict, verdict
+from budget_magic.tools.approval import (
+    Call,
+    Denied,
+    decide,
+    is_same,
+    read_verdict,
+    verdict,
+    why_asked,
+)
 from budget_magic.tools.tool import Tool, answer, sendable
 
 _APPROVED = Decision(kind="once", by="function")
@@ -55,7 +64,7 @@ def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
 
     def reads(call: OpenCall) -> bool:
         tool = task.toolbox.get(call.name)
-        return tool is None or tool.reads_only
+        return tool is None or (tool.reads_only and not task.redactor.names_in(call.input))
 
     for is_reading, calls in groupby(task.conversation.unanswered(), key=reads):
         yield is_reading, list(calls)
@@ -74,13 +83,19 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     task, tool = turn.task, turn.task.toolbox.get(call.name)
     if tool is None:
         return True
-    first = decide(task.policy, tool, already_approved=call.name in task.approved_tools)
+    known = call.name in task.approved_tools
+    approved = known and is_same(task.approved_tools[call.name], tool.runs)
+    secrets = task.redactor.names_in(call.input)
+    first = decide(task.policy, tool, already_approved=approved, secrets=secrets)
     if first == "run":
         return True
-    decision = await _asked(turn, call, tool) if first == "ask" else _denied(first, by="policy")
+    if first == "ask":
+        decision = await _asked(turn, call, tool, secrets)
+    else:
+        decision = _denied(first, by="policy")
     _note_decision(turn, call, decision)
     if decision.kind == "task":
-        task.approved_tools.add(call.name)
+        task.approved_tools[call.name] = tool.runs
     if decision.kind == "denied":
         told = read_verdict(decision.reason or False) if decision.by == "person" else None
         why = told.reason if isinstance(told, Denied) else decision.reason
@@ -88,10 +103,17 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     return decision.kind != "denied"
 
 
-async def _asked(turn: TurnContext, call: OpenCall, tool: Tool) -> Decision:
+async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequence[str]) -> Decision:
     """What the person, or the function in their place, says; the clock stands still."""
     task = turn.task
-    asked = Call(id=call.id, name=call.name, arguments=call.input)
+    redact = task.redactor.redact
+    asked = Call(
+        id=redact(call.id),
+        name=redact(call.name),
+        arguments=redact(call.input),
+        secrets=tuple(secrets),
+        why=why_asked(tool, secrets),
+    )
     with turn.watch.paused():
         if callable(task.policy):
             said = await verdict(task.policy, asked, task.run_in_caller)
@@ -102,8 +124,8 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool) -> Decision:
                 step=turn.step,
                 call_id=call.id,
                 name=call.name,
-                input=task.redactor.redact(call.input),
-                why=tool.why_it_asks,
+                input=call.input,
+                why=asked.why,
             )
         )
         return await task.approver(asked, tool)
@@ -122,7 +144,7 @@ def _note_decision(turn: TurnContext, call: OpenCall, decision: Decision) -> Non
             name=call.name,
             decision=decision.kind,
             by=decision.by,
-            reason=turn.task.redactor.redact(decision.reason),
+            reason=decision.reason,
         )
     )
 
@@ -141,10 +163,11 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
             step=turn.step,
             call_id=call.id,
             name=call.name,
-            input=task.redactor.redact(call.input),
+            input=call.input,
         )
     )
-    result = await answer(tool, call.input, task.run_in_caller, task.redactor)
+    # A copy runs: what a tool does to its arguments must not change what is sent and shown.
+    result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
     turn.calls_made.append(made(call.name, call.input, result.content))
     if is_stuck(turn.calls_made, task.stuck_rule):
         turn.repeated = turn.calls_made[-1]
@@ -168,6 +191,7 @@ def _finish(  # noqa: PLR0913 - one keyword per field of the fact
     cut_bytes: int = 0,
     elapsed_s: float = 0.0,
 ) -> None:
+    content = turn.task.redactor.redact(content)
     turn.task.conversation.answer(call.id, content, is_error=is_error)
     turn.task.emit(
         ToolFinished(

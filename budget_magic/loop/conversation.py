@@ -46,9 +46,12 @@ class Baseline:
     """False once effort, budget, model or tools changed: the next request writes it all again."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Conversation:
-    """What has been said; a message is never edited once it was answered."""
+    """What has been said; a message is never edited once it was answered.
+
+    It holds what Claude wrote as it was written, secrets too; it is sent, never shown.
+    """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     open_calls: tuple[OpenCall, ...] = ()

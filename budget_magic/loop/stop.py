@@ -161,8 +161,8 @@ def refusal(turn: TurnContext) -> Ending:
 def stuck_loop(turn: TurnContext, call: Made) -> Ending:
     """The same call came with the same result too often."""
     rule = turn.task.stuck_rule or StuckRule()
-    shown = call.input if len(call.input) <= SHOWN_INPUT else call.input[: SHOWN_INPUT - 3] + "..."
-    shown = turn.task.redactor.redact(shown)
+    shown = turn.task.redactor.redact(call.input)  # before a cut could split a secret
+    shown = shown if len(shown) <= SHOWN_INPUT else shown[: SHOWN_INPUT - 3] + "..."
     command = f"%claude_resume {turn.task.name}"
     return Ending(
         state="halted",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import anyio
 
@@ -25,6 +25,16 @@ from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.tool import RunInCaller, Tool
 from budget_magic.tools.toolbox import Toolbox
 from budget_magic.wire import Client
+
+F = TypeVar("F", bound=Fact)
+
+
+class Emit(Protocol):
+    """Records a fact."""
+
+    def __call__(self, fact: F, /) -> F:
+        """Return the fact as it was recorded: secrets replaced."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,7 @@ class TaskContext:
     """The chain of ceilings, the task's own first."""
     room: Room
     own_prices: Mapping[str, PriceTable]
-    emit: Callable[[Fact], None]
+    emit: Emit
     live: Callable[[Live], None]
     reading: Callable[[], Reading]
     """The meter after everything emitted so far."""
@@ -71,7 +81,8 @@ class TaskContext:
     jitter: Callable[[], float]
     """A number in [0, 1)."""
     conversation: Conversation = field(default_factory=Conversation)
-    approved_tools: set[str] = field(default_factory=set)
+    approved_tools: dict[str, object] = field(default_factory=dict)
+    """What was approved for the rest of the task, by the name of its tool: `Tool.runs`."""
     ratios: Ratios = field(default_factory=Ratios)
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
@@ -124,6 +135,11 @@ class TaskContext:
         if text not in self.noted:
             self.noted.add(text)
             self.emit(Noted(turn=turn, text=text))
+
+    @property
+    def definitions(self) -> tuple[dict[str, Any], ...]:
+        """The tools as they are sent: what their authors wrote may hold secrets."""
+        return tuple(self.redactor.redact(self.toolbox.definitions()))
 
     @property
     def account(self) -> Account:

@@ -23,6 +23,7 @@ from budget_magic.magics.cells import (
 from budget_magic.magics.display import forget_panels
 from budget_magic.magics.place import Place
 from budget_magic.magics.tables import TaskTable, shown_again
+from budget_magic.session.redaction import process_redactor
 from budget_magic.session.registry import tasks
 from budget_magic.session.task import Task
 
@@ -40,7 +41,7 @@ def _usage_errors(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except ConfigurationError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(process_redactor().redact(str(error))) from None
 
     return wrapped  # type: ignore[return-value] # same signature
 

@@ -68,6 +68,7 @@ class TaskDefaults(Configurable):
     prices = Checked("USD per million tokens by model id; fill gaps and override")
     session_cost = Checked("ceiling of all tasks in US dollars; None: ANTHROPIC_COST_BUDGET")
     session_tokens = Checked("likewise in tokens; None: ANTHROPIC_TOKEN_BUDGET")
+    secrets = Checked("names of more variables whose values are replaced wherever they turn up")
     save_transcript = Checked("False: saved outputs hold only figures and answer")
 
     def as_defaults(self) -> object:

@@ -64,6 +64,13 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError('give names of variables, such as ["MY_NAME"]')
+    return tuple(names)
+
+
 def _prices(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError('give {"MODEL": {"input": 4, ...}}')  # noqa: TRY004 - likewise
@@ -109,6 +116,7 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "prices": _prices,
     "session_cost": _or_none(options.usd_or_none),
     "session_tokens": _or_none(options.tokens_or_none),
+    "secrets": _names,
     "save_transcript": _flag,
 }
 """Turns what was set into a value; raises ValueError or ConfigurationError."""
@@ -135,6 +143,7 @@ FIRST: Final[dict[str, Any]] = {
     "prices": {},
     "session_cost": None,
     "session_tokens": None,
+    "secrets": (),
     "save_transcript": True,
 }
 """The documented defaults."""
@@ -168,4 +177,5 @@ def as_defaults(values: Mapping[str, Any]) -> Defaults:
         session_cost_usd=values["session_cost"],
         session_tokens=values["session_tokens"],
         save_transcript=values["save_transcript"],
+        secrets=tuple(values["secrets"]),
     )

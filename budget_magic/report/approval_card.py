@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from budget_magic.report.plain import columns, in_ascii
-from budget_magic.report.text import clean_text
+from budget_magic.report.shapes import InputField
+from budget_magic.report.text import exact_line
 from budget_magic.report.titles import input_fields
 
 _EDITS: Final = (("old_str", "new_str"), ("old_string", "new_string"), ("old_text", "new_text"))
@@ -29,11 +31,11 @@ def approval_card(
     why
         Why it asks, in one sentence; it may be empty.
     call_input
-        All that Claude passes to it. Nothing of it is cut.
+        All that Claude passes to it. Nothing of it is cut, and what cannot be seen is escaped.
     width
         Columns, at least 40.
     utf8
-        False writes ASCII in place of the marks.
+        False writes ASCII, with escapes in place of other characters.
 
     Returns
     -------
@@ -50,11 +52,10 @@ def approval_card(
           one
           two
     """
-    wants = f"Claude wants to run {' '.join(clean_text(name).split())}."
-    head = f"{wants} {' '.join(clean_text(why).split())}".strip()
+    head = " ".join(f"Claude wants to run {exact_line(name)}. {exact_line(why)}".split())
     lines = list(_folded(head, width - 2))
     card = [f"? {lines[0]}", *(f"    {line}" for line in _rest(lines, width))]
-    card += _fields(input_fields(call_input), width)
+    card += _fields([_expanded(field, utf8=utf8) for field in input_fields(call_input)], width)
     text = "\n".join(line.rstrip() for line in card)
     return text if utf8 else in_ascii(text.replace(_GO_ON, "+ "))
 
@@ -64,31 +65,45 @@ def _rest(lines: list[str], width: int) -> Iterator[str]:
         yield from _folded(line, width - _INDENT)
 
 
-def _fields(fields: tuple[tuple[str, str], ...], width: int) -> Iterator[str]:
+def _expanded(field: InputField, *, utf8: bool) -> InputField:
+    """The field with its tabs as spaces, and in ASCII where the terminal has nothing else."""
+    name, value = field.name, field.value.expandtabs(_TAB)
+    if not utf8:
+        name, value = (text.encode("ascii", "backslashreplace").decode() for text in (name, value))
+    return replace(field, name=name, value=value)
+
+
+def _fields(fields: Sequence[InputField], width: int) -> Iterator[str]:
     if not fields:
         yield " " * _INDENT + "(no input)"
-    values = [(name, value.expandtabs(_TAB)) for name, value in fields]
-    by_name = dict(values)
+    by_name = {field.name: field for field in fields}
     edit = next((pair for pair in _EDITS if by_name.keys() >= set(pair)), ())
-    left = [(name, value) for name, value in values if name not in edit]
-    for name, value in left:
-        if _is_short(name, value, width):
-            yield f"{' ' * _INDENT}{name:<9} {value or '(empty)'}"
-    for name, value in left:
-        if not _is_short(name, value, width):
-            yield from _indented(" ".join(name.split()), width, _INDENT)
-            for line in value.split("\n"):
+    left = [field for field in fields if field.name not in edit]
+    for field in left:
+        if _is_short(field, width):
+            yield f"{' ' * _INDENT}{field.name:<9} {field.value or '(empty)'}"
+    for field in left:
+        if not _is_short(field, width):
+            yield from _indented(_titled(field), width, _INDENT)
+            for line in field.value.split("\n"):
                 yield from _indented(line, width, _INDENT + 2)
     if edit:
-        before, after = (by_name[name].split("\n") for name in edit)
-        for sign, line in _compared(before, after):
+        before, after = (by_name[name] for name in edit)
+        for field in filter(lambda field: field.size, (before, after)):
+            yield from _indented(_titled(field), width, _INDENT)
+        for sign, line in _compared(before.value.split("\n"), after.value.split("\n")):
             yield from _indented(line, width, _INDENT, sign)
 
 
-def _is_short(name: str, value: str, width: int) -> bool:
-    """Whether both stand on one line."""
-    fits = columns(name) <= _NAME_COLUMNS and columns(value) <= width - _INDENT - _NAME_COLUMNS - 1
-    return fits and "\n" not in value + name
+def _titled(field: InputField) -> str:
+    return f"{field.name} ({field.size})" if field.size else field.name
+
+
+def _is_short(field: InputField, width: int) -> bool:
+    """Whether name and value stand on one line."""
+    room = width - _INDENT - _NAME_COLUMNS - 1
+    fits = columns(field.name) <= _NAME_COLUMNS and columns(field.value) <= room
+    return fits and "\n" not in field.value
 
 
 def _indented(line: str, width: int, indent: int, sign: str = " ") -> Iterator[str]:

@@ -289,6 +289,16 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputField:
+    """One part of a call's input: nothing cut, characters that cannot be seen escaped."""
+
+    name: str
+    value: str
+    size: str = ""
+    """"12,400 characters"; empty where all of it is seen at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalView:
     """A call that waits for a person."""
 
@@ -296,8 +306,8 @@ class ApprovalView:
     name: str
     sentence: str
     """"Claude wants to run edit_file. It changes a file, so it asks."."""
-    fields: tuple[tuple[str, str], ...]
-    """The whole input, name by name, never cut."""
+    fields: tuple[InputField, ...]
+    """The whole input, name by name."""
     place: str
     """"1 of 2 waiting"; empty where it is the only one."""
 

@@ -17,7 +17,7 @@ from budget_magic.report.shapes import (
     StepView,
     TitlePart,
 )
-from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.text import clean_text, exact_line, one_line
 from budget_magic.report.titles import input_fields, title, title_parts
 from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
@@ -53,7 +53,7 @@ def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
     return tuple(
         ApprovalView(
             call_id=asked.call_id,
-            name=one_line(asked.name, 80),
+            name=exact_line(asked.name),
             sentence=_approval_sentence(asked),
             fields=input_fields(asked.input),
             place=f"{place} of {len(waiting)} waiting" if len(waiting) > 1 else "",
@@ -63,8 +63,7 @@ def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
 
 
 def _approval_sentence(asked: ApprovalAsked) -> str:
-    wants = f"Claude wants to run {one_line(asked.name, 80)}."
-    return f"{wants} {one_line(asked.why, 200)}".strip()
+    return f"Claude wants to run {exact_line(asked.name)}. {exact_line(asked.why)}".strip()
 
 
 def _done(

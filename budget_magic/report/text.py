@@ -18,6 +18,10 @@ _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNFIT: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable as Unicode has it, but not to be seen: fillers, joiners and variation selectors."""
 _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F
@@ -48,6 +52,39 @@ def clean_text(text: str) -> str:
     text = _ESCAPES.sub("", text)
     text = _LINE_ENDS.sub("\n", text)
     return _UNFIT.sub(_visible, text)
+
+
+def exact_text(text: str) -> str:
+    r"""Return a text in which every character can be told: nothing is left out, nothing is hidden.
+
+    Newlines and tabs stay. Other control characters, bidi and zero-width characters, tags,
+    variation selectors, lone surrogates, and spaces and line separators other than the plain ones
+    are shown as Python would escape them.
+
+    Examples
+    --------
+    >>> exact_text("echo \x1b]hidden\x07" + chr(0x202E))
+    'echo \\x1b]hidden\\x07\\u202e'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_exact_character, text))
+
+
+def exact_line(text: str) -> str:
+    r"""Return the same on one line: newlines and tabs are escaped too.
+
+    >>> exact_line("a\nb")
+    'a\\nb'
+    """
+    return exact_text(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _exact_character(character: str) -> str:
+    if character in "\n\t":
+        return character
+    is_seen = character.isprintable() and _UNSEEN.match(character) is None
+    return character if is_seen else character.encode("unicode_escape").decode()
 
 
 def one_line(text: str, limit: int) -> str:

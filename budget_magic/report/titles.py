@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from budget_magic.report.shapes import TitlePart
-from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.numbers import plural
+from budget_magic.report.shapes import InputField, TitlePart
+from budget_magic.report.text import exact_line, exact_text, one_line
 
 _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
 """Names of inputs that say by themselves what they are."""
@@ -16,6 +17,8 @@ TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _DETAIL_CHARS: Final = 60
 _TITLE_CHARS: Final = 96
 _GROUPS: Final = 3
+_LONG_CHARS: Final = 600
+_LONG_LINES: Final = 10
 _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 
 
@@ -50,9 +53,9 @@ def call_text(name: str, call_input: object) -> str:
     'read_file(path="a.py")'
     """
     if not isinstance(call_input, Mapping):
-        return f"{clean_text(name)}({clean_text(_json(call_input))})"
+        return exact_text(f"{name}({_json(call_input)})")
     inside = ", ".join(f"{key}={_json(value)}" for key, value in call_input.items())
-    return clean_text(f"{name}({inside})")
+    return exact_text(f"{name}({inside})")
 
 
 def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
@@ -93,12 +96,19 @@ def part_text(part: TitlePart) -> str:
     return " ".join(filter(None, (part.name, times, part.detail)))
 
 
-def input_fields(call_input: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The whole input of a call, name by name, never cut."""
+def input_fields(call_input: Mapping[str, Any]) -> tuple[InputField, ...]:
+    """The whole input of a call, name by name: nothing cut, left out or hidden."""
     return tuple(
-        (clean_text(str(key)), clean_text(value if isinstance(value, str) else _json(value)))
+        InputField(name=exact_line(str(key)), value=exact_text(text), size=_size(text))
         for key, value in call_input.items()
+        for text in [value if isinstance(value, str) else _json(value)]
     )
+
+
+def _size(text: str) -> str:
+    """How long a text is that does not fit on a card; empty for one that does."""
+    is_long = len(text) > _LONG_CHARS or text.count("\n") > _LONG_LINES
+    return plural(len(text), "character") if is_long else ""
 
 
 def _json(value: object) -> str:

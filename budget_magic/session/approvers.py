@@ -9,7 +9,7 @@ from budget_magic.loop.task import Decision
 from budget_magic.report.approval_card import approval_card
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.surroundings import HERE
-from budget_magic.tools.approval import Call
+from budget_magic.tools.approval import Call, labels
 from budget_magic.tools.tool import Tool
 
 QUESTION = "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
@@ -21,22 +21,22 @@ NO = frozenset({"n", "no", ""})
 def by_input(caller: WaitingThread) -> Approver:
     """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
-    async def ask(call: Call, tool: Tool) -> Decision:
-        if not HERE.has_stdin():
-            return Decision(
-                kind="denied",
-                reason=f"nobody is there to approve {call.name}; `--approve all` runs it unasked",
-                by="policy",
-            )
-        return await caller.run(lambda: _ask(call, tool))
+    async def ask(call: Call, tool: Tool) -> Decision:  # noqa: ARG001 - the seam
+        if not (caller.is_attended and HERE.has_stdin()):
+            way_out = "`--approve all` runs it unasked"
+            if call.secrets:
+                way_out = f"a call that holds {labels(call.secrets)} never runs unasked"
+            reason = f"no interactive user is attached to approve {call.name}; {way_out}"
+            return Decision(kind="denied", reason=reason, by="policy")
+        return await caller.run(lambda: _ask(call))
 
     return ask
 
 
-def _ask(call: Call, tool: Tool) -> Decision:
+def _ask(call: Call) -> Decision:
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     utf8 = encoding == "utf8"
-    card = approval_card(call.name, tool.why_it_asks, call.arguments, utf8=utf8)
+    card = approval_card(call.name, call.why, call.arguments, utf8=utf8)
     said = input(f"{card}\n{QUESTION}").strip()
     if said.lower() in YES:
         return Decision(kind="once")

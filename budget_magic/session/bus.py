@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from budget_magic.events import Fact, Live, Record
+from budget_magic.events import AttemptFailed, Fact, Live, Record, StepFinished, TurnFinished
 from budget_magic.meter import Reading, advance
+from budget_magic.session.redaction import LiveRedactor, redacted
+from budget_magic.tools.secrets import Redactor
+
+F = TypeVar("F", bound=Fact)
 
 logger = logging.getLogger("budget_magic")
 
@@ -26,16 +31,41 @@ class Sink(Protocol):
 
 
 class Bus:
-    """Everything that happened to one task, in order."""
+    """Everything that happened to one task, in order, without its secrets.
 
-    def __init__(self, task: str) -> None:
+    This is the border where texts leave the loop: what is recorded, shown, saved or raised comes
+    from here. What is sent to the API is redacted where it enters the history.
+
+    Parameters
+    ----------
+    task
+        Its name.
+    redactor
+        Replaces the secrets; see `redact_with`.
+    """
+
+    def __init__(self, task: str, redactor: Redactor) -> None:
         self._task = task
+        self.redact_with(redactor)
         self.records: list[Record] = []
         self.reading = Reading()
         self.sinks: list[Sink] = []
 
-    def emit(self, fact: Fact) -> None:
-        """Stamp a fact, count it, and hand it to the sinks."""
+    def redact_with(self, redactor: Redactor) -> None:
+        """Replace the secrets that this redactor knows, from now on."""
+        self.redactor = redactor
+        self._live = LiveRedactor(redactor)
+
+    def emit(self, fact: F, /) -> F:
+        """Redact a fact, stamp it, count it, and hand it to the sinks.
+
+        Returns
+        -------
+            The fact as it was recorded.
+        """
+        fact = redacted(fact, self.redactor.redact)
+        if isinstance(fact, StepFinished | AttemptFailed | TurnFinished):
+            self._show(self._live.flush())
         record = Record(
             id=uuid.uuid4().hex,
             task=self._task,
@@ -50,14 +80,19 @@ class Bus:
                 sink.record(record)
             except Exception as error:  # noqa: BLE001 - a view must not break a run
                 _log_failed_view(self._task, error)
+        return fact
 
     def live(self, event: Live) -> None:
-        """Hand a piece of what streams to the sinks."""
-        for sink in self.sinks:
-            try:
-                sink.live(event)
-            except Exception as error:  # noqa: BLE001 - a view must not break a run
-                _log_failed_view(self._task, error)
+        """Hand what may be shown of a piece that streams to the sinks."""
+        self._show(self._live.take(event))
+
+    def _show(self, events: Iterator[Live]) -> None:
+        for event in events:
+            for sink in self.sinks:
+                try:
+                    sink.live(event)
+                except Exception as error:  # noqa: BLE001 - a view must not break a run
+                    _log_failed_view(self._task, error)
 
 
 def _log_failed_view(task: str, error: Exception) -> None:

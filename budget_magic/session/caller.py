@@ -30,9 +30,12 @@ class WaitingThread:
     on_interrupt
         Called when a function was ended by KeyboardInterrupt; it must cancel the turn, because
         asyncio would end the whole loop if the interrupt itself went there.
+    is_attended
+        False where no cell waits for the turn, so that nobody can be asked by `input()`.
     """
 
-    def __init__(self, on_interrupt: Callable[[], None]) -> None:
+    def __init__(self, on_interrupt: Callable[[], None], *, is_attended: bool = True) -> None:
+        self.is_attended = is_attended
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._on_interrupt = on_interrupt
         self._wake: Callable[[], None] = lambda: None

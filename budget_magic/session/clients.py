@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -29,7 +29,7 @@ class Chosen:
     name: str
     client: Client
     simulated: str | None
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     """The credential it sends, so that it can be kept out of everything shown."""
 
 
@@ -104,7 +104,7 @@ def _real() -> Chosen | None:
 def _own(wanted: Any, name: str) -> Chosen:
     from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
 
-    key = getattr(wanted, "api_key", None)
+    key = getattr(wanted, "api_key", None) or getattr(wanted, "auth_token", None)
     return Chosen(
         name=name,
         client=SdkClient(wanted, _learned_of(wanted)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -20,10 +19,10 @@ from budget_magic.session.accounts import COST_VARIABLE, ROOM, session_account
 from budget_magic.session.bus import Bus
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
+from budget_magic.session.redaction import process_redactor, refuse_unreadable_secrets
 from budget_magic.session.settings import Settings, check, defaults
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import parse_policy
-from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 
@@ -82,17 +81,18 @@ def prepare(
     """
     check(settings)
     toolbox = make_toolbox(settings)
+    refuse_unreadable_secrets()
     chosen = choose(ground, settings)
-    bus = ground.bus
+    bus, redactor = ground.bus, process_redactor(chosen.key)
     context = TaskContext(
         name=ground.name,
         client=chosen.client,
-        settings=turn_settings(settings, chosen),
+        settings=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
         toolbox=toolbox.reading_only() if reads_only else toolbox,
         policy=parse_policy(settings.approve),
         approver=approver,
         run_in_caller=caller.run,
-        redactor=Redactor(os.environ, {"ANTHROPIC_API_KEY": chosen.key} if chosen.key else {}),
+        redactor=redactor,
         accounts=_chain(ground, settings, chosen),
         room=ROOM,
         own_prices=settings.prices,
@@ -160,7 +160,7 @@ def _called(client: str) -> str:
     return {"anthropic": "the real API", "simulator": "the simulator"}.get(client, client)
 
 
-def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
+def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
     """The settings as the records hold them."""
     return TurnSettings(
         client=chosen.name,
@@ -170,7 +170,7 @@ def turn_settings(settings: Settings, chosen: Chosen) -> TurnSettings:
         budget=settings.budget,
         max_tokens=settings.reply_tokens,
         ceilings=settings.ceilings,
-        system=settings.system_text,
+        system=system,
         tools=settings.tool_names,
         root=_shown(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",

@@ -69,7 +69,7 @@ class Reports:
         cost = settings.ceilings.cost_usd
         at_most = "no cost ceiling" if cost is None else f"at most {ceiling_dollars(cost)}"
         budget = "no budget" if settings.budget is None else f"budget {exact(settings.budget)}"
-        return (
+        return self._bus.redactor.redact(
             f"{self._task}: not run yet. {settings.model}, effort {settings.effort}, {budget},"
             f" {at_most}; tools: {', '.join(settings.tool_names)}"
         )

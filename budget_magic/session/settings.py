@@ -55,9 +55,9 @@ class Settings:
     """`ask`, `all`, `none`, or a function `(call) -> True, False or a reason`."""
     root: str = "."
     """The only folder that file tools may touch."""
-    system: str | None = None
+    system: str | None = field(default=None, repr=False)
     """System prompt; None is a short built-in one."""
-    client: object = "auto"
+    client: object = field(default="auto", repr=False)
     client_name: str = "client"
     """What the notebook calls a client that is an object."""
     wrap_up: bool = True
@@ -70,7 +70,7 @@ class Settings:
     """What a later prompt sends of the budget: `today` or `documented`."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call again and again ends the turn; None never does."""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
     prices: Mapping[str, PriceTable] = field(default_factory=dict)
     """Prices that the user gave, by model id."""
 
@@ -110,6 +110,8 @@ class Defaults:
     """Likewise in tokens; None takes `ANTHROPIC_TOKEN_BUDGET`."""
     save_transcript: bool = True
     """Whether saved outputs hold the steps, or only figures and the answer."""
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values are secret: of the environment, or texts of the notebook."""
 
 
 def defaults() -> Defaults:

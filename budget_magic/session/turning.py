@@ -21,6 +21,7 @@ from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
 from budget_magic.session.notes import little_left
 from budget_magic.session.prepare import Ground, adapt, checked, prepare
+from budget_magic.session.redaction import no_secrets_in_errors, process_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings
@@ -40,7 +41,7 @@ class Start:
     approver: Approver | None = None
     """Who is asked about calls; None asks by `input()`."""
     reads_only: bool = False
-    """Whether only tools that read are offered."""
+    """Whether only tools that read are offered: the turn runs in the background."""
 
 
 class Turning:
@@ -53,14 +54,18 @@ class Turning:
             )
         self.name = name
         self.turns: list[Turn] = []
-        self._bus = Bus(name)
+        redactor = process_redactor()
+        if redactor.names_in(name):
+            raise ConfigurationError(f"the task name {redactor.redact(name)} holds a secret")
+        self._bus = Bus(name, redactor)
         self._reports = Reports(name, self._bus, lambda: self._settings)
         self._account = Account(name=name, cost_usd=None, total_tokens=None)
         self._group: Account | None = None
         self._chosen: Chosen | None = None
         self._context: TaskContext | None = None
         self._run: Run | None = None
-        self._settings = checked(settings)
+        with no_secrets_in_errors(redactor.redact):
+            self._settings = checked(settings)
 
     @property
     def settings(self) -> Settings:
@@ -121,7 +126,8 @@ class Turning:
     def change(self, settings: Settings) -> None:
         """Put settings in force from the next turn on, all or nothing."""
         self.refuse_while_running()
-        self._settings = checked(settings)
+        with no_secrets_in_errors(self._bus.redactor.redact):
+            self._settings = checked(settings)
 
     def change_now(self, change: Change) -> None:
         """Change effort, budget or ceilings of the turn that runs; from any thread."""
@@ -181,6 +187,7 @@ class Turning:
         turn = Turn(
             number=len(self.turns) + 1,
             prompt=prompt,
+            shown_prompt=context.redactor.redact(prompt.typed),
             settings_before=before,
             key=turn_key(self._settings),
             before=history,
@@ -225,7 +232,7 @@ class Turning:
     def _prepared(self, start: Start) -> tuple[TaskContext, Run]:
         self.refuse_while_running()
         settings = start.settings or self._settings
-        run = Run(WaitingThread(lambda: self.stop("keyboard")))
+        run = Run(WaitingThread(lambda: self.stop("keyboard"), is_attended=not start.reads_only))
         ground = Ground(
             name=self.name,
             bus=self._bus,
@@ -235,13 +242,15 @@ class Turning:
             context=self._context,
             has_turns=bool(self.turns),
         )
-        context, self._chosen = prepare(
-            ground,
-            settings,
-            caller=run.caller,
-            approver=start.approver or by_input(run.caller),
-            reads_only=start.reads_only,
-        )
+        with no_secrets_in_errors(self._bus.redactor.redact):
+            context, self._chosen = prepare(
+                ground,
+                settings,
+                caller=run.caller,
+                approver=start.approver or by_input(run.caller),
+                reads_only=start.reads_only,
+            )
+        self._bus.redact_with(context.redactor)
         self._settings = settings
         self._account.cost_usd = settings.ceilings.cost_usd
         self._account.total_tokens = settings.ceilings.total_tokens
@@ -279,13 +288,12 @@ class Turning:
         self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
     ) -> None:
         """Record the start here, so that the first thing shown has its budget and model."""
-        redact = context.redactor.redact
         self._bus.emit(
             TurnStarted(
                 turn=turn.number,
                 settings=context.settings,
-                prompt_typed=redact(turn.prompt.typed),
-                prompt_sent=redact(turn.prompt.sent),
+                prompt_typed=turn.prompt.typed,
+                prompt_sent=turn.prompt.sent,
                 inserted=turn.prompt.inserted,
                 cell_id=turn.prompt.cell_id,
                 resumed=resumed,

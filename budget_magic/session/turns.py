@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -16,9 +16,9 @@ from budget_magic.session.settings import Settings
 class Prompt:
     """What a cell asks: as typed and as sent."""
 
-    typed: str
-    sent: str
-    inserted: tuple[str, ...] = ()
+    typed: str = field(repr=False)
+    sent: str = field(repr=False)
+    inserted: tuple[str, ...] = field(default=(), repr=False)
     """The `{{ }}` expressions that were filled in."""
     cell_id: str | None = None
     """The front end's id of the cell; None where it gives none."""
@@ -30,6 +30,8 @@ class Turn:
 
     number: int
     prompt: Prompt
+    shown_prompt: str
+    """As typed, secrets replaced."""
     settings_before: Settings
     """In force before the cell's own options."""
     key: tuple[object, ...]
@@ -46,7 +48,7 @@ class Turn:
 
     def __repr__(self) -> str:
         state = "running" if self.outcome is None else self.outcome.state
-        return f"Turn({self.number}, {state}, prompt={self.prompt.typed.strip()[:60]!r})"
+        return f"Turn({self.number}, {state}, prompt={self.shown_prompt.strip()[:60]!r})"
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         if self.outcome is None or self.outcome.bundle is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, Final, Literal, TypeAlias
 
 from budget_magic.errors import ConfigurationError
@@ -13,23 +15,42 @@ from budget_magic.tools.tool import RunInCaller, Tool
 from budget_magic.tools.waiting import run_to_end
 
 POLICIES: Final = ("ask", "all", "none")
-SUMMARY_LENGTH: Final = 200
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable as Unicode has it, but not to be seen: fillers, joiners and variation selectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that waits for a decision: what an approval function gets and a card shows."""
+    """A call that waits for a decision: what an approval function gets and a card shows.
+
+    It is a copy: changing it changes nothing of what runs.
+    """
 
     id: str
     name: str
     arguments: dict[str, Any]
+    """The whole input, secrets replaced."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that the input holds."""
+    why: str = ""
+    """Why it asks, in one sentence."""
 
     @property
     def summary(self) -> str:
-        """The call on one line of at most 200 characters."""
-        inside = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        line = f"{self.name}({inside})"
-        return line if len(line) <= SUMMARY_LENGTH else line[: SUMMARY_LENGTH - 4] + "...)"
+        """The whole call on one line, characters that cannot be seen escaped."""
+        inside = ", ".join(
+            f"{name if name.isidentifier() and name.isascii() else _exact(name)}={_exact(value)}"
+            for name, value in self.arguments.items()
+        )
+        return f"{self.name}({inside})"
+
+
+def _exact(value: object) -> str:
+    """`repr`, with what that leaves though it cannot be seen escaped too."""
+    shown = repr(value)
+    return ascii(value) if _UNSEEN.search(shown) else shown
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
@@ -64,17 +85,42 @@ def parse_policy(value: object) -> Policy:
     )
 
 
-def decide(policy: Policy, tool: Tool, *, already_approved: bool) -> Literal["run", "ask"] | Denied:
-    """What happens to a call before anybody is asked.
+def decide(
+    policy: Policy, tool: Tool, *, already_approved: bool, secrets: Sequence[str] = ()
+) -> Literal["run", "ask"] | Denied:
+    """Return what happens to a call before anybody is asked.
 
-    A tool that only reads runs, and so does one approved for the rest of the task. A function as
-    policy is who gets asked: follow "ask" with `verdict`.
+    A tool that only reads runs, and so does one approved for the rest of the task; but a call whose
+    input holds secrets always asks. A function as policy is who gets asked: follow "ask" with
+    `verdict`.
     """
-    if tool.reads_only or already_approved or policy == "all":
+    if not secrets and (tool.reads_only or already_approved or policy == "all"):
         return "run"
     if policy == "none":
-        return Denied(f"not run: {tool.name} would have to ask, and the policy is to refuse that")
+        because = f" because its input holds {labels(secrets)}" if secrets else ""
+        return Denied(
+            f"not run: {tool.name} would have to ask{because}, and the policy is to refuse that"
+        )
     return "ask"
+
+
+def why_asked(tool: Tool, secrets: Sequence[str]) -> str:
+    """Return why a call asks, in one sentence."""
+    return f"Its input holds {labels(secrets)}, so it asks." if secrets else tool.why_it_asks
+
+
+def labels(secrets: Sequence[str]) -> str:
+    """Return what stands for the secrets, as a list in words.
+
+    >>> labels(["A", "B"])
+    '[secret A] and [secret B]'
+    """
+    return " and ".join(f"[secret {name}]" for name in secrets)
+
+
+def is_same(approved: object, runs: object) -> bool:
+    """Whether what was approved is what runs now; a method is made anew on each look-up."""
+    return approved is runs or (isinstance(approved, MethodType) and approved == runs)
 
 
 async def verdict(

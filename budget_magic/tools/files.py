@@ -48,6 +48,11 @@ class FileTool:
         self._inner = inner
 
     @property
+    def runs(self) -> object:
+        """What is the same for every folder and turn."""
+        return type(self)
+
+    @property
     def name(self) -> str:
         """What the model calls it."""
         return self._inner.name

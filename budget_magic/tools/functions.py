@@ -42,6 +42,7 @@ class FunctionTool:
     why_it_asks = "It is a function of this notebook, so it asks."
 
     def __init__(self, name: str, function: Callable[..., Any], *, reads_only: bool) -> None:
+        self.runs = function
         self._is_async = _is_async(function)
         self._inner = _described(name, function, is_async=self._is_async)
         self._reads_only = reads_only

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import quote, quote_plus
+
+from budget_magic.tools.credentials import credentials, parts
 
 T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
-MINIMUM_LINE_LENGTH: Final = 16
-"""Lines of a secret of several lines, such as a PEM key, count on their own from here on."""
-
-_STRONG_NAME: Final = re.compile(
-    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY"
+_ESCAPES: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
+    r"|\x1b[ -/]*+[0-~]|\ufeff"
 )
-_WEAK_NAME: Final = re.compile(
-    r"^(?:AWS|ANTHROPIC)_|TOKEN$|(?:^|_)TOKEN_|(?:_KEY|_PWD|_PASS|_PAT|_AUTH|CREDENTIALS?)$"
-)
-_HARMLESS_ENDING: Final = re.compile(
-    r"_(?:URL|URI|ENDPOINT|HOST|PORT|FILE|PATH|DIR|HOME|BUDGET|LIMIT|MODEL|REGION|PROFILE|OUTPUT"
-    r"|NAME|MODE|TYPE|ENV|ARN|VERSION|LOG|LEVEL|TTL|TIMEOUT|RETRIES|ATTEMPTS|COUNT|LENGTH|SIZE"
-    r"|PAGER|BUCKET|BETAS?|TIER|VAULT|ISSUER|AUDIENCE|SCOPES?"
-    r"|(?:PROJECT|ACCOUNT|WORKSPACE|ORGANIZATION|CLIENT|RULE)_ID)$"
-    r"|^ANTHROPIC_OPEN_TELEMETRY"
-)
-_HARMLESS_VALUES: Final = frozenset(
-    {
-        "anonymous",
-        "changeme",
-        "development",
-        "disabled",
-        "localhost",
-        "not-needed",
-        "password",
-        "placeholder",
-        "postgres",
-        "production",
-        "undefined",
-        "username",
-        "your-api-key",
-    }
-)
-_NUMBER: Final = re.compile(r"[+-]?[\d.,_]+(?:e[+-]?\d+)?", re.IGNORECASE)
-# A leading slash alone is not enough: keys in base64 may begin with one.
-_PATH: Final = re.compile(r"(?:~|\.{1,2})?/(?:[a-z]{2,15}|Users|Volumes|Library)(?:/[^+=]*)?")
-_DRIVE_PATH: Final = re.compile(r"[A-Za-z]:[\\/]")
-_URL_PASSWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
-_SCHEME: Final = re.compile(r"(?:Bearer|Basic|Token) +(\S+)", re.IGNORECASE)
+"""What views of a text leave out."""
+_LONGEST_GRAM: Final = 8
+_BITS: Final = 6
+"""Bits that one character of base64 holds."""
 
 
 class Redactor:
@@ -59,9 +32,8 @@ class Redactor:
     Parameters
     ----------
     environ
-        Environment variables; those whose names look like credentials count, and the passwords
-        in URLs of any variable. Values of fewer than 8 characters, paths, numbers and known
-        harmless variables do not.
+        Environment variables; `credentials` says which of them count. Values of fewer than 8
+        characters, paths, numbers and known harmless variables do not.
     extra
         More values by name, such as the key that a client was made with.
 
@@ -71,20 +43,27 @@ class Redactor:
     {'log': ['key=[secret MY_API_KEY]!']}
     """
 
-    __slots__ = ("_by_first", "_labels", "_longest", "_pattern")
+    __slots__ = ("_by_first", "_by_gram", "_gram", "_labels", "_longest", "_step")
 
     def __init__(self, environ: Mapping[str, str], extra: Mapping[str, str] | None = None) -> None:
         labels: dict[str, str] = {}
-        for name, value in _secrets(environ, extra or {}):
+        given = ((name, part) for name, value in (extra or {}).items() for part in parts(value))
+        for name, value in (*given, *credentials(environ)):
             for form in _forms(value):
                 labels.setdefault(form, f"[secret {name}]")
         self._labels = labels
-        longest_first = sorted(labels, key=lambda form: (-len(form), form))
-        self._longest = len(longest_first[0]) if labels else 0
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if labels else None
+        lengths = [len(form) for form in labels]
+        self._longest, shortest = max(lengths, default=0), min(lengths, default=MINIMUM_LENGTH)
+        # Wherever a form stands, one of its grams stands at a multiple of `_step`: a text is
+        # searched for all forms at once by looking up every `_step`th gram of it.
+        self._gram = min(shortest // 2, _LONGEST_GRAM)
+        self._step = shortest - self._gram + 1
+        self._by_gram: dict[str, set[str]] = {}
         self._by_first: dict[str, list[str]] = {}
-        for form in longest_first:
+        for form in labels:
             self._by_first.setdefault(form[0], []).append(form)
+            for at in range(self._step):
+                self._by_gram.setdefault(form[at : at + self._gram], set()).add(form)
 
     def __repr__(self) -> str:
         return f"Redactor({', '.join(self.names) or 'nothing to replace'})"
@@ -95,35 +74,81 @@ class Redactor:
         return sorted({label[len("[secret ") : -1] for label in self._labels.values()})
 
     def redact(self, value: T) -> T:
-        """The value with every known secret replaced; walks str, dict, list and tuple."""
+        """Return a copy with every known secret replaced; walks str, dict, list and tuple."""
         return cast("T", self._walk(value))
+
+    def names_in(self, value: object) -> list[str]:
+        """Return the names of the secrets that a text or a JSON value holds, sorted."""
+        found: set[str] = set()
+        for text in _texts(value):
+            whole = self._without_splits(text)
+            found.update(self._labels[form] for form in self._forms_in(whole))
+        return sorted(label[len("[secret ") : -1] for label in found)
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, dict):
-            return {self._walk(key): self._walk(item) for key, item in value.items()}
+            return self._dict(value)
         if isinstance(value, list):
             return [self._walk(item) for item in value]
         if type(value) is tuple:
             return tuple(self._walk(item) for item in value)
         return value
 
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        walked: dict[Any, Any] = {}
+        for key, item in value.items():
+            # Two names may become the same one; none of them may get lost.
+            shown, number = self._walk(key), 1
+            while shown in walked:
+                number += 1
+                shown = f"{self._walk(key)} {number}"
+            walked[shown] = self._walk(item)
+        return walked
+
     def _text(self, text: str) -> str:
-        # Looking for each value by itself is far faster than the pattern, and mostly none is there.
-        if self._pattern is None or not any(form in text for form in self._labels):
+        text = self._without_splits(text)
+        pattern = self._pattern(text)
+        if pattern is None:
             return text
-        return self._pattern.sub(lambda match: self._labels[match.group()], text)
+        return pattern.sub(lambda match: self._labels[match.group()], text)
+
+    def _without_splits(self, text: str) -> str:
+        """The text; without its terminal escapes where those stand in the middle of a secret.
+
+        Colours do, around what a search has found. Views leave them out, and would show it whole.
+        """
+        if _ESCAPES.search(text) is None:
+            return text
+        plain = _ESCAPES.sub("", text)
+        return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
+
+    def _pattern(self, text: str) -> re.Pattern[str] | None:
+        """What matches the forms that stand in the text, the longest first; None without any."""
+        found = self._forms_in(text)
+        if not found:
+            return None
+        return re.compile("|".join(map(re.escape, sorted(found, key=len, reverse=True))))
+
+    def _forms_in(self, text: str) -> list[str]:
+        size, by_gram = self._gram, self._by_gram
+        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, self._step)]
+        if by_gram.keys().isdisjoint(grams):
+            return []
+        candidates = {form for gram in by_gram.keys() & grams for form in by_gram[gram]}
+        return sorted(form for form in candidates if form in text)
 
     def split(self, text: str, *, last: bool) -> tuple[str, str]:
-        """The part of a growing text that is safe to show, redacted, and the rest to hold back."""
-        if self._pattern is None:
+        """Return the part of a growing text that is safe to show, redacted, and the rest."""
+        if not self._labels:
             return text, ""
+        pattern = self._pattern(text)
         safe: list[str] = []
         at = 0
         while True:
             hold = len(text) if last else self._beginning_of_a_secret(text, at)
-            match = self._pattern.search(text, at)
+            match = None if pattern is None else pattern.search(text, at)
             if match is None or match.start() >= hold:
                 return "".join(safe) + text[at:hold], text[hold:]
             safe += [text[at : match.start()], self._labels[match.group()]]
@@ -132,8 +157,9 @@ class Redactor:
     def _beginning_of_a_secret(self, text: str, start: int) -> int:
         """Where the first ending of the text starts that a longer secret could go on from."""
         for at in range(max(start, len(text) - self._longest + 1), len(text)):
+            left = len(text) - at
             for form in self._by_first.get(text[at], ()):
-                if len(form) > len(text) - at and form.startswith(text[at:]):
+                if len(form) > left and text.endswith(form[:left]):
                     return at
         return len(text)
 
@@ -158,55 +184,60 @@ class StreamRedactor:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """What may be shown now."""
+        """Return what may be shown now."""
         shown, self._held = self._redactor.split(self._held + piece, last=False)
         return shown
 
     def flush(self) -> str:
-        """What was held back, when nothing more will come."""
+        """Return what was held back, when nothing more will come."""
         shown, self._held = self._redactor.split(self._held, last=True)
         return shown
 
 
-def _secrets(environ: Mapping[str, str], extra: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each secret with its name: the given ones first, then the variables by name."""
-    for name, value in extra.items():
-        yield from ((name, part) for part in _parts(value))
-    for name, value in sorted(environ.items()):
-        for found in _URL_PASSWORD.finditer(value):
-            yield name, found[1]
-            yield name, unquote(found[1])
-        if _is_credential(name.upper(), value.strip()):
-            yield from ((name, part) for part in _parts(value))
-
-
-def _is_credential(name: str, value: str) -> bool:
-    strong = _STRONG_NAME.search(name) is not None
-    if not strong and (_HARMLESS_ENDING.search(name) or not _WEAK_NAME.search(name)):
-        return False
-    if _PATH.fullmatch(value) or _DRIVE_PATH.match(value):
-        return False
-    return "PASSWORD" in name or _NUMBER.fullmatch(value) is None
-
-
-def _parts(value: str) -> Iterator[str]:
-    """A value, and what of it may turn up alone: its lines, the key behind `Bearer`."""
-    yield value.strip()
-    yield from (found[1] for found in _SCHEME.finditer(value))
-    lines = value.strip().splitlines()
-    if len(lines) > 1:
-        long = (line.strip() for line in lines if not line.startswith("-----"))
-        yield from (line for line in long if len(line) >= MINIMUM_LINE_LENGTH)
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a JSON value, the keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _texts(pair)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _forms(value: str) -> Iterator[str]:
-    """A secret as it stands, and as JSON and URLs write it."""
-    if len(value) < MINIMUM_LENGTH or value.casefold() in _HARMLESS_VALUES:
+    """Yield a secret as it stands, and as JSON, URLs, base64 and hex write it."""
+    if len(value) < MINIMUM_LENGTH:
         return
     yield value
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield from (escaped, escaped.replace("/", "\\/"))
-    for quoted in (quote(value), quote(value, safe=""), quote_plus(value)):
+    for quoted in (quote(value, errors="replace"), quote(value, safe="", errors="replace"),
+                   quote_plus(value, errors="replace")):  # fmt: skip
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+    data = value.encode("utf-8", "surrogatepass")
+    yield from (data.hex(), data.hex().upper())
+    for encoded in _in_base64(data):
+        yield encoded
+        yield encoded.translate(_URL_SAFE)
+
+
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+
+
+def _in_base64(data: bytes) -> Iterable[str]:
+    """Yield a value in base64: alone, and what of it is the same inside any longer text.
+
+    A value may begin at one of three places within the groups of three bytes that base64 encodes.
+    The characters at both ends that hold bits of its neighbours too are left out, so that a core
+    is never shorter than 10 characters.
+    """
+    alone = base64.b64encode(data).decode()
+    yield from (alone, alone.rstrip("="))
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + data).decode()
+        first, end = -(-8 * before // _BITS), 8 * (before + len(data)) // _BITS
+        yield encoded[first:end]

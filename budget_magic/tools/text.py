@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
@@ -126,17 +127,18 @@ def _tail(data: bytes, size: int) -> bytes:
     return part[border + 1 :] if 0 <= border < size // 2 else part
 
 
-def explained(error: BaseException) -> str:
+def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
     """One text that tells the model what went wrong: "ValueError: message".
 
     A refusal speaks for itself. Arguments that do not fit are named one by one, with the reason.
+    `redact` is given each text that is shortened, before a cut could split a secret.
     """
     message = _message(error)
     if isinstance(error, ToolRefusal) or _is_tool_error(error):
         return message or "the call was refused"
     cause = error.__cause__
     if message.startswith("Invalid arguments for ") and hasattr(cause, "errors"):
-        return f"{message}: {'; '.join(_argument_fault(fault) for fault in _faults(cause))}"
+        return f"{message}: {'; '.join(_argument_fault(fault, redact) for fault in _faults(cause))}"
     kind = type(error).__name__
     return f"{kind}: {message}" if message else kind
 
@@ -158,11 +160,11 @@ def _faults(cause: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _argument_fault(fault: dict[str, Any]) -> str:
+def _argument_fault(fault: dict[str, Any], redact: Callable[[str], str]) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "arguments"
     text = f"{where}: {fault['msg']}"
     if fault["type"] in {"missing_argument", "missing", "unexpected_keyword_argument"}:
         return text
-    got = repr(fault["input"])
+    got = redact(repr(fault["input"]))
     limit = 80
     return f"{text} (got {got if len(got) <= limit else got[:limit] + '...'})"

@@ -42,6 +42,11 @@ class Tool(Protocol):
         ...
 
     @property
+    def runs(self) -> object:
+        """What a call runs; an approval for the rest of the task holds for this very object."""
+        ...
+
+    @property
     def why_it_asks(self) -> str:
         """One sentence for the approval card."""
         ...
@@ -79,7 +84,7 @@ async def answer(
     try:
         content, is_error = await tool.call(arguments, run_in_caller), False
     except Exception as error:  # noqa: BLE001 - whatever a tool raises is told to the model
-        content, is_error = explained(error), True
+        content, is_error = explained(error, redactor.redact), True
     return sendable(content, redactor, is_error=is_error, cap_bytes=cap_bytes)
 
 

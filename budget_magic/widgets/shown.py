@@ -75,7 +75,7 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
                 "id": asked.call_id,
                 "name": asked.name,
                 "sentence": asked.sentence,
-                "fields": [list(field) for field in asked.fields],
+                "fields": [[field.name, field.value, field.size] for field in asked.fields],
                 "place": asked.place,
             }
             for asked in view.approvals

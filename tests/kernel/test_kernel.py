@@ -82,6 +82,35 @@ def test_where_no_view_answers_approvals_are_asked_for_by_input(
     assert kernel.run("print(called)").text.strip() == str(saved)
 
 
+def test_a_question_shows_the_call_exactly(kernel: Kernel) -> None:
+    kernel.run(
+        "import os\n"
+        "os.environ['PLANTED_API_KEY'] = 'planted-0123456789'\n"
+        "hidden = 'echo hello \\x1b]; echo PWNED; \\x07 \\x9d; x\\x9c \\u202e\\u200b '\n"
+        "long = 'first ' + 'x' * 12_388 + ' last!'\n"
+        "held = 'send planted-0123456789 off'\n"
+        "calls = [note(text) for text in (hidden, long, held)]\n"
+        "sim, mine = scripted(Reply(calls=calls), Reply(text='.'))"
+    )
+    ran = kernel.run("%%claude_task audit --client mine -t save_note\nSave.", answer="n")
+    exact, whole, secret = ran.asked
+    assert r"echo hello \x1b]; echo PWNED; \x07 \x9d; x\x9c \u202e\u200b" in exact
+    assert not any((ord(c) < 32 and c != "\n") or ord(c) in (0x9C, 0x9D, 0x202E) for c in exact)
+    assert "text (12,400 characters)" in whole
+    assert "first xxx" in whole
+    assert "xxx last!" in whole
+    assert whole.count("x") >= 12_388
+    assert "send [secret PLANTED_API_KEY] off" in secret
+    assert "Its input holds [secret PLANTED_API_KEY], so it asks." in " ".join(secret.split())
+    kernel.run("sim, mine2 = scripted(Reply(calls=[note(held)]), Reply(text='.'))")
+    ran = kernel.run(
+        "%%claude_task other --client mine2 -t save_note --approve all\nSave.", answer="n"
+    )
+    assert len(ran.asked) == 1
+    assert "planted-0123456789" not in str(ran)
+    assert kernel.run("print(called)").text.strip() == "[]"
+
+
 def test_interrupt_ends_a_question(kernel: Kernel) -> None:
     kernel.run("sim, mine = scripted(Reply(calls=[note('first')]), Reply(text='Done.'))")
     ran = kernel.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from budget_magic import Ceilings
 from budget_magic.events import Fact, StepStarted, TurnFinished, TurnSettings
@@ -18,6 +18,8 @@ from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import build_toolbox
 from budget_magic.wire.sdk import SdkClient, simulated_client
 from tests.loop.running import LOOK, lookup
+
+F = TypeVar("F", bound=Fact)
 
 
 @dataclass
@@ -37,10 +39,11 @@ class Played:
             return Reply(text="All I know.")
         return Reply(text=f"Step {view.replies + 1}.", calls=[LOOK])
 
-    def emit(self, fact: Fact) -> None:
+    def emit(self, fact: F, /) -> F:
         """Keep a fact and count it."""
         self.facts.append(fact)
         self.reading = advance(self.reading, fact)
+        return fact
 
     def run(self) -> TurnFinished:
         """How the turn ends."""

@@ -163,7 +163,7 @@ def test_a_function_asks_and_without_a_person_is_denied(notebook: Notebook) -> N
     notebook("%%claude_task audit --client mine -t note\nNote x.")
     assert notebook["seen"] == []
     results = [r.fact for r in tasks()["audit"].events if r.fact.kind == "tool_finished"]
-    assert "nobody is there to approve note" in results[0].content
+    assert "no interactive user is attached to approve note" in results[0].content
 
 
 class TestRunningACellAgain:

@@ -94,6 +94,8 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
         ("max_cost = '0,5'", "write the number with a point: 0.5"),
         ("prices = {'m': {'input': 1}}", "need exactly the keys"),
         ("save_transcript = 'no'", "give True or False"),
+        ("secrets = 7", "give names of variables"),
+        ("secrets = ['A', 7]", "give names of variables"),
         ("stuck_rule = 3", "give (repeats, among), such as (3, 9), or None"),
     ],
 )

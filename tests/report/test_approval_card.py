@@ -94,3 +94,27 @@ def test_nothing_is_lost_and_no_line_is_too_long(value: str, other: str, width: 
     words = "".join("".join(line.split()) for line in card.replace("↪", "").split("\n"))
     assert "".join(value.split()) in words
     assert "".join(other.split()) in words
+
+
+def test_what_cannot_be_seen_is_escaped_and_nothing_is_left_out() -> None:
+    command = "echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u2028\ud800\U000e0041\ufe0f"
+    card = approval_card("shell", "", {"command\x1b": command}, width=96)
+    assert card.splitlines()[1:] == [
+        r"    command\x1b",
+        r"      echo hello \x1b]; echo PWNED; \x07\x9b31m\x7f\u202e\u2028\ud800\U000e0041\ufe0f",
+    ]
+
+
+def test_the_size_of_a_long_value_is_said() -> None:
+    text = "first " + "x" * 12_388 + " last!"
+    lines = approval_card("save", "", {"text": text}).split("\n")
+    assert lines[1] == "    text (12,400 characters)"
+    assert lines[2].strip().startswith("first")
+    assert lines[-1].endswith("last!")
+    edited = approval_card("edit_file", "", {"old_str": "a", "new_str": text}).split("\n")
+    assert edited[1] == "    new_str (12,400 characters)"
+
+
+def test_other_characters_are_escaped_where_the_terminal_has_ascii_only() -> None:
+    card = approval_card("save", "", {"text": "naïve 漢"}, utf8=False)
+    assert card.splitlines()[-1] == r"    text      na\xefve \u6f22"

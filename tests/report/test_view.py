@@ -24,7 +24,7 @@ from budget_magic.events import (
     WaitStarted,
 )
 from budget_magic.models import user_prices
-from budget_magic.report.shapes import CeilingView, LiveBlock, LiveState, TurnView
+from budget_magic.report.shapes import CeilingView, InputField, LiveBlock, LiveState, TurnView
 from budget_magic.report.view import view_as_json, view_turn
 from budget_magic.report.words import split_verdict
 from tests.report.records import (
@@ -234,7 +234,10 @@ def test_waiting_shows_the_whole_input_of_every_open_call() -> None:
     assert view.now == "step 8, edit_file; the clock is paused"
     (asked,) = view.approvals
     assert asked.sentence == "Claude wants to run edit_file. It changes a file."
-    assert asked.fields == (("path", "a" * 5_000), ("count", "2"))
+    assert asked.fields == (
+        InputField(name="path", value="a" * 5_000, size="5,000 characters"),
+        InputField(name="count", value="2"),
+    )
 
 
 def test_retrying_says_why_and_when() -> None:

@@ -22,6 +22,7 @@ class Given:
     name = "given"
     reads_only = True
     why_it_asks = ""
+    runs = None
 
     def __init__(self, outcome: str | BaseException) -> None:
         self._outcome = outcome

@@ -114,9 +114,13 @@ def test_any_other_policy_is_refused(value: object) -> None:
         parse_policy(value)
 
 
-def test_a_call_is_summed_up_on_one_line() -> None:
-    long = Call(id="1", name="save", arguments={"text": "x\n" * 500})
+def test_a_call_is_summed_up_whole_and_exactly_on_one_line() -> None:
+    text = "x\n" * 500 + "\x1b]; rm -rf ~\x07\u202e\u200b\ud800\ufe0f"
+    long = Call(id="1", name="save", arguments={"text": text, "a\u200b": 1})
 
     assert CALL.summary == "save(path='a.txt', rows=3)"
-    assert len(long.summary) == 200
-    assert "\n" not in long.summary
+    assert long.summary.startswith("save(text='x\\nx\\n")
+    assert long.summary.endswith(
+        "x\\n\\x1b]; rm -rf ~\\x07\\u202e\\u200b\\ud800\\ufe0f', 'a\\u200b'=1)"
+    )
+    assert long.summary.isprintable()

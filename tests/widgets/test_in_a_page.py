@@ -204,6 +204,55 @@ def test_an_approval_acts_once_then_it_is_locked(stage: Stage, in_page: InPage[A
     shown(in_page, show, comm, look)
 
 
+NASTY = {
+    "echo hello \x1b]; echo PWNED; \x07": r"echo hello \x1b]; echo PWNED; \x07",
+    "a \x1b_ hidden \x1b\\ b": "a \\x1b_ hidden \\x1b\\ b",
+    "a \x9d hidden \x9c \x9b31m \x7f b": r"a \x9d hidden \x9c \x9b31m \x7f b",
+    "rm \u202e txt.exe \u2066x\u2069": r"rm \u202e txt.exe \u2066x\u2069",
+    "a\u200bb\u200d\ufeffc\u2060": r"a\u200bb\u200d\ufeffc\u2060",
+    "a\u2028b\u2029c\x85d\x0be\rf": r"a\u2028b\u2029c\x85d\x0be\rf",
+    "tag \U000e0041\U000e007f vs \ufe0f": r"tag \U000e0041\U000e007f vs \ufe0f",
+    "half \ud800 and \udfff": r"half \ud800 and \udfff",
+    "wide \xa0 and \u3000": r"wide \xa0 and \u3000",
+    "two\n\tlines  kept": "two\n\tlines  kept",
+}
+
+
+def test_an_approval_shows_the_call_exactly(stage: Stage, in_page: InPage[Any]) -> None:
+    show, comm = stage.open(Story().start().ask())
+    call_input = {f"n{number}": text for number, text in enumerate(NASTY)}
+    call_input |= {"name\u202e\n": "x", "deep": {"a": ["\x1b]x\x07\u202e"]}}  # type: ignore[dict-item]
+    long = "first " + "x" * 12_388 + " last!"
+    inputs = [call_input, {"command": long}, {"old_str": long, "new_str": "short"}]
+    calls = [call(id_, "shell", **one) for id_, one in zip("abc", inputs, strict=True)]
+    show.tell(lambda story: story.reply(calls, calls=9))
+    for asked, one in zip(calls, inputs, strict=True):
+        why = "It runs a command, so it asks."
+        show.add(
+            ApprovalAsked(turn=1, step=1, call_id=asked["id"], name="shell", input=one, why=why)
+        )
+
+    def look(page: PanelPage) -> None:
+        exact, whole, edit = (page.page.locator(".bm-approval").nth(n) for n in range(3))
+        values = exact.locator("dd, pre").evaluate_all("all => all.map((one) => one.textContent)")
+        assert set(NASTY.values()) <= set(values)
+        assert r'{"a": ["\u001b]x\u0007\u202e"]}' in values
+        names = exact.locator("dt").evaluate_all("all => all.map((one) => one.textContent)")
+        assert r"name\u202e\n" in names
+        assert whole.locator(".bm-field").inner_text() == "command (12,400 characters)"
+        assert whole.locator("pre").text_content() == long
+        box = whole.locator(".bm-approval-input")
+        assert box.evaluate("(el) => el.scrollHeight > el.clientHeight")
+        ends = """(el) => { el.scrollTop = el.scrollHeight;
+            return el.lastChild.getBoundingClientRect().bottom
+                <= el.getBoundingClientRect().bottom + 1; }"""
+        assert box.evaluate(ends)
+        assert edit.locator(".bm-field").inner_text() == "old_str (12,400 characters)"
+        assert edit.locator(".del").text_content() == f"-   {long}"
+
+    shown(in_page, show, comm, look)
+
+
 def test_the_whole_can_be_done_from_the_keyboard(stage: Stage, in_page: InPage[Any]) -> None:
     show, comm = waiting(stage)
 

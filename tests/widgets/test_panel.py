@@ -156,7 +156,7 @@ def test_a_call_that_waits_is_shown_with_its_whole_input(stage: Stage) -> None:
     show.add(asked)
     comm.wait(lambda: bool(Joined(comm).head["approvals"]))
     (waiting,) = Joined(comm).head["approvals"]
-    assert waiting["fields"] == [["path", "a.py"], ["text", text]]
+    assert waiting["fields"] == [["path", "a.py", ""], ["text", text, "12,000 characters"]]
     comm.say({"k": "decide", "id": "a", "kind": "denied", "reason": "no"})
     comm.wait(lambda: not Joined(comm).head["approvals"])
     show.panel.close()

@@ -22,7 +22,8 @@
  * @typedef {{levels: string[], effort: string, next: string, now: string, kept: string,
  *   price: string, budget: number | null, budget_text: string, raised: string,
  *   ceilings: Record<CeilingName, string>}} Offers
- * @typedef {{id: string, name: string, sentence: string, fields: [string, string][],
+ * @typedef {[name: string, value: string, size: string]} InputField
+ * @typedef {{id: string, name: string, sentence: string, fields: InputField[],
  *   place: string}} Approval
  * @typedef {{task: string, turn: number, model: string, effort: string, state: string,
  *   word: string, ended: boolean, now: string,
@@ -1598,33 +1599,40 @@ const EDITS = [
 
 /**
  * The whole input of a call: short values in a list, long ones below, an edit as a comparison.
- * @param {[string, string][]} fields
+ * @param {InputField[]} fields
  */
 function wholeInput(fields) {
-  const byName = new Map(fields);
+  const byName = new Map(fields.map((field) => [field[0], field]));
   const edit = EDITS.find(([before = "", after = ""]) => byName.has(before) && byName.has(after));
   const left = fields.filter(([name]) => !edit?.includes(name));
-  const short = left.filter(([, value]) => !value.includes("\n"));
-  const long = left.filter(([, value]) => value.includes("\n"));
+  const short = left.filter(([, value, size]) => !size && !value.includes("\n"));
+  const long = left.filter(([, value, size]) => size || value.includes("\n"));
   const list = h("dl");
   for (const [name, value] of short) list.append(h("dt", "", name), h("dd", "", value));
   if (!fields.length) list.append(h("dt", "", "no input"), h("dd"));
   const parts = [
     ...(list.childElementCount ? [list] : []),
-    ...long.flatMap(([name, value]) => [h("p", "bm-field", name), h("pre", "", value)]),
+    ...long.flatMap((field) => [fieldTitle(field), h("pre", "", field[1])]),
   ];
   if (!edit) return parts;
-  const [before = "", after = ""] = edit;
-  const lines = lineDiff(byName.get(before) ?? "", byName.get(after) ?? "");
+  const changed = fields.filter(([name]) => edit.includes(name));
+  const [before = "", after = ""] = edit.map((name) => byName.get(name)?.[1]);
+  const lines = lineDiff(before, after);
   const signs = { same: " ", del: "-", ins: "+" };
   return [
     ...parts,
+    ...changed.filter(([, , size]) => size).map(fieldTitle),
     h(
       "pre",
       "bm-diff",
       ...lines.map(([kind, line]) => h("span", kind, `${signs[kind]}   ${line}`)),
     ),
   ];
+}
+
+/** @param {InputField} field */
+function fieldTitle([name, , size]) {
+  return h("p", "bm-field", name, size && h("span", "bm-quiet", ` (${size})`));
 }
 
 /** All steps, following their end unless the reader scrolled away. */

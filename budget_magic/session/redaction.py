@@ -1,0 +1,145 @@
+"""Secrets kept out of what leaves the loop: facts, what streams, and the errors that are raised."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from typing import Any, Final, Literal, TypeVar, cast, get_origin, get_type_hints
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.events import BlockStarted, Delta, Live
+from budget_magic.session.settings import defaults
+from budget_magic.session.surroundings import HERE
+from budget_magic.tools.secrets import Redactor, StreamRedactor
+
+F = TypeVar("F")
+
+CLIENT_KEY: Final = "ANTHROPIC_API_KEY"
+
+
+def process_redactor(client_key: str | None = None) -> Redactor:
+    """Return the redactor for the credentials of this process as they stand now.
+
+    Parameters
+    ----------
+    client_key
+        The credential that the task's client sends; None where it has none of its own.
+    """
+    extra = {CLIENT_KEY: client_key} if client_key else {}
+    extra |= {name: value for name, value in _named_secrets() if isinstance(value, str)}
+    return Redactor(os.environ, extra)
+
+
+def refuse_unreadable_secrets() -> None:
+    """Refuse to run where a variable that `secrets` names holds something else than a text.
+
+    Raises
+    ------
+    ConfigurationError
+        One does.
+    """
+    for name, value in _named_secrets():
+        if not isinstance(value, str):
+            raise ConfigurationError(
+                f"`secrets` names {name}, which is of type {type(value).__name__}; name a variable"
+                " that holds the text itself"
+            )
+
+
+def _named_secrets() -> Iterator[tuple[str, object]]:
+    """What the variables hold that `secrets` names; one that is not set cannot leak."""
+    for name in defaults().secrets:
+        try:
+            value = os.environ.get(name) or HERE.lookup(name)
+        except (LookupError, AttributeError):
+            continue
+        yield name, value
+
+
+def redacted(value: F, redact: Callable[[Any], Any]) -> F:
+    """Return the value with every text in it redacted; containers are copied.
+
+    Parameters
+    ----------
+    value
+        A fact, or anything that stands in one.
+    redact
+        Replaces the secrets in a text or a JSON value.
+    """
+    return cast("F", _redacted(value, redact))
+
+
+def _redacted(value: Any, redact: Callable[[Any], Any]) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        before = {name: getattr(value, name) for name in _open_fields(type(value))}
+        after = {name: _redacted(one, redact) for name, one in before.items()}
+        changes = {name: one for name, one in after.items() if one is not before[name]}
+        return replace(value, **changes) if changes else value
+    if type(value) is tuple:
+        return tuple(_redacted(one, redact) for one in value)
+    return redact(value) if isinstance(value, str | dict | list) else value
+
+
+@cache
+def _open_fields(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass whose texts are not fixed words, such as the kind of a fact."""
+    hints = get_type_hints(kind)
+    return tuple(one.name for one in fields(kind) if get_origin(hints[one.name]) is not Literal)
+
+
+class LiveRedactor:
+    """Redacts what streams, so that a secret split over deltas never shows.
+
+    The end of a block that could be the beginning of a secret is held back until more of it comes,
+    or until `flush`. A piece of a block that is over already is left out: what came before it has
+    been shown.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._last: Delta | None = None
+        self._stream = StreamRedactor(redactor)
+        self._block: tuple[int, int] | None = None
+
+    def take(self, event: Live) -> Iterator[Live]:
+        """Yield what may be shown now."""
+        if isinstance(event, BlockStarted):
+            yield from self.flush()
+            self._block = (event.step, event.block)
+            yield replace(event, name=self._redactor.redact(event.name))
+        elif self._block == (event.step, event.block):
+            self._last = event
+            text = self._stream.feed(event.text)
+            if text:
+                yield replace(event, text=text)
+
+    def flush(self) -> Iterator[Delta]:
+        """Yield what is held back of the block, which is over."""
+        last, text = self._last, self._stream.flush()
+        self._last = self._block = None
+        if last is not None and text:
+            yield replace(last, text=text)
+
+
+@contextmanager
+def no_secrets_in_errors(redact: Callable[[str], str]) -> Iterator[None]:
+    """Redact a ConfigurationError that passes; where its causes hold secrets, they go."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if any(redact(text) != text for text in _texts_of(error)):
+            error.args = (redact(str(error)),)
+            error.__cause__ = error.__context__ = None
+        raise
+
+
+def _texts_of(error: BaseException | None) -> Iterator[str]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield "".join(traceback.format_exception_only(error))  # stands a __str__ that fails
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,64 @@
+"""Secrets in texts that are shortened, and in errors of the Python door."""
+
+from __future__ import annotations
+
+import pytest
+
+from budget_magic import Task, tool
+from budget_magic.errors import ConfigurationError
+from budget_magic.loop.stuck import StuckRule
+from budget_magic.simulator import Call, Reply, Scripted, Simulator
+from tests.loop.running import lookup, results, task_on
+from tests.planted import ENVIRON, KEY, WORD
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two secrets in the environment."""
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+
+
+@tool(reads=True)
+def look(number: int) -> str:
+    """Look up a number."""
+    return str(number)
+
+
+def test_an_error_does_not_show_a_secret() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Task("audit", root=f"nowhere/{WORD}")
+
+    assert "[secret PLANTED_WORD_TOKEN]" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_a_task_name_that_holds_a_secret_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"the task name my-\[secret .*\] holds a secret"):
+        Task(f"my-{WORD}")
+
+
+def approve(_call: object) -> bool:
+    return True
+
+
+def test_a_call_that_is_shown_shortened_does_not_show_the_first_part_of_a_secret() -> None:
+    said = Reply(calls=[Call("lookup", {"word": "x" * 92 + WORD})])
+    simulator = Simulator(Scripted([said, said, said]))
+    task = task_on(simulator, tools=[lookup], approve=approve, stuck_rule=StuckRule())
+    outcome = task.run("Look.")
+
+    assert outcome.reason == "stuck_loop"
+    assert "xxx" in outcome.detail
+    assert WORD[:6] not in outcome.detail
+
+
+def test_an_argument_that_does_not_fit_does_not_show_the_first_part_of_a_secret() -> None:
+    calls = [Call("look", {"number": "x" * 65 + KEY})]
+    simulator = Simulator(Scripted([Reply(calls=calls), Reply(text="Done.")]))
+    task = task_on(simulator, tools=[look], approve=approve)
+    task.run("Look.")
+
+    assert "xxx" in results(task)[0]
+    assert KEY[:6] not in results(task)[0]
