@@ -63,6 +63,7 @@ OPTION_TABLE: Final = {
     "--compact-at N": "100k",
     "--background": None,
     "--tag KEY=VALUE": "pr=123",
+    "--release-held": None,
     "--client NAME": "simulator",
 }
 """Every documented option of `%%claude_task`, with a value that it takes."""

@@ -148,8 +148,8 @@ def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
     worst = demand.worst(demand.wanted_tokens)
     beside = demand.with_last_answer(demand.wanted_tokens)
     return demand.wanted_tokens > 0 and all(
-        account.has_room(worst) and (account.shared or account.has_room(beside))
-        for account in accounts
+        account.has_room(worst) and (place > 0 or account.has_room(beside))
+        for place, account in enumerate(accounts)
     )
 
 

@@ -226,7 +226,8 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
 ) -> AttemptFailed:
     task = turn.task
     most = _most(task, granted, seen.begun) if billed else Amount()
-    task.room.settle(granted, task.accounts, unconfirmed=most)
+    least = _least(task, seen, most)
+    task.room.settle(granted, task.accounts, unconfirmed=most, at_least=least)
     fact = AttemptFailed(
         turn=turn.turn,
         step=turn.step + 1,
@@ -234,7 +235,8 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
         why=why,
         unconfirmed_usd=most.usd,
         unconfirmed_tokens=most.tokens,
-        at_least_usd=min(_least_usd(task, seen), most.usd),
+        at_least_usd=least.usd,
+        at_least_tokens=least.tokens,
     )
     task.emit(fact)
     return fact
@@ -253,13 +255,15 @@ def _most(task: TaskContext, granted: Granted, begun: Usage | None) -> Amount:
     return Amount(usd=min(usd, granted.hold.usd), tokens=min(tokens, granted.hold.tokens))
 
 
-def _least_usd(task: TaskContext, seen: _Seen) -> Decimal:
-    """What a broken request cost at least: its input, and the text that had streamed."""
+def _least(task: TaskContext, seen: _Seen, most: Amount) -> Amount:
+    """What a broken request took at least: its input, and the text that had streamed."""
     if seen.begun is None:
-        return Decimal(0)
+        return Amount()
     streamed = sum(task.ratios.tokens(kind, size) for kind, size in seen.characters.items())
     usage = replace(_input_only(seen.begun), output_tokens=streamed)
-    return step_cost_usd(usage, task.settings.model, task.own_prices) or Decimal(0)
+    usd = step_cost_usd(usage, task.settings.model, task.own_prices) or Decimal(0)
+    tokens = usage.input_tokens + usage.cache_creation_input_tokens + streamed
+    return Amount(usd=min(usd, most.usd), tokens=min(tokens, most.tokens))
 
 
 def _input_only(usage: Usage) -> Usage:

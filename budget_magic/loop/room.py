@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-
 import anyio
 
 from budget_magic.meter.reserve import (
     Account,
     Amount,
+    CutOff,
     Demand,
     Granted,
     MustWait,
@@ -56,13 +55,39 @@ class Room:
         *,
         spent: Amount | None = None,
         unconfirmed: Amount | None = None,
+        at_least: Amount | None = None,
     ) -> None:
-        """Replace what was held and wake the requests that wait."""
-        for account in accounts:
-            account.settle(
-                granted.hold,
-                spent=spent or Amount(usd=Decimal(0), tokens=0),
-                unconfirmed=unconfirmed,
+        """Replace what was held and wake the requests that wait.
+
+        Parameters
+        ----------
+        granted, accounts
+            What was held, and the chain it was held in.
+        spent
+            What was used, by usage figures.
+        unconfirmed, at_least
+            What may have been used besides at most, and at least; held at the most until that is
+            let go (`release`).
+        """
+        chain, spent = tuple(accounts), spent or Amount()
+        cut_off = None
+        if unconfirmed is not None and unconfirmed != Amount():
+            cut_off = CutOff(
+                task=chain[0].name, most=unconfirmed, least=at_least or Amount(), accounts=chain
             )
+        for account in chain:
+            account.settle(granted.hold, spent=spent, cut_off=cut_off)
+            if account is not chain[0]:
+                account.spent_below += spent
+        self._wake()
+
+    def release(self, account: Account) -> None:
+        """Let go of what cut-off requests of a task hold, in every account of their chains."""
+        for cut_off in [one for one in account.cut_off if one.accounts[0] is account]:
+            for each in cut_off.accounts:
+                each.release(cut_off)
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()

@@ -256,17 +256,30 @@ def _session(turn: TurnContext, account: Account) -> Ending:
     else:
         told, name = f"the ceiling of {account.total_tokens:,} tokens", "ANTHROPIC_TOKEN_BUDGET"
         parts = _token_parts(account, 0)
+    whose = account.name
+    way_out = account.way_out or f"raise {name}"
+    if account.of_task:
+        whose += ", whose tool runs this task,"
+        way_out = f"raise it with `%claude_resume {account.name} {_raising(account)}`"
     detail = (
-        f"halted at step {turn.step}: {told} of {account.name} is reached ({parts});"
-        f" {account.way_out or f'raise {name}'}, then `{command}`"
+        f"halted at step {turn.step}: {told} of {whose} is reached ({parts});"
+        f" {way_out}, then `{command}`"
     )
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
 
 
+def _raising(account: Account) -> str:
+    """The option that raises the ceiling of a task around this one."""
+    if _is_nearer_by_cost(account):
+        return f"--max-cost {_rounded_up((account.cost_usd or Decimal(0)) * MORE)}"
+    more = _rounded_up(Decimal(account.total_tokens or 0) * MORE)
+    return f"--max-total-tokens {int(Decimal(more))}"
+
+
 def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
     """The shared account that a request met; where none is known, the one with least left."""
-    shared = [account for account in accounts if account.shared]
-    if refused_by.shared or not shared:
+    own, *shared = accounts
+    if refused_by is not own or not shared:
         return refused_by
     return min(shared, key=_share_left)
 
@@ -291,9 +304,10 @@ def _is_nearer_by_cost(account: Account) -> bool:
 
 def _cost_parts(account: Account, needs: Decimal) -> str:
     parts = [f"{dollars(account.spent.usd)} spent"]
+    if account.of_task and account.spent_below.usd:
+        parts.append(f"of it {dollars(account.spent_below.usd)} by tasks that its tools ran")
     if account.requests_unconfirmed:
-        cut = plural(account.requests_unconfirmed, "cut-off request")
-        parts.append(f"{dollars(account.unconfirmed.usd)} held for {cut}")
+        parts.append(_held(account, dollars(account.held_unconfirmed.usd)))
     if needs:
         parts.append(f"the next step could cost {dollars(needs)}")
     return ", ".join(parts)
@@ -301,12 +315,24 @@ def _cost_parts(account: Account, needs: Decimal) -> str:
 
 def _token_parts(account: Account, needs: int) -> str:
     parts = [f"{account.spent.tokens:,} used"]
+    if account.of_task and account.spent_below.tokens:
+        parts.append(f"of it {account.spent_below.tokens:,} by tasks that its tools ran")
     if account.requests_unconfirmed:
-        cut = plural(account.requests_unconfirmed, "cut-off request")
-        parts.append(f"{account.unconfirmed.tokens:,} held for {cut}")
+        parts.append(_held(account, f"{account.held_unconfirmed.tokens:,}"))
     if needs:
         parts.append(f"the next step could take {needs:,}")
     return ", ".join(parts)
+
+
+def _held(account: Account, amount: str) -> str:
+    """What cut-off requests hold, and the command that lets it go."""
+    cut = plural(account.requests_unconfirmed, "cut-off request")
+    commands = [
+        f"`%claude_task {name} --release-held`"
+        for name in dict.fromkeys(one.task for one in account.cut_off)
+    ]
+    verb = "lets" if len(commands) == 1 else "let"
+    return f"{amount} held for {cut}; {' and '.join(commands)} {verb} it go"
 
 
 def _fine(usd: Decimal) -> str:

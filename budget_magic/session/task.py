@@ -15,6 +15,7 @@ from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
+from budget_magic.session.portal import portal
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
 from budget_magic.session.surroundings import HERE
@@ -154,6 +155,7 @@ class Task(Turning):
         TaskInterrupted
             The turn was stopped.
         """
+        self._refuse_on_the_loop()
         self._any_run().wait()
         return self._ended()
 
@@ -220,6 +222,7 @@ class Task(Turning):
     # Inside
 
     def _to_the_end(self, begin: Callable[[], Run]) -> Outcome:
+        self._refuse_on_the_loop()
         before = self._run
         try:
             begin()
@@ -228,6 +231,13 @@ class Task(Turning):
                 raise
             self.stop("keyboard")
         return self.wait()
+
+    def _refuse_on_the_loop(self) -> None:
+        if portal().is_here():
+            raise ConfigurationError(
+                f"an async tool declared with reads=True cannot block for {self.name}:"
+                " use `await task.arun(...)` there"
+            )
 
     def _enter(self) -> None:
         registry.register(self)
