@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+
 import anyio
 
 from budget_magic.meter.reserve import (

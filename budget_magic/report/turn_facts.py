@@ -102,7 +102,7 @@ def finished_steps(records: Iterable[Record], turn: int | None = None) -> list[S
     ]
 
 
-def _take(facts: TurnFacts, fact: Fact) -> None:
+def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per kind of fact
     match fact:
         case TurnStarted():
             facts.settings, facts.finished = fact.settings, None

@@ -123,9 +123,7 @@ def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _chain(
-    around: tuple[Account, ...], settings: Settings, chosen: Chosen
-) -> tuple[Account, ...]:
+def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
     """The accounts that the task counts against; simulated spend against simulated tasks' only."""
     own, *others = around
     if chosen.simulated is not None:

@@ -92,7 +92,8 @@ class Run:
             loop.call_soon_threadsafe(woken.set)
 
         self.caller.wake_with(wake)
-        while not self.done.is_set():
+        # On the loop itself the result must be there before it is asked for: asking would block.
+        while not self.done.is_set() or (self._future is not None and not self._future.done()):
             on_beat()
             try:
                 await self._work_off()

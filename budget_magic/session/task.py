@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from budget_magic.errors import ConfigurationError, TaskInterrupted
 from budget_magic.events import Carry, Ceilings
 from budget_magic.loop import TaskContext
+from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
@@ -241,7 +242,8 @@ class Task(Turning):
 
     def _enter(self) -> None:
         registry.register(self)
-        registry.used(self.name)
+        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+            registry.used(self.name)
 
     def _any_run(self) -> Run:
         if self._run is None:

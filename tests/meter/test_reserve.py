@@ -178,9 +178,7 @@ def test_what_is_unconfirmed_counts_like_what_is_spent() -> None:
     wanted = demand(first=True)
     room = account(wanted.worst(2_000).usd + 1)
     room.hold(Amount(usd=Decimal(1), tokens=1))
-    broken = CutOff(
-        task="audit", most=Amount(usd=Decimal(1)), least=Amount(), accounts=(room,)
-    )
+    broken = CutOff(task="audit", most=Amount(usd=Decimal(1)), least=Amount(), accounts=(room,))
     room.settle(Amount(usd=Decimal(1), tokens=1), spent=Amount(), cut_off=broken)
 
     assert granted(wanted, room).max_tokens == 2_000

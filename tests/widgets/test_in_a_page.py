@@ -257,7 +257,7 @@ def test_the_effort_says_its_price_before_it_is_chosen(stage: Stage, in_page: In
         page.page.locator(".bm-effort-next").click()
         assert page.sent == [{"k": "effort", "level": "low", "when": "next"}]
         page.page.locator(".bm-effort .bm-raise-budget").click()
-        assert page.sent[1] == {"k": "budget", "total": 128_000}
+        assert page.sent[1] == {"k": "budget", "from": 64_000, "total": 128_000}
         page.page.keyboard.press("Escape")
         assert page.page.locator(".bm-effort").is_hidden()
 
@@ -448,9 +448,9 @@ def test_two_views_ask_for_the_same_raise_and_show_it_once_it_is_made(
                        "ceilings": {"cost": {"by": "+$3", "from": "7.00", "to": "10.00"}}},
         }}  # fmt: skip
         page.tell([told])
-        assert page.page.locator("[data-ceiling=cost] .bm-quiet").all_inner_texts() == [
-            "of $7.00"
-        ] * 2
+        assert (
+            page.page.locator("[data-ceiling=cost] .bm-quiet").all_inner_texts() == ["of $7.00"] * 2
+        )
         assert page.page.locator(".bm-raise:visible").all_inner_texts() == ["+$3"] * 2
         page.page.locator(".bm-raise:visible").last.click()
         page.page.locator(".bm-left .bm-raise-budget").last.click()
