@@ -64,6 +64,7 @@ OPTION_TABLE: Final = {
     "--inference-geo REGION": "us",
     "--background": None,
     "--tag KEY=VALUE": "pr=123",
+    "--release-held": None,
     "--client NAME": "simulator",
 }
 """Every documented option of `%%claude_task`, with a value that it takes."""

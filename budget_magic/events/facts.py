@@ -119,6 +119,21 @@ class AttemptFailed:
     unconfirmed_tokens: int = 0
     at_least_usd: Decimal = Decimal(0)
     """What the streamed part cost at least, an estimate."""
+    at_least_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldReleased:
+    """What cut-off requests of a turn held was let go; what had streamed still counts."""
+
+    kind: Literal["held_released"] = "held_released"
+    turn: int
+    requests: int
+    released_usd: Decimal = Decimal(0)
+    released_tokens: int = 0
+    kept_usd: Decimal = Decimal(0)
+    """What had streamed, an estimate; it stays unconfirmed."""
+    kept_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +213,9 @@ class StepFinished:
     """What the reply may have cost beside `cost_usd`."""
     unconfirmed_tokens: int = 0
     """Likewise in tokens that count against the token ceiling."""
+    at_least_usd: Decimal = Decimal(0)
+    """The part of `unconfirmed_usd` that had streamed, an estimate; 0 where `usage_known`."""
+    at_least_tokens: int = 0
     elapsed_s: float
     request_id: str | None = None
 
@@ -275,6 +293,19 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TasksRun:
+    """Tasks that tools of this turn ran have used more; this task's ceilings count it too."""
+
+    kind: Literal["tasks_run"] = "tasks_run"
+    turn: int
+    step: int
+    cost_usd: Decimal
+    """Since the last such fact; on the bills of those tasks, not on this one's."""
+    tokens: int
+    """Likewise, tokens that count against the token ceiling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished:
     """The turn ended; what is needed to go on stands in `detail`."""
 
@@ -322,6 +353,7 @@ Fact = (
     | Noted
     | StepStarted
     | AttemptFailed
+    | HeldReleased
     | RetryScheduled
     | WaitStarted
     | WaitFinished
@@ -331,6 +363,7 @@ Fact = (
     | ApprovalGiven
     | ToolStarted
     | ToolFinished
+    | TasksRun
     | TurnFinished
 )
 """Everything that is recorded."""

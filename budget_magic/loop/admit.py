@@ -200,8 +200,8 @@ def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
     worst = demand.worst(demand.wanted_tokens)
     return demand.wanted_tokens > 0 and all(
         account.has_room(worst)
-        and (account.shared or account.has_room(_beside_last_answer(demand, account)))
-        for account in accounts
+        and (place > 0 or account.has_room(_beside_last_answer(demand, account)))
+        for place, account in enumerate(accounts)
     )
 
 

@@ -144,6 +144,8 @@ class _Bill:
     cost_usd: Decimal | None
     spent: Amount
     unconfirmed: Amount
+    at_least: Amount
+    """The part of `unconfirmed` that the streamed reply took surely."""
     is_cost_estimated: bool
 
 
@@ -156,6 +158,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
         task.accounts,
         spent=bill.spent,
         unconfirmed=bill.unconfirmed,
+        at_least=bill.at_least,
         is_cut_off=bill.usage is None,
     )
     usage = bill.usage or Usage()
@@ -186,6 +189,8 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
             cost_estimated=bill.is_cost_estimated,
             unconfirmed_usd=bill.unconfirmed.usd,
             unconfirmed_tokens=bill.unconfirmed.tokens,
+            at_least_usd=bill.at_least.usd,
+            at_least_tokens=bill.at_least.tokens,
             elapsed_s=took_s,
             request_id=reply.request_id,
         )
@@ -210,6 +215,7 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
             cost_usd=Decimal(0),
             spent=Amount(),
             unconfirmed=most,
+            at_least=_least(task, seen, most),
             is_cost_estimated=False,
         )
     usage = _with_region(task, reply.usage)
@@ -224,6 +230,7 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
         cost_usd=cost,
         spent=Amount(usd=taken, tokens=usage.ceiling_tokens),
         unconfirmed=Amount(usd=_extra_of_unknown_region(turn, usage, cost)),
+        at_least=Amount(),
         is_cost_estimated=bool(doubts),
     )
 
@@ -331,7 +338,8 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
 ) -> AttemptFailed:
     task = turn.task
     most = _most(task, granted, seen.begun) if billed else Amount()
-    task.room.settle(granted, task.accounts, unconfirmed=most)
+    least = _least(task, seen, most)
+    task.room.settle(granted, task.accounts, unconfirmed=most, at_least=least)
     fact = AttemptFailed(
         turn=turn.turn,
         step=turn.step + 1,
@@ -339,7 +347,8 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
         why=why,
         unconfirmed_usd=most.usd,
         unconfirmed_tokens=most.tokens,
-        at_least_usd=min(_least_usd(task, seen), most.usd),
+        at_least_usd=least.usd,
+        at_least_tokens=least.tokens,
     )
     return task.emit(fact)
 
@@ -359,13 +368,15 @@ def _most(task: TaskContext, granted: Granted, begun: Usage | None) -> Amount:
     return Amount(usd=min(usd, granted.hold.usd), tokens=min(tokens, granted.hold.tokens))
 
 
-def _least_usd(task: TaskContext, seen: _Seen) -> Decimal:
-    """What a broken request cost at least: its input, and the text that had streamed."""
+def _least(task: TaskContext, seen: _Seen, most: Amount) -> Amount:
+    """What a broken request took at least: its input, and the text that had streamed."""
     if seen.begun is None:
-        return Decimal(0)
+        return Amount()
     streamed = sum(task.ratios.tokens(kind, size) for kind, size in seen.characters.items())
     usage = replace(_input_only(seen.begun), output_tokens=streamed)
-    return step_cost_usd(usage, task.settings.model, task.own_prices) or Decimal(0)
+    usd = step_cost_usd(usage, task.settings.model, task.own_prices) or Decimal(0)
+    tokens = usage.input_tokens + usage.cache_creation_input_tokens + streamed
+    return Amount(usd=min(usd, most.usd), tokens=min(tokens, most.tokens))
 
 
 def _input_only(usage: Usage) -> Usage:

@@ -8,8 +8,15 @@ from itertools import groupby
 
 import anyio
 
-from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
+from budget_magic.events import (
+    ApprovalAsked,
+    ApprovalGiven,
+    TasksRun,
+    ToolFinished,
+    ToolStarted,
+)
 from budget_magic.loop import stop
+from budget_magic.loop.calling import calling
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
@@ -54,6 +61,7 @@ async def run_calls(turn: TurnContext) -> None:
 
 def answer_open_calls(turn: TurnContext, why: str) -> None:
     """Answer what is still open without running it, so that the history stays valid."""
+    _note_tasks_run(turn)
     for call in turn.task.conversation.unanswered():
         was_started = call.id in turn.started_calls
         _finish(turn, call, "interrupted" if was_started else f"not run: {why}", ran=was_started)
@@ -167,7 +175,9 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         )
     )
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
-    result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
+    with calling(task.around):
+        result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
+    _note_tasks_run(turn)
     turn.calls_made.append(made(call.name, call.input, result.content))
     if is_stuck(turn.calls_made, task.stuck_rule):
         turn.repeated = turn.calls_made[-1]
@@ -179,6 +189,14 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         cut_bytes=result.cut_bytes,
         elapsed_s=task.now() - started_s,
     )
+
+
+def _note_tasks_run(turn: TurnContext) -> None:
+    """Record what tasks that tools ran have used since it was recorded last."""
+    reading, used = turn.task.reading(), turn.task.account.spent_below
+    usd, tokens = used.usd - reading.tasks_usd, used.tokens - reading.tasks_tokens
+    if usd or tokens:
+        turn.task.emit(TasksRun(turn=turn.turn, step=turn.step, cost_usd=usd, tokens=tokens))
 
 
 def _finish(  # noqa: PLR0913 - one keyword per field of the fact

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 import anyio
 
 from budget_magic.meter.reserve import (
     Account,
     Amount,
+    CutOff,
     Demand,
     Granted,
     MustWait,
@@ -49,22 +49,49 @@ class Room:
             await self._changed.wait()
         return decision
 
-    def settle(
+    def settle(  # noqa: PLR0913 - what is booked of a request
         self,
         granted: Granted,
         accounts: Iterable[Account],
         *,
         spent: Amount | None = None,
         unconfirmed: Amount | None = None,
+        at_least: Amount | None = None,
         is_cut_off: bool = True,
     ) -> None:
-        """Replace what was held and wake the requests that wait; see `Account.settle`."""
-        for account in accounts:
-            account.settle(
-                granted.hold,
-                spent=spent or Amount(usd=Decimal(0), tokens=0),
-                unconfirmed=unconfirmed,
-                is_cut_off=is_cut_off,
-            )
+        """Replace what was held and wake the requests that wait.
+
+        Parameters
+        ----------
+        granted, accounts
+            What was held, and the chain it was held in.
+        spent
+            What was used, by usage figures.
+        unconfirmed, at_least
+            What may have been used besides at most, and at least; held at the most until that is
+            let go (`release`).
+        is_cut_off
+            Whether `unconfirmed` stands for a whole request, which can be let go, rather than for
+            a part of its price.
+        """
+        chain, spent, cut_off = tuple(accounts), spent or Amount(), None
+        if is_cut_off and unconfirmed is not None and unconfirmed != Amount():
+            least = at_least or Amount()
+            cut_off = CutOff(task=chain[0].name, most=unconfirmed, least=least, accounts=chain)
+            unconfirmed = None
+        for account in chain:
+            account.settle(granted.hold, spent=spent, unconfirmed=unconfirmed, cut_off=cut_off)
+            if account is not chain[0]:
+                account.spent_below += spent
+        self._wake()
+
+    def release(self, account: Account) -> None:
+        """Let go of what cut-off requests of a task hold, in every account of their chains."""
+        for cut_off in [one for one in account.cut_off if one.accounts[0] is account]:
+            for each in cut_off.accounts:
+                each.release(cut_off)
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()

@@ -292,7 +292,10 @@ def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
         told, variable = _told_usd(turn, account, needs), "ANTHROPIC_COST_BUDGET"
     else:
         told, variable = _told_tokens(turn, account, needs), "ANTHROPIC_TOKEN_BUDGET"
-    detail = f"{told}; {account.way_out or f'raise {variable}'}, then `{command}`"
+    way_out = account.way_out or f"raise {variable}"
+    if account.of_task:
+        way_out = f"raise it with `%claude_resume {account.name} {_raising(account)}`"
+    detail = f"{told}; {way_out}, then `{command}`"
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
 
 
@@ -300,27 +303,21 @@ def _told_usd(turn: TurnContext, account: Account, needs: NextStep) -> str:
     """Return where a cost ceiling stopped a turn, and why there."""
     ceiling, left = account.cost_usd or Decimal(0), account.headroom()[0] or Decimal(0)
     taken = spent_dollars(account.spent.usd + account.unconfirmed.usd, ceiling)
-    parts = ""
-    if account.unconfirmed.usd:
-        spent, unconfirmed = dollars(account.spent.usd), dollars(account.unconfirmed.usd)
-        parts = f" ({spent} spent, {unconfirmed} {_unconfirmed(turn, account)})"
+    parts = _parts_usd(account)
     why = "the cost ceiling is reached"
     if needs.alone.usd > left > 0:
         why = f"the next step could have cost up to {_fine(needs.alone.usd)}"
     elif left > 0:
         beside = needs.beside_last_answer.usd
         why = _after_last_answer(f"cost up to {_fine(beside)}", is_too_much=beside > left)
-    of = _of(account, ceiling_dollars(ceiling))
+    of = _of(turn, account, ceiling_dollars(ceiling))
     return f"stopped at {taken} of {of}{_in_step(turn)}: {why}{parts}"
 
 
 def _told_tokens(turn: TurnContext, account: Account, needs: NextStep) -> str:
     """Return where a token ceiling stopped a turn, and why there."""
     left = account.headroom()[1] or 0
-    parts = ""
-    if account.unconfirmed.tokens:
-        unconfirmed = f"{account.unconfirmed.tokens:,} {_unconfirmed(turn, account)}"
-        parts = f" ({account.spent.tokens:,} used, {unconfirmed})"
+    parts = _parts_tokens(account)
     why = "the token ceiling is reached"
     if needs.alone.tokens > left > 0:
         why = f"the next step could have taken up to {needs.alone.tokens:,}"
@@ -328,12 +325,15 @@ def _told_tokens(turn: TurnContext, account: Account, needs: NextStep) -> str:
         beside = needs.beside_last_answer.tokens
         why = _after_last_answer(f"taken up to {beside:,}", is_too_much=beside > left)
     taken = account.spent.tokens + account.unconfirmed.tokens
-    of = _of(account, f"{account.total_tokens or 0:,} tokens")
+    of = _of(turn, account, f"{account.total_tokens or 0:,} tokens")
     return f"stopped at {taken:,} of {of}{_in_step(turn)}: {why}{parts}"
 
 
-def _of(account: Account, ceiling: str) -> str:
-    return f"{ceiling} for {account.name}" if account.shared else ceiling
+def _of(turn: TurnContext, account: Account, ceiling: str) -> str:
+    if account is turn.task.account:
+        return ceiling
+    whose = f"{account.name}, whose tool runs this task," if account.of_task else account.name
+    return f"{ceiling} for {whose}"
 
 
 def _in_step(turn: TurnContext) -> str:
@@ -346,17 +346,44 @@ def _after_last_answer(needs: str, *, is_too_much: bool) -> str:
     return "the last answer was given"
 
 
-def _unconfirmed(turn: TurnContext, account: Account) -> str:
-    if not account.requests_unconfirmed:
-        return "unconfirmed"
-    cut = plural(account.requests_unconfirmed, "cut-off request")
-    return f"held for {cut}; `%claude_task {turn.task.name} --release-held` lets it go"
+def _parts_usd(account: Account) -> str:
+    """Return what the dollars that stand against a ceiling are; empty where all was spent here."""
+    parts = []
+    if account.of_task and account.spent_below.usd:
+        parts.append(f"of it {dollars(account.spent_below.usd)} by tasks that its tools ran")
+    unsure = account.unconfirmed.usd - account.held_unconfirmed.usd
+    if unsure:
+        parts.append(f"{dollars(unsure)} unconfirmed")
+    if account.requests_unconfirmed:
+        parts.append(_held(account, dollars(account.held_unconfirmed.usd)))
+    return f" ({', '.join([f'{dollars(account.spent.usd)} spent', *parts])})" if parts else ""
+
+
+def _parts_tokens(account: Account) -> str:
+    """Return what the tokens that stand against a ceiling are; empty where all was used here."""
+    parts = []
+    if account.of_task and account.spent_below.tokens:
+        parts.append(f"of it {account.spent_below.tokens:,} by tasks that its tools ran")
+    unsure = account.unconfirmed.tokens - account.held_unconfirmed.tokens
+    if unsure:
+        parts.append(f"{unsure:,} unconfirmed")
+    if account.requests_unconfirmed:
+        parts.append(_held(account, f"{account.held_unconfirmed.tokens:,}"))
+    return f" ({', '.join([f'{account.spent.tokens:,} used', *parts])})" if parts else ""
+
+
+def _raising(account: Account) -> str:
+    """The option that raises the ceiling of a task around this one."""
+    if _is_nearer_by_cost(account):
+        return f"--max-cost {_rounded_up((account.cost_usd or Decimal(0)) * MORE)}"
+    more = _rounded_up(Decimal(account.total_tokens or 0) * MORE)
+    return f"--max-total-tokens {int(Decimal(more))}"
 
 
 def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
     """The shared account that a request met; where none is known, the one with least left."""
-    shared = [account for account in accounts if account.shared]
-    if refused_by.shared or not shared:
+    own, *shared = accounts
+    if refused_by is not own or not shared:
         return refused_by
     return min(shared, key=_share_left)
 
@@ -377,6 +404,17 @@ def _is_nearer_by_cost(account: Account) -> bool:
     if usd_left is None or tokens_left is None or not account.cost_usd or not account.total_tokens:
         return usd_left is not None
     return usd_left / account.cost_usd <= Decimal(tokens_left) / account.total_tokens
+
+
+def _held(account: Account, amount: str) -> str:
+    """What cut-off requests hold, and the command that lets it go."""
+    cut = plural(account.requests_unconfirmed, "cut-off request")
+    commands = [
+        f"`%claude_task {name} --release-held`"
+        for name in dict.fromkeys(one.task for one in account.cut_off)
+    ]
+    verb = "lets" if len(commands) == 1 else "let"
+    return f"{amount} held for {cut}; {' and '.join(commands)} {verb} it go"
 
 
 def _fine(usd: Decimal) -> str:

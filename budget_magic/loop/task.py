@@ -70,6 +70,8 @@ class TaskContext:
     redactor: Redactor
     accounts: tuple[Account, ...]
     """The chain of ceilings, the task's own first."""
+    around: tuple[Account, ...]
+    """The chain with those that a simulated task is in without counting against them."""
     room: Room
     own_prices: Mapping[str, PriceTable]
     emit: Emit

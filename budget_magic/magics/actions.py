@@ -79,11 +79,13 @@ class Actions:
     @_usage_errors
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
-        parsed = self._parse(line, options.SETTINGS | {"new"})
+        parsed = self._parse(line, options.LINE)
         if parsed.wants_help:
             print(options.help_text("%claude_task"))
             return None
         task = self.cells.configure(parsed)
+        if "release-held" in parsed.given:
+            print(task.release_held())
         running = self._background.get(task.name)
         if running is not None and task.is_running:
             running.display.show_again()
@@ -123,7 +125,7 @@ class Actions:
         self._parse(line, frozenset())
         return TaskTable(list(tasks().values()))
 
-    def _parse(self, line: str, allowed: frozenset[str] | None = None) -> options.Line:
+    def _parse(self, line: str, allowed: frozenset[str] = options.CELL) -> options.Line:
         return options.parse(options.split(line, self.place.expand), allowed)
 
     @_usage_errors

@@ -129,6 +129,10 @@ class Cells:
 
     def configure(self, line: Line) -> Task:
         """Change settings without running, as `%claude_task` does."""
+        if "release-held" in line.given:
+            if "new" in line.given:
+                raise ConfigurationError("a new task holds nothing; leave out --release-held")
+            existing(line.task).refuse_while_running()
         name = line.task or last_used() or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in line.given)
         settings = self._options(task, line.given)(task.settings)

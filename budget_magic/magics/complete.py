@@ -51,7 +51,12 @@ def make_matcher(place: Place) -> Matcher:
 
 
 def _candidates(place: Place, magic: str, before: list[str], word: str) -> Iterable[str]:
-    from budget_magic.magics.options import OPTIONS, SETTINGS  # noqa: PLC0415 - keeps loading cheap
+    from budget_magic.magics.options import (  # noqa: PLC0415 - keeps loading cheap
+        CELL,
+        LINE,
+        OPTIONS,
+        SETTINGS,
+    )
     from budget_magic.models import MODELS  # noqa: PLC0415 - likewise
 
     options = {f"--{one.name}": one for one in OPTIONS}
@@ -68,5 +73,6 @@ def _candidates(place: Place, magic: str, before: list[str], word: str) -> Itera
     names = [] if any(not part.startswith("-") and part for part in before) else list(tasks())
     if magic == "%claude_stop":
         return names
-    flags = [f"--{one.name}" for one in OPTIONS if magic.startswith("%%") or one.name in SETTINGS]
+    taken = {"%%claude_task": CELL, "%claude_task": LINE}.get(magic, SETTINGS)
+    flags = [f"--{one.name}" for one in OPTIONS if one.name in taken]
     return [*names, *flags] if not word.startswith("-") else flags

@@ -162,10 +162,12 @@ OPTIONS: Final = (
            help="region that serves the requests (us, global, none), which fixes its price factor"),
     Option(name="background", help="return at once; task.wait() waits"),
     Option(name="tag", value="KEY=VALUE", read=tag, repeats=True, help="label; may repeat"),
+    Option(name="release-held",
+           help="%claude_task only: let go of what cut-off requests hold against the ceilings"),
     Option(name="client", value="NAME",
            help="auto, simulator, or the name of a client object in the notebook"),
 )  # fmt: skip
-"""Every option of `%%claude_task`, in the order of the help."""
+"""Every option, in the order of the help."""
 
 SETTINGS: Final = frozenset(
     {
@@ -175,6 +177,10 @@ SETTINGS: Final = frozenset(
     }
 )  # fmt: skip
 """Options that change a task; the others concern one cell."""
+CELL: Final = frozenset(option.name for option in OPTIONS) - {"release-held"}
+"""Options of `%%claude_task`."""
+LINE: Final = SETTINGS | {"new", "release-held"}
+"""Options of `%claude_task`."""
 
 
 def split(line: str, expand: Callable[[str], str]) -> list[str]:
@@ -255,7 +261,8 @@ def _find(key: str, allowed: frozenset[str] | None) -> Option:
         hint = f"did you mean {' or '.join(close)}?" if close else "--help lists the options"
         raise ConfigurationError(f"there is no option {key}; {hint}")
     if allowed is not None and option.name not in allowed:
-        raise ConfigurationError(f"{key} has no meaning here; use it with %%claude_task")
+        magic = "%%claude_task" if option.name in CELL else "%claude_task NAME"
+        raise ConfigurationError(f"{key} has no meaning here; use it with {magic}")
     return option
 
 

@@ -11,7 +11,7 @@ from budget_magic.report.text import clean_text
 from budget_magic.session.task import Task
 from budget_magic.session.turns import Turn
 
-HEADINGS = ("task", "state", "turns", "steps", "counted", "left", "cost", "client", "model")
+HEADINGS = ("task", "state", "turns", "steps", "counted", "left", "cost", "held", "client", "model")
 LEFT_ALIGNED = frozenset({"task", "state", "client", "model"})
 
 
@@ -76,9 +76,18 @@ def _row(task: Task) -> tuple[str, ...]:
         exact(spend.budget_tokens),
         "no budget" if task.remaining is None else exact(task.remaining),
         dollars(spend.cost_usd),
+        _held(task),
         task.client_text,
         clean_text(task.settings.model),
     )
+
+
+def _held(task: Task) -> str:
+    """What cut-off requests hold; `-` where nothing does."""
+    held = task.held
+    if not held.requests:
+        return "-"
+    return dollars(held.usd) if held.usd else f"{exact(held.tokens)} tokens"
 
 
 def shown_again(task: Task, turn: Turn) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import assert_never
 
 from budget_magic.events import (
@@ -11,12 +12,14 @@ from budget_magic.events import (
     ApprovalGiven,
     AttemptFailed,
     Fact,
+    HeldReleased,
     HistoryRewritten,
     Noted,
     RetryScheduled,
     SettingsChanged,
     StepFinished,
     StepStarted,
+    TasksRun,
     ToolFinished,
     ToolStarted,
     TurnFinished,
@@ -42,6 +45,28 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What cut-off requests hold until it is let go."""
+
+    requests: int = 0
+    usd: Decimal = Decimal(0)
+    """At most; part of `Spend.unconfirmed_usd`."""
+    tokens: int = 0
+    least_usd: Decimal = Decimal(0)
+    """What had streamed of it, an estimate."""
+    least_tokens: int = 0
+
+    def __add__(self, other: Held) -> Held:
+        return Held(
+            requests=self.requests + other.requests,
+            usd=self.usd + other.usd,
+            tokens=self.tokens + other.tokens,
+            least_usd=self.least_usd + other.least_usd,
+            least_tokens=self.least_tokens + other.least_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """The meter's state after some facts of one task."""
 
@@ -53,6 +78,16 @@ class Reading:
     total_kinds: Kinds = field(default_factory=Kinds)
     cost_estimated: bool = False
     """True where the task's dollars hold a reply whose price is not known for sure."""
+    held_by_turn: tuple[tuple[int, Held], ...] = ()
+    """Turns with cut-off requests that hold something, in the order in which they began to."""
+    tasks_usd: Decimal = Decimal(0)
+    """What tasks that tools ran have used; the task's ceilings count it, its `total` does not."""
+    tasks_tokens: int = 0
+
+    @property
+    def held(self) -> Held:
+        """What cut-off requests of all turns hold."""
+        return sum((held for _, held in self.held_by_turn), Held())
 
     @property
     def remaining(self) -> int | None:
@@ -68,7 +103,7 @@ def read(facts: Iterable[Fact], start: Reading | None = None) -> Reading:
     return reading
 
 
-def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per kind
+def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - one per kind
     """The reading after one more fact."""
     match fact:
         case TurnStarted():
@@ -80,6 +115,8 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per
             return replace(reading, budget=fact.settings.budget)
         case StepFinished():
             kinds = _kinds(fact)
+            if not fact.usage_known:
+                reading = _held(reading, fact)
             return replace(
                 _spent(reading, _step_spend(fact)),
                 this_turn_kinds=_add_kinds(reading.this_turn_kinds, kinds),
@@ -87,12 +124,17 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: PLR0911 - one per
                 cost_estimated=reading.cost_estimated or fact.cost_estimated,
             )
         case AttemptFailed():
-            return _spent(
+            more = Spend(
+                unconfirmed_usd=fact.unconfirmed_usd, unconfirmed_tokens=fact.unconfirmed_tokens
+            )
+            return _held(_spent(reading, more), fact)
+        case HeldReleased():
+            return _released(reading, fact)
+        case TasksRun():
+            return replace(
                 reading,
-                Spend(
-                    unconfirmed_usd=fact.unconfirmed_usd,
-                    unconfirmed_tokens=fact.unconfirmed_tokens,
-                ),
+                tasks_usd=reading.tasks_usd + fact.cost_usd,
+                tasks_tokens=reading.tasks_tokens + fact.tokens,
             )
         case ToolFinished():
             return _spent(reading, Spend(tool_calls=int(fact.ran)))
@@ -134,6 +176,31 @@ def add(left: Spend, right: Spend) -> Spend:
 
 def _spent(reading: Reading, more: Spend) -> Reading:
     return replace(reading, this_turn=add(reading.this_turn, more), total=add(reading.total, more))
+
+
+def _held(reading: Reading, fact: AttemptFailed | StepFinished) -> Reading:
+    """Return the reading with a request that is held at its worst case, its spend aside."""
+    if not (fact.unconfirmed_usd or fact.unconfirmed_tokens):
+        return reading
+    by_turn = dict(reading.held_by_turn)
+    by_turn[fact.turn] = by_turn.get(fact.turn, Held()) + Held(
+        requests=1,
+        usd=fact.unconfirmed_usd,
+        tokens=fact.unconfirmed_tokens,
+        least_usd=fact.at_least_usd,
+        least_tokens=fact.at_least_tokens,
+    )
+    return replace(reading, held_by_turn=tuple(by_turn.items()))
+
+
+def _released(reading: Reading, fact: HeldReleased) -> Reading:
+    less = Spend(unconfirmed_usd=-fact.released_usd, unconfirmed_tokens=-fact.released_tokens)
+    return replace(
+        reading,
+        this_turn=add(reading.this_turn, less) if fact.turn == reading.turn else reading.this_turn,
+        total=add(reading.total, less),
+        held_by_turn=tuple(held for held in reading.held_by_turn if held[0] != fact.turn),
+    )
 
 
 def _step_spend(fact: StepFinished) -> Spend:

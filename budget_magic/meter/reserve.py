@@ -41,7 +41,20 @@ class Amount:
         return Amount(usd=self.usd - other.usd, tokens=self.tokens - other.tokens)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CutOff:
+    """A request that broke, held at its worst case until that is let go."""
+
+    task: str
+    """Name of the task that sent it."""
+    most: Amount
+    least: Amount
+    """The part that had streamed, an estimate."""
+    accounts: tuple[Account, ...] = field(repr=False)
+    """Where it is held, the task's own first."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Account:
     """One ceiling and what stands against it; changed only on the loop's thread."""
 
@@ -49,18 +62,33 @@ class Account:
     """How a sentence calls it: `audit`, or "this kernel session"."""
     cost_usd: Decimal | None
     total_tokens: int | None
-    shared: bool = False
-    """Whether several tasks draw on it; no room for a last answer is kept then."""
+    of_task: bool = False
+    """Whether it is a task's own; above another task's, a tool of its task runs that one."""
+    simulated: bool = False
+    """Whether its task is simulated: simulated spend counts against such accounts only."""
     way_out: str = ""
-    """What a sentence says to do once a shared one is full; empty names the session's variable."""
+    """What a sentence says to do once a group's is full; empty names the session's variable."""
     spent: Amount = field(default_factory=Amount)
     """Confirmed by usage figures."""
+    spent_below: Amount = field(default_factory=Amount)
+    """The part of `spent` that accounts below it in a chain were charged too."""
     unconfirmed: Amount = field(default_factory=Amount)
-    """Worst case of requests that broke; counts like spent."""
+    """Worst case of requests that broke, or what had streamed of it; counts like spent."""
+    cut_off: list[CutOff] = field(default_factory=list)
+    """Requests whose worst case is in `unconfirmed`."""
     held: Amount = field(default_factory=Amount)
     """Worst case of requests under way."""
     requests_held: int = 0
-    requests_unconfirmed: int = 0
+
+    @property
+    def requests_unconfirmed(self) -> int:
+        """How many requests are held at their worst case."""
+        return len(self.cut_off)
+
+    @property
+    def held_unconfirmed(self) -> Amount:
+        """The part of `unconfirmed` that can be let go."""
+        return sum((one.most for one in self.cut_off), Amount())
 
     @property
     def last_answer_tokens(self) -> int:
@@ -92,7 +120,7 @@ class Account:
         *,
         spent: Amount,
         unconfirmed: Amount | None = None,
-        is_cut_off: bool = True,
+        cut_off: CutOff | None = None,
     ) -> None:
         """Replace what was held by what was used, or by what may have been.
 
@@ -103,16 +131,24 @@ class Account:
         spent
             Confirmed by usage figures.
         unconfirmed
-            What the request may have cost beside that; None for nothing.
-        is_cut_off
-            Whether `unconfirmed` stands for a whole request rather than for a part of its price.
+            A part of the price that may have been charged beside that; None for nothing.
+        cut_off
+            The request, where it counts at its worst case, which can be let go.
         """
         self.held -= held
         self.requests_held -= 1
         self.spent += spent
-        if unconfirmed is not None and unconfirmed != Amount():
+        if unconfirmed is not None:
             self.unconfirmed += unconfirmed
-            self.requests_unconfirmed += is_cut_off
+        if cut_off is not None:
+            self.unconfirmed += cut_off.most
+            self.cut_off.append(cut_off)
+
+    def release(self, cut_off: CutOff) -> None:
+        """Replace the worst case of a request that broke by what had streamed, if it is held."""
+        if cut_off in self.cut_off:
+            self.cut_off.remove(cut_off)
+            self.unconfirmed -= cut_off.most - cut_off.least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +248,8 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
     demand
         What is to be sent.
     accounts
-        The chain from the task up; each must have room.
+        The chain from the task up; each must have room. Those above the first, the task's own,
+        are shared with other tasks: no room for a last answer is kept there.
 
     Notes
     -----
@@ -223,11 +260,11 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
     it shrinks.
     """
     chain = tuple(accounts)
-    alone = _decide(demand, tuple(account for account in chain if not account.shared))
+    alone = _decide(demand, chain[:1])
     if isinstance(alone, Refused):
         return alone
-    for account in chain:
-        if account.shared and account.requests_held and not account.has_room(alone.hold):
+    for account in chain[1:]:
+        if account.requests_held and not account.has_room(alone.hold):
             return MustWait(account=account)
     decision = _decide(demand, chain)
     if isinstance(decision, Granted):
@@ -261,26 +298,35 @@ def _decide(demand: Demand, chain: tuple[Account, ...]) -> Granted | Refused:
     least = min(LAST_REPLY_TOKENS, demand.wanted_tokens)
     if room < least and tightest is not None:
         return Refused(
-            account=tightest, reason=_reason(demand, tightest, least), needs=demand.worst(least)
+            account=tightest,
+            reason=_reason(demand, chain, tightest, least),
+            needs=demand.worst(least),
         )
     if demand.must_be_last:
-        return _grant(demand, room, tightest, last_answer=demand.wrap_up)
+        return _grant(demand, chain, room, tightest, last_answer=demand.wrap_up)
     if demand.first or not demand.wrap_up:
-        return _grant(demand, room, tightest, last_answer=False)
+        return _grant(demand, chain, room, tightest, last_answer=False)
     kept = [
         (_most(demand, account, _beside_last_answer(demand, account)), account)
-        for account in chain
-        if not account.shared
+        for account in chain[:1]
     ]
     beside, keeper = min(kept, key=lambda pair: pair[0], default=(demand.wanted_tokens, None))
     needed = min(demand.reply_tokens, demand.wanted_tokens)
     if min(room, beside) >= needed:
         nearest = tightest if room <= beside else keeper
-        return _grant(demand, min(room, beside), nearest, last_answer=False)
-    return _grant(demand, room, tightest if room < needed else keeper, last_answer=True)
+        return _grant(demand, chain, min(room, beside), nearest, last_answer=False)
+    nearest = tightest if room < needed else keeper
+    return _grant(demand, chain, room, nearest, last_answer=True)
 
 
-def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: bool) -> Granted:
+def _grant(
+    demand: Demand,
+    chain: tuple[Account, ...],
+    room: int,
+    nearest: Account | None,
+    *,
+    last_answer: bool,
+) -> Granted:
     max_tokens = min(room, demand.wanted_tokens)
     for_room = last_answer and not demand.must_be_last
     limited = nearest is not None and (max_tokens < demand.wanted_tokens or for_room)
@@ -288,7 +334,7 @@ def _grant(demand: Demand, room: int, nearest: Account | None, *, last_answer: b
         max_tokens=max_tokens,
         last_answer=last_answer,
         hold=demand.worst(max_tokens),
-        shrunk_by=_reason(demand, nearest, max_tokens + 1) if limited and nearest else None,
+        shrunk_by=_reason(demand, chain, nearest, max_tokens + 1) if limited and nearest else None,
     )
 
 
@@ -304,8 +350,10 @@ def _most(demand: Demand, account: Account, needs: Callable[[int], Amount]) -> i
     return bisect_left(sizes, 1, key=lambda size: 0 if account.has_room(needs(size)) else 1) - 1
 
 
-def _reason(demand: Demand, account: Account, output_tokens: int) -> CeilingReason:
-    if account.shared:
+def _reason(
+    demand: Demand, chain: tuple[Account, ...], account: Account, output_tokens: int
+) -> CeilingReason:
+    if account is not chain[0]:
         return "session_ceiling"
     usd, _ = account.headroom()
     beside = demand.with_last_answer(output_tokens, account.last_answer_tokens)

@@ -41,24 +41,26 @@ def ceiling_views(
     held_tokens = total.unconfirmed_tokens + (
         step.started.held_tokens if step and step.started else 0
     )
+    spent_usd = None if total.cost_usd is None else total.cost_usd + reading.tasks_usd
+    spent_tokens = total.ceiling_tokens + reading.tasks_tokens
     steps = reading.this_turn.steps + (1 if step else 0)
     elapsed = elapsed_s(facts, reading, live)
     cost, tokens = ceilings.cost_usd, ceilings.total_tokens
     rows = [
         _Row(
             "cost",
-            marked(spent_dollars(total.cost_usd, cost), estimated=reading.cost_estimated),
+            marked(spent_dollars(spent_usd, cost), estimated=reading.cost_estimated),
             dollars(held_usd) if held_usd else "",
             "" if cost is None else ceiling_dollars(cost),
-            _share(total.cost_usd or Decimal(0), cost),
+            _share(spent_usd or Decimal(0), cost),
             _share(held_usd, cost),
         ),
         _Row(
             "tokens",
-            compact(total.ceiling_tokens),
+            compact(spent_tokens),
             compact(held_tokens) if held_tokens else "",
             "" if tokens is None else compact(tokens),
-            _share(total.ceiling_tokens, tokens),
+            _share(spent_tokens, tokens),
             _share(held_tokens, tokens),
         ),
         _Row(

@@ -10,6 +10,7 @@ from budget_magic.events import (
     ApprovalGiven,
     AttemptFailed,
     Fact,
+    HeldReleased,
     HistoryRewritten,
     Noted,
     Record,
@@ -17,6 +18,7 @@ from budget_magic.events import (
     SettingsChanged,
     StepFinished,
     StepStarted,
+    TasksRun,
     ToolFinished,
     ToolStarted,
     TurnFinished,
@@ -35,6 +37,8 @@ class StepFacts:
     started: StepStarted | None = None
     finished: StepFinished | None = None
     failures: list[AttemptFailed] = field(default_factory=list)
+    held: list[AttemptFailed] = field(default_factory=list)
+    """Those whose worst case is held."""
     retry: RetryScheduled | None = None
     """The last pause before another try."""
     asked: dict[str, ApprovalAsked] = field(default_factory=dict)
@@ -58,6 +62,7 @@ class TurnFacts:
     notes: list[str] = field(default_factory=list)
     steps: list[StepFacts] = field(default_factory=list)
     waiting_for_room: WaitStarted | None = None
+    released: list[HeldReleased] = field(default_factory=list)
 
     @property
     def live_step(self) -> StepFacts | None:
@@ -97,7 +102,7 @@ def finished_steps(records: Iterable[Record], turn: int | None = None) -> list[S
     ]
 
 
-def _take(facts: TurnFacts, fact: Fact) -> None:
+def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per kind of fact
     match fact:
         case TurnStarted():
             facts.settings, facts.finished = fact.settings, None
@@ -113,6 +118,12 @@ def _take(facts: TurnFacts, fact: Fact) -> None:
             facts.waiting_for_room = fact
         case WaitFinished():
             facts.waiting_for_room = None
+        case HeldReleased():
+            facts.released.append(fact)
+            for step in facts.steps:
+                step.held.clear()
+        case TasksRun():
+            pass  # the meter counts it
         case StepStarted():
             facts.steps.append(StepFacts(number=fact.step, started=fact))
         case _:
@@ -133,6 +144,8 @@ def _take_in_step(step: StepFacts, fact: Fact) -> None:
             step.finished, step.retry = fact, None
         case AttemptFailed():
             step.failures.append(fact)
+            if fact.unconfirmed_usd or fact.unconfirmed_tokens:
+                step.held.append(fact)
         case RetryScheduled():
             step.retry = fact
         case ApprovalAsked():

@@ -22,6 +22,7 @@ from budget_magic.report.words import (
     state_view,
     steps_text,
     tag_views,
+    tasks_text,
     unconfirmed_text,
     verdict_view,
 )
@@ -84,7 +85,9 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         now=now(facts, reading, live, ceilings),
         verdict=verdict,
         tags=tag_views(facts),
-        notes=tuple(one_line(note, NOTE_CHARS) for note in facts.notes),
+        notes=tuple(
+            one_line(note, NOTE_CHARS) for note in (*facts.notes, tasks_text(reading)) if note
+        ),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
@@ -95,7 +98,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         scope=scope_text(facts),
         steps_text=steps_text(reading),
         approvals=approval_views(facts),
-        unconfirmed=unconfirmed_text(facts, reading, verdict),
+        unconfirmed=unconfirmed_text(task, facts, reading, verdict),
         save_transcript=save_transcript,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from budget_magic.events import HeldReleased
 from budget_magic.meter import Reading
 from budget_magic.report.numbers import clock, compact, dollars, marked, plural
 from budget_magic.report.shapes import (
@@ -127,22 +128,55 @@ def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
     return (TagView(text="simulated", sentence=f"Simulated: {one_line(why, 200)}. {PLAYED}"),)
 
 
-def unconfirmed_text(facts: TurnFacts, reading: Reading, verdict: VerdictView | None) -> str:
-    """What cut-off requests may have cost, both ends; empty where the verdict says it."""
-    broken = [
-        failure
-        for step in facts.steps
-        for failure in step.failures
-        if failure.unconfirmed_usd or failure.unconfirmed_tokens
-    ]
-    at_most = sum((failure.unconfirmed_usd for failure in broken), Decimal(0))
-    replies = sum(
-        (step.finished.unconfirmed_usd for step in facts.steps if step.finished), Decimal(0)
+def unconfirmed_text(
+    task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None
+) -> str:
+    """What cut-off requests may have cost, both ends, and what lets it go.
+
+    The ends are left out where the verdict says them.
+    """
+    told = [_held_text(facts, reading, verdict), *map(released_text, facts.released)]
+    is_said = verdict is not None and "--release-held" in verdict.sentence
+    if facts.finished is not None and reading.held.requests and not is_said:
+        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` lets it go.")
+    return " ".join(filter(None, told))
+
+
+def released_text(fact: HeldReleased) -> str:
+    """What was let go, and what that risks."""
+    by_usd = bool(fact.released_usd or fact.kept_usd)
+    gone = dollars(fact.released_usd) if by_usd else f"{compact(fact.released_tokens)} tokens"
+    kept = ""
+    if fact.kept_usd or fact.kept_tokens:
+        shown = dollars(fact.kept_usd) if by_usd else f"{compact(fact.kept_tokens)} tokens"
+        kept = f", {shown} that had streamed still counts"
+    return (
+        f"Released {gone} held for {plural(fact.requests, 'cut-off request')}{kept}; if the API"
+        " billed more, the bill is higher than shown here."
     )
-    earlier = reading.total.unconfirmed_usd - at_most - replies
+
+
+def tasks_text(reading: Reading) -> str:
+    """What of the task's ceilings was used by tasks that its tools ran; empty without any."""
+    own, theirs = reading.total, reading.tasks_usd
+    if theirs and own.cost_usd is not None:
+        used = f"{dollars(own.cost_usd + theirs)} spent, of it {dollars(theirs)}"
+    elif reading.tasks_tokens:
+        both = own.ceiling_tokens + reading.tasks_tokens
+        used = f"{compact(both)} tokens used, of them {compact(reading.tasks_tokens)}"
+    else:
+        return ""
+    return f"{used} by tasks that its tools ran; all of it counts against the ceilings."
+
+
+def _held_text(facts: TurnFacts, reading: Reading, verdict: VerdictView | None) -> str:
+    broken = [failure for step in facts.steps for failure in step.held]
+    at_most = sum((failure.unconfirmed_usd for failure in broken), Decimal(0))
+    earlier = reading.held.usd - at_most
+    unsure = reading.total.unconfirmed_usd - reading.held.usd
     parts = []
-    if replies:
-        parts.append(f"{dollars(replies)} is unconfirmed: replies did not say what they cost.")
+    if unsure > 0:
+        parts.append(f"{dollars(unsure)} is unconfirmed: replies did not say what they cost.")
     if earlier > 0:
         parts.append(f"{dollars(earlier)} more is held from earlier turns.")
     rest = " ".join(parts)

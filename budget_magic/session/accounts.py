@@ -19,7 +19,7 @@ TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of toke
 
 ROOM: Final = Room()
 """All reservations of this process."""
-SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens=None, shared=True)
+SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens=None)
 """What all tasks on a real client share."""
 
 
@@ -63,14 +63,13 @@ def group_account(
         name=name,
         cost_usd=caps.cost_usd,
         total_tokens=caps.total_tokens,
-        shared=True,
         way_out=f"raise the cap of {name}",
     )
 
 
 def forget_session() -> None:
     """Let nothing stand against the session's ceilings, as at the start of a process."""
-    empty = Account(name=SESSION.name, cost_usd=None, total_tokens=None, shared=True)
+    empty = Account(name=SESSION.name, cost_usd=None, total_tokens=None)
     for part in fields(Account):
         setattr(SESSION, part.name, getattr(empty, part.name))
 

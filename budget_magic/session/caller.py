@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from budget_magic.loop.calling import CALLING, Calling
+
 T = TypeVar("T")
 
 
@@ -20,6 +22,7 @@ class _Job:
     function: Callable[[], Any]
     answered: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    calling: Calling | None
 
 
 class WaitingThread:
@@ -53,9 +56,15 @@ class WaitingThread:
         """What `function` returns or raises on the waiting thread; called on the loop."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(function=function, answered=answered, loop=loop))
+        job = _Job(function=function, answered=answered, loop=loop, calling=CALLING.get())
+        self._jobs.put(job)
         self._wake()
         return await answered
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something waits to be run."""
+        return not self._jobs.empty()
 
     def work_off(self) -> None:
         """Run what has been asked for; called on the waiting thread."""
@@ -68,8 +77,10 @@ class WaitingThread:
 
     def _do(self, job: _Job) -> None:
         try:
+            context = self._context.copy()
+            context.run(CALLING.set, job.calling)
             with interrupts_raise():
-                result = self._context.copy().run(job.function)
+                result = context.run(job.function)
         except (KeyboardInterrupt, SystemExit):
             self._on_interrupt()
         except BaseException as error:  # noqa: BLE001 - raised again where the call was made

@@ -18,6 +18,7 @@ from budget_magic.session.live import (
     MORE_STEPS,
     CeilingKind,
     Change,
+    ceiling_of,
     more_tokens,
     more_usd,
     raised,
@@ -28,6 +29,7 @@ from budget_magic.session.watcher import Watcher
 from budget_magic.tools.approval import Call
 from budget_magic.tools.tool import Tool
 from budget_magic.widgets import Offers
+from budget_magic.widgets.controls import Raise
 
 BUDGET_FACTOR: Final = 2
 
@@ -68,16 +70,19 @@ class TaskControls:
         else:
             self._task.change_next(level)
 
-    def raise_budget(self, total: int) -> None:
-        """Raise the task's budget."""
-        budget = self._task.settings.budget
-        if budget is not None and total > budget:
-            self._task.change_now(Change(budget=total))
+    def raise_budget(self, value: int, total: int) -> None:
+        """Raise the task's budget, if it still is the one from which that was offered."""
+        with self._lock:
+            if self._task.settings.budget == value < total:
+                self._task.change_now(Change(budget=total))
 
-    def raise_ceiling(self, ceiling: CeilingKind) -> None:
-        """Raise a ceiling by what is offered."""
-        ceilings = raised(self._task.settings.ceilings, ceiling)
-        self._task.change_now(Change(ceilings=ceilings))
+    def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
+        """Raise a ceiling, if it still is the one from which that was offered."""
+        with self._lock:
+            offered = self._raises().get(ceiling)
+            if offered is not None and (offered.value, offered.to) == (value, to):
+                ceilings = raised(self._task.settings.ceilings, ceiling)
+                self._task.change_now(Change(ceilings=ceilings))
 
     def offers(self) -> Offers:
         """What is offered at this moment."""
@@ -93,6 +98,7 @@ class TaskControls:
             rewrite_usd=usd,
             by_message=model is not None and model.effort_per_message,
             next_budget=None if settings.budget is None else settings.budget * BUDGET_FACTOR,
+            budget=settings.budget,
             ceilings=self._raises(),
         )
 
@@ -120,18 +126,25 @@ class TaskControls:
 
         return ask
 
-    def _raises(self) -> dict[CeilingKind, str]:
+    def _raises(self) -> dict[CeilingKind, Raise]:
         ceilings = self._task.settings.ceilings
-        offered: dict[CeilingKind, str] = {}
+        by: dict[CeilingKind, str] = {}
         if ceilings.cost_usd is not None:
-            offered["cost"] = f"+${_short(more_usd(ceilings.cost_usd))}"
+            by["cost"] = f"+${_short(more_usd(ceilings.cost_usd))}"
         if ceilings.total_tokens is not None:
-            offered["tokens"] = f"+{compact(more_tokens(ceilings.total_tokens))}"
+            by["tokens"] = f"+{compact(more_tokens(ceilings.total_tokens))}"
         if ceilings.steps is not None:
-            offered["steps"] = f"+{MORE_STEPS} steps"
+            by["steps"] = f"+{MORE_STEPS} steps"
         if ceilings.elapsed_s is not None:
-            offered["time"] = f"+{clock(MORE_SECONDS)}"
-        return offered
+            by["time"] = f"+{clock(MORE_SECONDS)}"
+        return {
+            kind: Raise(
+                by=text,
+                value=str(ceiling_of(ceilings, kind)),
+                to=str(ceiling_of(raised(ceilings, kind), kind)),
+            )
+            for kind, text in by.items()
+        }
 
 
 def _answer(waiting: asyncio.Future[Decision], decision: Decision) -> None:

@@ -74,6 +74,19 @@ def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
     return Ceilings(cost_usd=cost, total_tokens=tokens, steps=steps, elapsed_s=seconds)
 
 
+def ceiling_of(ceilings: Ceilings, kind: CeilingKind) -> Decimal | float | None:
+    """Return one of the four ceilings; None where it is open."""
+    match kind:
+        case "cost":
+            return ceilings.cost_usd
+        case "tokens":
+            return ceilings.total_tokens
+        case "steps":
+            return ceilings.steps
+        case "time":
+            return ceilings.elapsed_s
+
+
 def more_usd(ceiling: Decimal) -> Decimal:
     """What a raise of the cost ceiling adds: half dollars.
 

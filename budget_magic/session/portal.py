@@ -17,9 +17,10 @@ class Portal:
 
     def __init__(self) -> None:
         ready: Future[asyncio.AbstractEventLoop] = Future()
-        threading.Thread(
+        self._thread = threading.Thread(
             target=lambda: asyncio.run(_serve(ready)), name="budget_magic loop", daemon=True
-        ).start()
+        )
+        self._thread.start()
         self._loop = ready.result()
 
     def start(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
@@ -28,6 +29,20 @@ class Portal:
         It does not wait for the start: Ctrl-C in such a wait would leave a turn nobody holds.
         """
         return asyncio.run_coroutine_threadsafe(function(), self._loop)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what a function returns on the loop's thread; from any thread."""
+        if self.is_here():
+            return function()
+
+        async def called() -> T:
+            return function()
+
+        return self.start(called).result()
+
+    def is_here(self) -> bool:
+        """Return whether the calling thread is the loop's, which must never be held up."""
+        return threading.current_thread() is self._thread
 
 
 async def _serve(ready: Future[asyncio.AbstractEventLoop]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
 from budget_magic.loop import TaskContext
+from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
@@ -84,6 +85,7 @@ def prepare(
     refuse_unreadable_secrets()
     chosen = choose(ground, settings)
     bus, redactor = ground.bus, process_redactor(chosen.key)
+    around = _around(ground, chosen)
     context = TaskContext(
         name=ground.name,
         client=chosen.client,
@@ -93,7 +95,8 @@ def prepare(
         approver=approver,
         run_in_caller=caller.run,
         redactor=redactor,
-        accounts=_chain(ground, settings, chosen),
+        accounts=_chain(around, settings, chosen),
+        around=around,
         room=ROOM,
         own_prices=settings.prices,
         stuck_rule=settings.stuck_rule,
@@ -111,23 +114,33 @@ def prepare(
     return context, chosen
 
 
-def _chain(ground: Ground, settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
-    """Task, group, session; simulated spend counts against the task's own ceilings only."""
+def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
+    """The accounts of the task, its group, the tasks whose tools run it, and the session."""
+    call = CALLING.get()
+    found = [ground.account, *filter(None, [ground.group]), *(call.accounts if call else ())]
+    if chosen.simulated is None:
+        found.append(session_account(defaults()))
+    return tuple(dict.fromkeys(found))
+
+
+def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
+    """The accounts that the task counts against; simulated spend against simulated tasks' only."""
+    own, *others = around
     if chosen.simulated is not None:
-        return (ground.account,)
-    session = session_account(defaults())
-    shared = (session,) if ground.group is None else (ground.group, session)
+        others = [account for account in others if account.simulated]
     if price_table(settings.model, settings.prices) is None:
-        for account in shared:
+        for account in others:
             _refuse_without_price(settings.model, account)
-    return (ground.account, *shared)
+    return (own, *others)
 
 
 def _refuse_without_price(model: str, account: Account) -> None:
     if account.cost_usd is None:
         return
     held, way_out = f"the cap of {account.name}", "run the task outside it"
-    if not account.way_out:
+    if account.of_task:
+        held = f"the cost ceiling of {account.name}, whose tool runs this task,"
+    elif not account.way_out:
         held, way_out = COST_VARIABLE, "unset it"
     raise ConfigurationError(
         f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"

@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import TurnContext, run_turn
 from budget_magic.session.caller import WaitingThread
@@ -89,10 +92,11 @@ class Run:
             loop.call_soon_threadsafe(woken.set)
 
         self.caller.wake_with(wake)
-        while not self.done.is_set():
-            self.caller.work_off()
+        # On the loop itself the result must be there before it is asked for: asking would block.
+        while not self.done.is_set() or (self._future is not None and not self._future.done()):
             on_beat()
             try:
+                await self._work_off()
                 await asyncio.wait_for(woken.wait(), BEAT_S)
             except TimeoutError:
                 continue
@@ -101,6 +105,13 @@ class Run:
                 on_cancel()
             woken.clear()
         return self.result()
+
+    async def _work_off(self) -> None:
+        if not portal().is_here():
+            self.caller.work_off()
+        elif self.caller.is_asked:
+            # A tool of another task waits on the loop itself, which must not be held up.
+            await run_sync(self.caller.work_off, limiter=CapacityLimiter(1))
 
     def result(self) -> TurnFinished:
         """How the turn ended; raises what broke the loop itself."""

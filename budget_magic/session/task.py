@@ -11,10 +11,12 @@ from typing import Any, Final, Literal
 from budget_magic.errors import ConfigurationError, TaskInterrupted
 from budget_magic.events import Carry, Ceilings
 from budget_magic.loop import TaskContext
+from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
+from budget_magic.session.portal import portal
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
 from budget_magic.session.surroundings import HERE
@@ -159,6 +161,7 @@ class Task(Turning):
         TaskInterrupted
             The turn was stopped.
         """
+        self._refuse_on_the_loop()
         self._any_run().wait()
         return self._ended()
 
@@ -225,6 +228,7 @@ class Task(Turning):
     # Inside
 
     def _to_the_end(self, begin: Callable[[], Run]) -> Outcome:
+        self._refuse_on_the_loop()
         before = self._run
         try:
             begin()
@@ -234,9 +238,17 @@ class Task(Turning):
             self.stop("keyboard")
         return self.wait()
 
+    def _refuse_on_the_loop(self) -> None:
+        if portal().is_here():
+            raise ConfigurationError(
+                f"an async tool declared with reads=True cannot block for {self.name}:"
+                " use `await task.arun(...)` there"
+            )
+
     def _enter(self) -> None:
         registry.register(self)
-        registry.used(self.name)
+        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+            registry.used(self.name)
 
     def _any_run(self) -> Run:
         if self._run is None:

@@ -7,19 +7,33 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import Noted, Reason, Record, ToolStarted, TurnFinished, TurnStarted
+from budget_magic.events import (
+    HeldReleased,
+    Noted,
+    Reason,
+    Record,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
+from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome, Spend
+from budget_magic.meter.reading import Held
 from budget_magic.meter.reserve import Account
+from budget_magic.report.words import released_text
+from budget_magic.session.accounts import ROOM
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
 from budget_magic.session.notes import little_left
+from budget_magic.session.portal import portal
 from budget_magic.session.prepare import Ground, adapt, checked, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, process_redactor
 from budget_magic.session.reports import Reports
@@ -59,7 +73,7 @@ class Turning:
             raise ConfigurationError(f"the task name {redactor.redact(name)} holds a secret")
         self._bus = Bus(name, redactor)
         self._reports = Reports(name, self._bus, lambda: self._settings)
-        self._account = Account(name=name, cost_usd=None, total_tokens=None)
+        self._account = Account(name=name, cost_usd=None, total_tokens=None, of_task=True)
         self._group: Account | None = None
         self._chosen: Chosen | None = None
         self._context: TaskContext | None = None
@@ -152,6 +166,36 @@ class Turning:
         """
         self.refuse_while_running()
         self._group = group
+
+    @property
+    def held(self) -> Held:
+        """What cut-off requests hold against the ceilings."""
+        return self._bus.reading.held
+
+    def release_held(self) -> str:
+        """Replace what cut-off requests hold by what had streamed of their replies.
+
+        Returns
+        -------
+        str
+            What was let go and what that risks, or that nothing was held.
+
+        Raises
+        ------
+        ConfigurationError
+            The task runs now.
+        """
+        self.refuse_while_running()
+        return portal().call(self._release_held)
+
+    def _release_held(self) -> str:
+        reading = self._bus.reading
+        if not reading.held_by_turn:
+            return f"{self.name} holds nothing for cut-off requests"
+        ROOM.release(self._account)
+        for turn, held in reading.held_by_turn:
+            self._bus.emit(_released(turn, held))
+        return released_text(_released(reading.turn, reading.held))
 
     def change_next(self, effort: str) -> None:
         """Change the effort from the next turn on, also while one runs."""
@@ -252,6 +296,7 @@ class Turning:
             )
         self._bus.redact_with(context.redactor)
         self._settings = settings
+        self._account.simulated = self._chosen.simulated is not None
         self._account.cost_usd = settings.ceilings.cost_usd
         self._account.total_tokens = settings.ceilings.total_tokens
         return context, run
@@ -267,6 +312,9 @@ class Turning:
         resumed: bool = False,
     ) -> Run:
         self._context, self._run = context, run
+        call = CALLING.get()
+        if call is not None:
+            call.on_stop(partial(run.stop, "stop_button"))
         self._bus.sinks = list(sinks)
         self._enter()
         spent = self._bus.reading.this_turn if resumed else Spend()
@@ -329,3 +377,14 @@ class Turning:
     def _changes_things(self, tool_name: str) -> bool:
         tool = None if self._context is None else self._context.toolbox.get(tool_name)
         return tool is None or not tool.reads_only
+
+
+def _released(turn: int, held: Held) -> HeldReleased:
+    return HeldReleased(
+        turn=turn,
+        requests=held.requests,
+        released_usd=held.usd - held.least_usd,
+        released_tokens=held.tokens - held.least_tokens,
+        kept_usd=held.least_usd,
+        kept_tokens=held.least_tokens,
+    )

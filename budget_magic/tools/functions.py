@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
@@ -19,6 +20,8 @@ from budget_magic.tools.tool import RunInCaller
 from budget_magic.tools.waiting import run_to_end
 
 TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+MOST_THREADS: Final = 40
+"""Calls of one function that run beside each other."""
 
 
 class _Raised(Exception):  # noqa: N818 - a parcel, not an error of its own
@@ -46,6 +49,8 @@ class FunctionTool:
         self._is_async = _is_async(function)
         self._inner = _described(name, function, is_async=self._is_async)
         self._reads_only = reads_only
+        # Its own: a function may run a task, whose tools must find a thread while it waits.
+        self._threads = CapacityLimiter(MOST_THREADS)
 
     @property
     def name(self) -> str:
@@ -68,7 +73,8 @@ class FunctionTool:
                 return await run_in_caller(partial(self._run_waited_for, arguments))
             if self._is_async:
                 return await self._run_on_the_loop(arguments)
-            return await run_sync(partial(self._run_beside, arguments), abandon_on_cancel=True)
+            run = partial(self._run_beside, arguments)
+            return await run_sync(run, abandon_on_cancel=True, limiter=self._threads)
         except _Raised as raised:
             if isinstance(raised.error, Exception):
                 raise raised.error from raised.error.__cause__

@@ -15,6 +15,17 @@ CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    """A ceiling's raise as it is offered; values are exact, as text."""
+
+    by: str
+    """As the button shows it, such as `+$2`."""
+    value: str
+    """The ceiling from which it was computed; once another is in force, the raise is stale."""
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offers:
     """What can be changed while the turn runs, and what that costs."""
 
@@ -32,8 +43,10 @@ class Offers:
     """True where the model takes effort per message, which keeps the cache."""
     next_budget: int | None = None
     """Total that the budget can be raised to; None offers none."""
-    ceilings: Mapping[CeilingKind, str] = field(default_factory=dict)
-    """What each ceiling can be raised by, such as `+$2`; shown from 90 % on."""
+    budget: int | None = None
+    """The budget from which that was computed."""
+    ceilings: Mapping[CeilingKind, Raise] = field(default_factory=dict)
+    """What each ceiling can be raised by; shown from 90 % on."""
 
 
 class Controls(Protocol):
@@ -51,12 +64,12 @@ class Controls(Protocol):
         """Change the effort from the next step or from the next cell on."""
         ...
 
-    def raise_budget(self, total: int) -> None:
-        """Raise the task's budget to `total` tokens."""
+    def raise_budget(self, value: int, total: int) -> None:
+        """Raise the task's budget to `total` tokens, if it still is `value`."""
         ...
 
-    def raise_ceiling(self, ceiling: CeilingKind) -> None:
-        """Raise a ceiling by what was offered."""
+    def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
+        """Raise a ceiling as was offered, if it still is `value`."""
         ...
 
     def offers(self) -> Offers:
@@ -90,10 +103,17 @@ def offers_json(offers: Offers) -> dict[str, Any]:
         "kept": kept if offers.rewrite_tokens else "",
         "price": price,
         "budget": offers.next_budget,
+        "budget_from": offers.budget,
         "budget_text": "" if offers.next_budget is None else exact(offers.next_budget),
         "raised": raised,
-        "ceilings": {kind: offers.ceilings.get(kind, "") for kind in CEILINGS},
+        "ceilings": {kind: _raise_json(offers.ceilings.get(kind)) for kind in CEILINGS},
     }
+
+
+def _raise_json(offered: Raise | None) -> dict[str, str] | None:
+    if offered is None:
+        return None
+    return {"by": offered.by, "from": offered.value, "to": offered.to}
 
 
 def _price(usd: Decimal | None) -> str:

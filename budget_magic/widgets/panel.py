@@ -204,8 +204,8 @@ class Panel:
 
     def _answer(self) -> None:
         """What the browser asked to be told."""
-        revision, wholes, steps = self._requests.asked()
-        if revision is not None and revision != self._screen.revision:
+        known, wholes, steps = self._requests.asked()
+        if any(revision != self._screen.revision for revision in known):
             self.widget.send_state("snapshot")
         for number in steps:
             self._send(self._screen.step_again(number))

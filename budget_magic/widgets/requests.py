@@ -20,7 +20,7 @@ class Requests:
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
         self.hello = threading.Event()
-        self._knows: deque[int] = deque(maxlen=1)
+        self._known: deque[int] = deque(maxlen=WAITING)
         self._wholes: deque[tuple[Part, str]] = deque(maxlen=WAITING)
         self._steps: deque[int] = deque(maxlen=WAITING)
 
@@ -31,9 +31,9 @@ class Requests:
         match content:
             case {"k": "hello", "r": int(revision)}:
                 self.hello.set()
-                self._knows.append(revision)
+                self._known.append(revision)
             case {"k": "resync"}:
-                self._knows.append(-1)
+                self._known.append(-1)
             case {"k": "whole", "id": str(call_id)}:
                 self._wholes.append(("result", call_id))
             case {"k": "whole", "call": str(call_id)}:
@@ -43,10 +43,9 @@ class Requests:
             case _:
                 self._command(content)
 
-    def asked(self) -> tuple[int | None, list[tuple[Part, str]], list[int]]:
-        """The number of the last message that a view knows, parts and steps to be told whole."""
-        knows = self._knows.pop() if self._knows else None
-        return knows, _emptied(self._wholes), _emptied(self._steps)
+    def asked(self) -> tuple[list[int], list[tuple[Part, str]], list[int]]:
+        """Numbers of the last message that views know, parts and steps to be told whole."""
+        return _emptied(self._known), _emptied(self._wholes), _emptied(self._steps)
 
     def _command(self, content: dict[Any, Any]) -> None:
         controls = self._controls
@@ -59,12 +58,12 @@ class Requests:
             case {"k": "effort", "level": str(level), "when": "now" | "next" as when}:
                 if level in controls.offers().levels:
                     controls.set_effort(level, when)
-            case {"k": "budget", "total": int(total)}:
+            case {"k": "budget", "from": int(value), "total": int(total)}:
                 if total == controls.offers().next_budget:
-                    controls.raise_budget(total)
-            case {"k": "ceiling", "ceiling": ceiling}:
+                    controls.raise_budget(value, total)
+            case {"k": "ceiling", "ceiling": ceiling, "from": str(value), "to": str(to)}:
                 if ceiling in CEILINGS:
-                    controls.raise_ceiling(ceiling)
+                    controls.raise_ceiling(ceiling, value, to)
             case _:
                 pass
 

@@ -11,6 +11,8 @@ from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
+
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
 from budget_magic.wire.client import Begun, BlockBegun, Learned, Piece, Reply, WireEvent
@@ -27,6 +29,7 @@ SIMULATOR_URL: Final = "http://simulator.invalid"
 _UNCOMPRESSED: Final = {"accept-encoding": "identity"}
 _TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
 """The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
+DRAIN_S: Final = 0.5
 LONGEST_REASON: Final = 500
 """Characters of an error of the SDK that are shown; some hold all that had streamed."""
 _BLOCKS: Final[dict[str, DeltaKind]] = {
@@ -207,8 +210,20 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
                     yield Piece(block=event.index, kind=kinds[event.index], text=text)
             case "message_stop":
                 yield _reply(stream, inputs)
+                await _drain(stream)
                 return
     raise ConnectionBroken("the stream ended before message_stop", reached=True)
+
+
+async def _drain(stream: Any) -> None:
+    """Read a reply to the end of its body, which comes at once where the server means well.
+
+    Else the SDK's generators are left in the middle of it, and Python ends them at some later
+    moment, in any thread, with a complaint on stderr.
+    """
+    with anyio.move_on_after(DRAIN_S):
+        async for _ in stream:
+            pass
 
 
 def _delta_text(delta: Any) -> str:

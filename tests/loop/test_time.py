@@ -76,6 +76,7 @@ class Played:
             run_in_caller=_nowhere,
             redactor=Redactor({}),
             accounts=(Account(name="audit", cost_usd=None, total_tokens=None),),
+            around=(),
             room=Room(),
             own_prices={},
             stuck_rule=None,

@@ -15,6 +15,7 @@ from budget_magic.meter.reserve import (
     MOST_STEP_REPLY_TOKENS,
     Account,
     Amount,
+    CutOff,
     Demand,
     Granted,
     MustWait,
@@ -42,11 +43,9 @@ def demand(**changes: Any) -> Demand:
     return Demand(**{**plain, **changes})
 
 
-def account(
-    cost_usd: Decimal | None = None, total_tokens: int | None = None, *, shared: bool = False
-) -> Account:
+def account(cost_usd: Decimal | None = None, total_tokens: int | None = None) -> Account:
     """An account that nothing stands against."""
-    return Account(name="audit", cost_usd=cost_usd, total_tokens=total_tokens, shared=shared)
+    return Account(name="audit", cost_usd=cost_usd, total_tokens=total_tokens)
 
 
 def granted(wanted: Demand, *accounts: Account) -> Granted:
@@ -184,9 +183,8 @@ def test_what_is_unconfirmed_counts_like_what_is_spent() -> None:
     wanted = demand(first=True)
     room = account(wanted.worst(2_000).usd + 1)
     room.hold(Amount(usd=Decimal(1), tokens=1))
-    room.settle(
-        Amount(usd=Decimal(1), tokens=1), spent=Amount(), unconfirmed=Amount(usd=Decimal(1))
-    )
+    broken = CutOff(task="audit", most=Amount(usd=Decimal(1)), least=Amount(), accounts=(room,))
+    room.settle(Amount(usd=Decimal(1), tokens=1), spent=Amount(), cut_off=broken)
 
     assert granted(wanted, room).max_tokens == 2_000
     assert room.requests_unconfirmed == 1
@@ -203,7 +201,7 @@ def test_settling_gives_back_what_was_not_used() -> None:
 
 
 def test_a_request_that_fits_only_without_the_others_waits_and_holds_nothing() -> None:
-    session = account(Decimal(1), shared=True)
+    session = account(Decimal(1))
     own = account(Decimal(5))
     granted(demand(), account(Decimal(5)), session)
 
@@ -216,19 +214,19 @@ def test_a_request_that_fits_only_without_the_others_waits_and_holds_nothing() -
 
 
 def test_a_request_waits_before_it_shrinks_and_shrinks_once_it_is_alone() -> None:
-    session = account(Decimal("0.30"), shared=True)
-    other = granted(demand(wanted_tokens=2_000), session)
-    assert isinstance(reserve(demand(), (session,)), MustWait)
+    session = account(Decimal("0.30"))
+    other = granted(demand(wanted_tokens=2_000), account(), session)
+    assert isinstance(reserve(demand(), (account(), session)), MustWait)
 
     session.settle(other.hold, spent=other.hold)
-    alone = granted(demand(), session)
+    alone = granted(demand(), account(), session)
 
     assert alone.max_tokens == 8_000
     assert alone.shrunk_by == "session_ceiling"
 
 
 def test_a_request_that_its_own_ceiling_shrinks_does_not_wait_for_more() -> None:
-    session = account(Decimal(1), shared=True)
+    session = account(Decimal(1))
     granted(demand(), account(), session)
     small = account(demand().worst(3_000).usd)
 
@@ -236,14 +234,14 @@ def test_a_request_that_its_own_ceiling_shrinks_does_not_wait_for_more() -> None
 
 
 def test_a_request_that_its_own_ceiling_refuses_does_not_wait() -> None:
-    session = account(Decimal(1), shared=True)
+    session = account(Decimal(1))
     granted(demand(), account(), session)
 
     assert refused(demand(), account(Decimal(0)), session).reason == "cost_ceiling"
 
 
 def test_no_room_for_a_last_answer_is_kept_under_a_shared_ceiling() -> None:
-    session = account(demand().worst(MOST_STEP_REPLY_TOKENS).usd, shared=True)
+    session = account(demand().worst(MOST_STEP_REPLY_TOKENS).usd)
 
     got = granted(demand(), account(), session)
 
@@ -251,7 +249,7 @@ def test_no_room_for_a_last_answer_is_kept_under_a_shared_ceiling() -> None:
 
 
 def test_a_shared_ceiling_that_is_full_is_named() -> None:
-    session = account(demand().worst(LAST_REPLY_TOKENS - 1).usd, shared=True)
+    session = account(demand().worst(LAST_REPLY_TOKENS - 1).usd)
 
     assert refused(demand(), account(Decimal(5)), session).reason == "session_ceiling"
 
@@ -301,7 +299,7 @@ def test_what_is_held_never_passes_a_ceiling_and_the_largest_reply_is_granted(  
         wrap_up=wrap_up,
         must_be_last=must_be_last,
     )
-    chain = (account(usd, tokens), account(session_usd, None, shared=True))
+    chain = (account(usd, tokens), account(session_usd, None))
 
     decision = reserve(asked, chain)
 

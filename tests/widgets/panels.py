@@ -14,7 +14,7 @@ from comm.base_comm import BaseComm
 from budget_magic.events import ApprovalGiven, BlockStarted, Delta, DeltaKind, Fact, ToolFinished
 from budget_magic.report import LiveState, TurnView, view_turn
 from budget_magic.widgets import Decision, Offers, Panel
-from budget_magic.widgets.controls import CeilingKind
+from budget_magic.widgets.controls import CeilingKind, Raise
 from tests.report.records import Story
 
 GUARD_S = 10.0
@@ -27,7 +27,8 @@ OFFERS = Offers(
     rewrite_usd=Decimal("0.1812"),
     by_message=True,
     next_budget=128_000,
-    ceilings={"cost": "+$2"},
+    budget=64_000,
+    ceilings={"cost": Raise(by="+$2", value="5", to="7.00")},
 )
 
 
@@ -54,13 +55,13 @@ class Pressed:
         """An effort was chosen."""
         self.said.append(("effort", level, when))
 
-    def raise_budget(self, total: int) -> None:
+    def raise_budget(self, value: int, total: int) -> None:
         """The budget was raised."""
-        self.said.append(("budget", total))
+        self.said.append(("budget", value, total))
 
-    def raise_ceiling(self, ceiling: CeilingKind) -> None:
+    def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """A ceiling was raised."""
-        self.said.append(("ceiling", ceiling))
+        self.said.append(("ceiling", ceiling, value, to))
 
     def offers(self) -> Offers:
         """What is offered."""

@@ -306,7 +306,7 @@ def test_the_effort_says_its_price_before_it_is_chosen(stage: Stage, in_page: In
         page.page.locator(".bm-effort-next").click()
         assert page.sent == [{"k": "effort", "level": "low", "when": "next"}]
         page.page.locator(".bm-effort .bm-raise-budget").click()
-        assert page.sent[1] == {"k": "budget", "total": 128_000}
+        assert page.sent[1] == {"k": "budget", "from": 64_000, "total": 128_000}
         page.page.keyboard.press("Escape")
         assert page.page.locator(".bm-effort").is_hidden()
 
@@ -321,7 +321,7 @@ def test_a_ceiling_is_raised_from_ninety_percent_on(stage: Stage, in_page: InPag
     def look(page: PanelPage) -> None:
         assert page.count(".bm-raise:visible") == 1
         page.page.locator(".bm-raise:visible").click()
-        assert page.sent == [{"k": "ceiling", "ceiling": "cost"}]
+        assert page.sent == [{"k": "ceiling", "ceiling": "cost", "from": "5", "to": "7.00"}]
         assert page.page.locator("[data-ceiling=cost]").get_attribute("data-level") == "near"
 
     shown(in_page, show, comm, look)
@@ -469,6 +469,44 @@ def test_a_second_view_shows_the_same(stage: Stage, in_page: InPage[Any]) -> Non
         texts = page.page.locator(".bm-steps").all_inner_texts()
         assert len(texts) == 2
         assert texts[0] == texts[1]
+
+    shown(in_page, show, comm, look)
+
+
+def test_two_views_ask_for_the_same_raise_and_show_it_once_it_is_made(
+    stage: Stage, in_page: InPage[Any]
+) -> None:
+    show, comm = streaming(stage, near=True)
+
+    def look(page: PanelPage) -> None:
+        page.page.evaluate(
+            "() => { const el = document.createElement('main'); document.body.append(el);"
+            " window.widget.render({ model: window.model, el }); }"
+        )
+        page.tell([])
+        for button in page.page.locator(".bm-raise:visible").all():
+            button.click()
+        asked = {"k": "ceiling", "ceiling": "cost", "from": "5", "to": "7.00"}
+        assert page.sent == [asked, asked]
+        for button in page.page.locator(".bm-left .bm-raise-budget").all():
+            button.click()
+        assert page.sent[2:] == [{"k": "budget", "from": 64_000, "total": 128_000}] * 2
+        told = {"r": comm.messages[-1]["r"] + 1 if comm.messages else 10**6, "h": {
+            "ceilings": {"cost": {"of": "of $7.00"}},
+            "offers": {"budget": 256_000, "budget_from": 128_000, "budget_text": "256,000",
+                       "ceilings": {"cost": {"by": "+$3", "from": "7.00", "to": "10.00"}}},
+        }}  # fmt: skip
+        page.tell([told])
+        assert (
+            page.page.locator("[data-ceiling=cost] .bm-quiet").all_inner_texts() == ["of $7.00"] * 2
+        )
+        assert page.page.locator(".bm-raise:visible").all_inner_texts() == ["+$3"] * 2
+        page.page.locator(".bm-raise:visible").last.click()
+        page.page.locator(".bm-left .bm-raise-budget").last.click()
+        assert page.sent[4:] == [
+            {"k": "ceiling", "ceiling": "cost", "from": "7.00", "to": "10.00"},
+            {"k": "budget", "from": 128_000, "total": 256_000},
+        ]
 
     shown(in_page, show, comm, look)
 

@@ -190,6 +190,14 @@ def test_a_view_that_missed_something_gets_one_snapshot(stage: Stage) -> None:
     assert [1, 5, " world"] in [piece for message in after for piece in message.get("d", [])]
 
 
+def test_a_view_that_is_current_does_not_hide_that_another_missed_something(stage: Stage) -> None:
+    show, comm = stage.open(audit())
+    comm.say({"k": "resync"})
+    comm.say({"k": "hello", "r": comm.opened["snapshot"]["r"] + len(comm.messages)})
+    show.panel.close()
+    assert len(comm.snapshots) == 1
+
+
 def test_a_view_that_missed_nothing_gets_no_snapshot(stage: Stage) -> None:
     show, comm = stage.open(audit())
     comm.say({"k": "hello", "r": comm.opened["snapshot"]["r"] + len(comm.messages)})

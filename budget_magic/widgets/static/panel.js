@@ -20,8 +20,9 @@
  * @typedef {{says: string, counted: string, billed: string, counted_share: number,
  *   kinds: Tokens, rows: BillRow[], total: string, source: string, scope: string}} Meters
  * @typedef {{levels: string[], effort: string, next: string, now: string, kept: string,
- *   price: string, budget: number | null, budget_text: string, raised: string,
- *   ceilings: Record<CeilingName, string>}} Offers
+ *   price: string, budget: number | null, budget_from: number | null, budget_text: string,
+ *   raised: string, ceilings: Record<CeilingName, Raise | null>}} Offers
+ * @typedef {{by: string, from: string, to: string}} Raise
  * @typedef {[name: string, value: string, size: string]} InputField
  * @typedef {{id: string, name: string, sentence: string, fields: InputField[],
  *   place: string}} Approval
@@ -963,7 +964,9 @@ class CeilingsSection {
     const spent = document.createTextNode("");
     const of = h("span", "bm-quiet");
     const raise = button("bm-raise bm-small", () => {
-      this.view.send({ k: "ceiling", ceiling: kind });
+      const { offered } = cell;
+      if (!offered) return;
+      this.view.send({ k: "ceiling", ceiling: kind, from: offered.from, to: offered.to });
       cell.asked = of.textContent ?? "";
       disable(raise, true);
     });
@@ -984,7 +987,9 @@ class CeilingsSection {
       ),
       { "data-ceiling": kind },
     );
-    const cell = { kind, el, label, word, spent, of, raise, bar, done, held, asked: "" };
+    // What the button shows, which is what it asks for.
+    const offered = /** @type {Raise | null} */ (null);
+    const cell = { kind, el, label, word, spent, of, raise, bar, done, held, offered, asked: "" };
     return cell;
   }
 
@@ -1008,7 +1013,8 @@ class CeilingsSection {
         "aria-valuenow": String(Math.round(100 * row.share)),
         "aria-valuetext": `${row.spent} ${row.of}${held}`,
       });
-      const by = head.offers.ceilings[cell.kind];
+      cell.offered = structuredClone(head.offers.ceilings[cell.kind]);
+      const by = cell.offered?.by ?? "";
       show(cell.raise, Boolean(by && row.level && !head.ended));
       setText(cell.raise, by);
       attrs(cell.raise, { "aria-label": `Raise the ${row.label} ceiling by ${by}, free` });
@@ -1842,6 +1848,8 @@ class View {
     this.stopUnheard = false;
     /** @type {number | null} */
     this.raisedBudget = null;
+    /** @type {{from: number | null, total: number | null}} as the buttons show it */
+    this.budgetOffer = { from: null, total: null };
     this.done = 0;
     this.frame = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -1903,6 +1911,7 @@ class View {
     this.change = { head: new Set(), steps: new Set(), all: false };
     /** @param {...string} keys */
     const touched = (...keys) => change.all || keys.some((key) => change.head.has(key));
+    this.budgetOffer = { from: head.offers.budget_from, total: head.offers.budget };
     if (change.all || change.head.size) {
       attrs(this.el, { "aria-label": `Claude task ${head.task}, turn ${head.turn}` });
       this.header.update(head);
@@ -1943,9 +1952,8 @@ class View {
   }
 
   raiseBudget() {
-    const { budget } = this.feed.head.offers;
-    this.raisedBudget = budget;
-    this.send({ k: "budget", total: budget });
+    this.raisedBudget = this.budgetOffer.total;
+    this.send({ k: "budget", ...this.budgetOffer });
     this.later({ head: new Set(["offers"]), steps: new Set(), all: false });
   }
 

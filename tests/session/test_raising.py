@@ -1,0 +1,89 @@
+"""Raising a budget or a ceiling while a turn runs: what was offered, and once however often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budget_magic import Ceilings, Task
+from budget_magic.events import SettingsChanged
+from budget_magic.session.controls import TaskControls
+from budget_magic.session.turning import Start
+from budget_magic.session.turns import Prompt
+from budget_magic.session.watcher import Watcher
+from budget_magic.simulator import Signal, Simulator, hold
+from budget_magic.widgets.controls import offers_json
+from budget_magic.widgets.requests import Requests
+from tests.loop.running import facts, steps, task_on
+
+
+@contextmanager
+def running() -> Iterator[tuple[Task, TaskControls]]:
+    """A task whose request is held until the block ends, and its panel's controls."""
+    go_on = Signal()
+    simulator = Simulator(steps(1), faults=[hold(go_on, on=0)])
+    task = task_on(simulator, budget=64_000, ceilings=Ceilings(cost_usd=5, total_tokens=100_000))
+    watcher = Watcher(ratios=task.ratios, own_prices={}, now=time.monotonic)
+    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[watcher]))
+    assert simulator.arrival(0).wait()
+    try:
+        yield task, TaskControls(task, watcher)
+    finally:
+        go_on.set()
+        task.wait()
+
+
+def raise_message(controls: TaskControls, kind: str) -> dict[str, Any]:
+    """The message of a button, made from what it was told."""
+    offers = offers_json(controls.offers())
+    if kind == "budget":
+        return {"k": "budget", "from": offers["budget_from"], "total": offers["budget"]}
+    offered = offers["ceilings"][kind]
+    return {"k": "ceiling", "ceiling": kind, "from": offered["from"], "to": offered["to"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "once"),
+    [
+        ("cost", ("5", "7.00")),
+        ("tokens", ("100000", "200000")),
+        ("steps", ("50", "75")),
+        ("time", ("1800.0", "2400.0")),
+        ("budget", ("64000", "128000")),
+    ],
+)
+def test_a_raise_that_two_views_ask_for_is_made_once(kind: str, once: tuple[str, str]) -> None:
+    with running() as (task, controls):
+        pressed = raise_message(controls, kind)
+        for _ in range(2):
+            Requests(controls).take(pressed)
+        after = raise_message(controls, kind)
+
+    assert (str(pressed["from"]), str(after["from"])) == once
+    assert len(facts(task, SettingsChanged)) == 1
+
+
+def test_a_raise_that_was_offered_anew_is_made_again() -> None:
+    with running() as (task, controls):
+        for _ in range(2):
+            Requests(controls).take(raise_message(controls, "cost"))
+
+    assert task.settings.ceilings.cost_usd == Decimal("10.00")
+
+
+def test_a_raise_to_something_else_than_was_offered_is_not_made() -> None:
+    with running() as (task, controls):
+        for kind in ("cost", "tokens", "steps", "time"):
+            Requests(controls).take(raise_message(controls, kind) | {"to": "1000000"})
+        Requests(controls).take(raise_message(controls, "budget") | {"from": 10})
+
+    assert (task.settings.ceilings, task.settings.budget) == (
+        Ceilings(cost_usd=5, total_tokens=100_000),
+        64_000,
+    )
+    assert not facts(task, SettingsChanged)
