@@ -23,6 +23,8 @@ class Room:
 
     def __init__(self) -> None:
         self._changed = anyio.Event()
+        self._open: dict[int, Granted] = {}
+        """Grants that are not settled yet, by identity."""
 
     async def reserve(
         self,
@@ -47,6 +49,8 @@ class Room:
                 on_wait(decision.account)
                 waited = True
             await self._changed.wait()
+        if isinstance(decision, Granted):
+            self._open[id(decision)] = decision
         return decision
 
     def settle(
@@ -56,8 +60,10 @@ class Room:
         *,
         spent: Amount | None = None,
         unconfirmed: Amount | None = None,
-    ) -> None:
-        """Replace what was held and wake the requests that wait."""
+    ) -> bool:
+        """Replace what was held and wake the requests that wait; False where it was done before."""
+        if self._open.pop(id(granted), None) is None:
+            return False
         for account in accounts:
             account.settle(
                 granted.hold,
@@ -66,3 +72,4 @@ class Room:
             )
         self._changed.set()
         self._changed = anyio.Event()
+        return True

@@ -13,6 +13,7 @@ from budget_magic.loop.stuck import Made, StuckRule
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Refused
 from budget_magic.report.numbers import ceiling_dollars, clock, dollars, plural
+from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
@@ -36,6 +37,15 @@ class Ending:
     reason: Reason
     detail: str
     command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """That a turn was stopped from outside, and how."""
+
+    reason: Reason
+    why: str = ""
+    """What failed; empty where a person stopped it."""
 
 
 class Halted(Exception):  # noqa: N818 - how a turn ends is no error
@@ -170,10 +180,11 @@ def server_compaction(turn: TurnContext) -> Ending:
     return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
-def interrupted(turn: TurnContext, reason: Reason) -> Ending:
-    """A person stopped the turn."""
+def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
+    """A person stopped the turn, or what watched it failed."""
     command = f"%claude_resume {turn.task.name}"
-    told = f"stopped in step {turn.step + 1}; what was done is kept"
+    why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
+    told = f"stopped in step {turn.step + 1}{why}; what was done is kept"
     if turn.cut_off is not None:
         told += (
             f"; cut off: at least {_fine(turn.cut_off.at_least_usd)} (streamed),"
@@ -181,10 +192,18 @@ def interrupted(turn: TurnContext, reason: Reason) -> Ending:
         )
     return Ending(
         state="interrupted",
-        reason=reason,
+        reason=stopped.reason,
         detail=f"{told}; go on with `{command}`",
         command=command,
     )
+
+
+def broken(turn: TurnContext, error: BaseException) -> Ending:
+    """Something failed that never should: a mistake of ours, or a hostile object."""
+    command = f"%claude_resume {turn.task.name}"
+    what = turn.task.redactor.redact(explained(error))
+    told = f"step {turn.step + 1} failed: {what}; nothing is lost; go on with `{command}`"
+    return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
 def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:

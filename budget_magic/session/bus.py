@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from budget_magic.events import Fact, Live, Record
 from budget_magic.meter import Reading, advance
 
 logger = logging.getLogger("budget_magic")
+
+T = TypeVar("T")
 
 
 class Sink(Protocol):
@@ -33,6 +36,8 @@ class Bus:
         self.records: list[Record] = []
         self.reading = Reading()
         self.sinks: list[Sink] = []
+        self.on_interrupt: Callable[[], None] = lambda: None
+        """Called where a sink raises KeyboardInterrupt; nothing that is emitted raises."""
 
     def emit(self, fact: Fact) -> None:
         """Stamp a fact, count it, and hand it to the sinks."""
@@ -46,20 +51,19 @@ class Bus:
         self.records.append(record)
         self.reading = advance(self.reading, fact)
         for sink in self.sinks:
-            try:
-                sink.record(record)
-            except Exception as error:  # noqa: BLE001 - a view must not break a run
-                _log_failed_view(self._task, error)
+            self._hand(sink.record, record)
 
     def live(self, event: Live) -> None:
         """Hand a piece of what streams to the sinks."""
         for sink in self.sinks:
-            try:
-                sink.live(event)
-            except Exception as error:  # noqa: BLE001 - a view must not break a run
-                _log_failed_view(self._task, error)
+            self._hand(sink.live, event)
 
-
-def _log_failed_view(task: str, error: Exception) -> None:
-    # The message may hold what was shown; it must not reach the log.
-    logger.warning("a view of %s failed with %s; the task goes on", task, type(error).__name__)
+    def _hand(self, take: Callable[[T], None], what: T) -> None:
+        try:
+            take(what)
+        except KeyboardInterrupt:
+            self.on_interrupt()
+        except BaseException as error:  # noqa: BLE001 - a view must not break a run
+            # The message may hold what was shown; it must not reach the log.
+            failed = type(error).__name__
+            logger.warning("a view of %s failed with %s; the task goes on", self._task, failed)
