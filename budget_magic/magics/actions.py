@@ -63,7 +63,7 @@ class Actions:
         """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
         prepared = self._prepare_cell(line, cell)
         if prepared is not None:
-            self._wait(prepared)
+            self.wait_for(prepared)
 
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
@@ -90,7 +90,7 @@ class Actions:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
         prepared = self._prepare_resume(line)
         if isinstance(prepared, CellTurn):
-            self._wait(prepared)
+            self.wait_for(prepared)
         return None if prepared is None else prepared.task
 
     async def resume_awaited(self, line: str) -> Task | None:
@@ -133,7 +133,7 @@ class Actions:
             self._show_again(prepared)
             return None
         if prepared.background:
-            self._leave_running(prepared)
+            self.leave_running(prepared)
             return None
         return prepared
 
@@ -153,7 +153,7 @@ class Actions:
         if shown.turn.outcome is not None:
             self.cells.keep(shown.out, shown.turn.outcome)
 
-    def _leave_running(self, cell: CellTurn) -> None:
+    def leave_running(self, cell: CellTurn) -> None:
         """Start a turn in the background; a thread of its own looks after its display."""
         with interrupts_stop(cell.run), cell.run:
             cell.start()
@@ -164,7 +164,8 @@ class Actions:
             return
         self._end(cell)  # an interrupt came in between
 
-    def _wait(self, cell: CellTurn) -> None:
+    def wait_for(self, cell: CellTurn) -> None:
+        """Run a turn to its end and end the cell as it ended."""
         with interrupts_stop(cell.run), self._shown(cell):
             cell.run.wait(cell.display.beat)
 

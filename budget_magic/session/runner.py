@@ -109,7 +109,7 @@ class Run:
             return self.finished is not None
         if error is not None:
             failed = isinstance(error, Exception)
-            self.end("stop_button", f"showing it failed with {explained(error)}" if failed else "")
+            self.end("stop_button", f"the display failed with {explained(error)}" if failed else "")
         return False
 
     def wait(self, on_beat: Callable[[], None] = nothing) -> TurnFinished:
@@ -158,7 +158,11 @@ class Run:
         with self._lock:
             if self.done.is_set():  # given up before it began
                 return
-            self._turn = enter()
+            try:
+                self._turn = enter()
+            except BaseException:
+                self.done.set()
+                raise
             main = self._main(self._turn, keep)
             self._task = asyncio.get_running_loop().create_task(main)
 

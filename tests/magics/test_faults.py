@@ -27,12 +27,16 @@ from budget_magic.events import (
     ToolFinished,
     TurnStarted,
 )
+from budget_magic.loop import Approver
+from budget_magic.magics.actions import Actions
+from budget_magic.magics.cells import CellTurn
 from budget_magic.session.accounts import SESSION
+from budget_magic.session.bus import Sink
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
-from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold
 from budget_magic.wire.sdk import simulated_client
-from tests.loop.running import LOOK, facts, lookup, note
+from tests.loop.running import LOOK, facts, lookup, note, task_on
 from tests.magics.conftest import Notebook
 from tests.support import examples
 
@@ -134,6 +138,13 @@ class Faults:
             name, client=self._client, tools=[note, lookup], approve=approve
         )
 
+    @property
+    def actions(self) -> Actions:
+        """What the magics of the shell do."""
+        registered = self._shell.magics_manager.registry["ClaudeTaskMagics"]
+        found: Actions = registered.actions
+        return found
+
     def use_namespace(self, kind: type[dict[str, Any]]) -> None:
         """Give the shell a namespace of this kind, with what the old one holds."""
         self._shell.user_ns = kind(self._shell.user_ns)
@@ -158,11 +169,11 @@ class Faults:
             assert task.context.account.requests_held == 0
         assert all(turn.outcome is not None for turn in task.turns)
         assert len({fact.turn for fact in facts(task, TurnStarted)}) == len(task.turns)
-        booked = {
-            (fact.turn, fact.step)
-            for kind in (StepFinished, AttemptFailed)
-            for fact in facts(task, kind)
-        }
+        ended: list[StepFinished | AttemptFailed] = [
+            *facts(task, StepFinished),
+            *facts(task, AttemptFailed),
+        ]
+        booked = {(fact.turn, fact.step) for fact in ended}
         assert {(fact.turn, fact.step) for fact in facts(task, StepStarted)} <= booked
         assert task.run("Once more.").text == "Done."
 
@@ -247,7 +258,7 @@ def test_the_error_of_a_display_reaches_the_user_and_the_outcome_names_it(faults
     outcome = tasks()["audit"].outcome
     assert outcome is not None
     assert outcome.state == "interrupted"
-    assert "showing it failed with OSError: broken pipe" in outcome.detail
+    assert "the display failed with OSError: broken pipe" in outcome.detail
 
 
 class Unbindable(dict[str, Any]):
@@ -268,4 +279,69 @@ def test_a_variable_that_cannot_be_bound_is_told_and_the_turn_stands(faults: Fau
     outcome = tasks()["audit"].outcome
     assert outcome is not None
     assert outcome.state == "completed"
+    faults.check("audit")
+
+
+class FailingDisplay:
+    """A display that fails at one place."""
+
+    sinks: tuple[Sink, ...] = ()
+    approver: Approver | None = None
+
+    def __init__(self, place: str, error: BaseException) -> None:
+        self._place, self._error = place, error
+        self.done: list[str] = []
+
+    def start(self, turn: int) -> None:
+        self._at("start", turn)
+
+    def show_again(self) -> None:
+        self._at("show_again", 0)
+
+    def beat(self) -> None:
+        self._at("beat", 0)
+
+    def finish(self) -> None:
+        self._at("finish", 0)
+
+    def _at(self, place: str, turn: int) -> None:
+        self.done.append(f"{place} {turn}")
+        if place == self._place:
+            raise self._error
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("error", [ValueError("no pixels"), KeyboardInterrupt()])
+@pytest.mark.parametrize("place", ["start", "beat", "finish"])
+def test_a_display_that_fails_anywhere_leaves_no_turn_running(
+    faults: Faults, place: str, error: BaseException, *, background: bool
+) -> None:
+    if background and isinstance(error, KeyboardInterrupt) and place != "start":
+        return  # no interrupt arrives in the thread that looks after the display
+    go_on = Signal()
+    if place == "finish":
+        go_on.set()
+    task = task_on(Simulator(scene, faults=[hold(go_on, on=0)]))
+    show = FailingDisplay(place, error)
+    prompt = Prompt(typed="x", sent="x")
+    cell = CellTurn(task=task, begin=lambda run: task.begin(prompt, run=run), display=show)
+    actions = faults.actions
+
+    raised = quietly(lambda: (actions.leave_running if background else actions.wait_for)(cell))
+
+    assert cell.run.done.wait(10)
+    stops = place != "finish"
+    outcome = task.outcome
+    assert outcome is not None
+    assert outcome.state == ("interrupted" if stops else "completed")
+    if background and place != "start":
+        assert raised is None
+    elif isinstance(error, KeyboardInterrupt) and stops:
+        assert isinstance(raised, TaskInterrupted)
+        assert show.done[-1] == "finish 0"
+    else:
+        assert raised is error
+    if isinstance(error, ValueError) and stops:
+        assert "the display failed with ValueError: no pixels" in outcome.detail
+    go_on.set()
     faults.check("audit")

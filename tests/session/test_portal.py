@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from budget_magic import tool
+from budget_magic import Task, tool
+from budget_magic.errors import ConfigurationError
 from budget_magic.events import ToolFinished
 from budget_magic.session.portal import portal
 from budget_magic.simulator import Call, Reply, Simulator
@@ -158,26 +159,25 @@ def test_an_approval_function_that_ends_whoever_asks_denies(said: Any) -> None:
     assert "not run: the approval function failed with SystemExit" in results(task)[0]
 
 
-def test_a_default_that_ends_whoever_reads_it_ends_nothing() -> None:
+def test_a_default_that_ends_whoever_reads_it_is_a_sentence() -> None:
     def look(word: str = "x", how: Any = Leaves(SystemExit)) -> str:  # noqa: B008 - hostile
         """Look something up."""
         return f"{word} {type(how).__name__}"
 
-    simulator = Simulator([Reply(calls=[Call("look", {})]), Reply(text="Done.")])
-    task = task_on(simulator, tools=[look])
-    assert task.run("Look.").text == "Done."
+    with pytest.raises(ConfigurationError, match="look cannot be a tool: SystemExit"):
+        Task("audit", client="simulator", tools=[look])
 
 
 NOISE = """
-import asyncio, gc, threading
-from anthropic import AsyncAnthropic
-from budget_magic import Task, TaskInterrupted
-from budget_magic.simulator import Reply, Simulator, silence
+import gc, os, threading
+from budget_magic import Task
+from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.server import SimulatorServer
 
 simulator = Simulator([Reply(text="x " * 400)] * 40, pace_tokens_per_s=4_000)
-client = AsyncAnthropic(api_key="k", base_url=SimulatorServer(simulator).start().url)
-task = Task("audit", client=client, tools="none")
+os.environ["ANTHROPIC_BASE_URL"] = SimulatorServer(simulator).start().url
+os.environ["ANTHROPIC_API_KEY"] = "some-key-0123456789"
+task = Task("audit", tools="none")
 for number in range(10):
     def stop(arrival=simulator.arrival(len(simulator.requests))):
         arrival.wait()

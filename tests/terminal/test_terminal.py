@@ -127,7 +127,8 @@ def test_ctrl_c_stops_a_cell_with_one_line_and_the_server_sees_it(
     assert "saw True True" in seen
     assert "interrupted" in terminal.run("%claude_tasks")
     assert "keyboard" in terminal.run("print(out.reason)")
-    assert "completed" in terminal.run("%claude_resume audit")
+    terminal.run("%claude_resume audit -o again")
+    assert "it is completed" in terminal.run("print('it is', again.state)")
 
 
 def test_ctrl_c_reaches_a_function_of_the_session(terminal: Terminal) -> None:
