@@ -174,20 +174,22 @@ from budget_magic import Task
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.server import SimulatorServer
 
-simulator = Simulator([Reply(text="x " * 400)] * 40, pace_tokens_per_s=4_000)
+simulator = Simulator([Reply(text="x " * 40, output_tokens=60)] * 40, pace_tokens_per_s=600)
 os.environ["ANTHROPIC_BASE_URL"] = SimulatorServer(simulator).start().url
 os.environ["ANTHROPIC_API_KEY"] = "some-key-0123456789"
-task = Task("audit", tools="none")
+task = Task("audit", tools="none", max_tokens=2_000)
 for number in range(10):
     def stop(arrival=simulator.arrival(len(simulator.requests))):
         arrival.wait()
         for _ in range(number + 1):
             task.stop()
-    threading.Thread(target=stop).start()
+    stopping = threading.Thread(target=stop)
+    stopping.start()
     try:
         task.run("Write.")
     except KeyboardInterrupt:
         pass
+    stopping.join()
     gc.collect()
 task.run("Write.")
 if LEAVE_RUNNING:
