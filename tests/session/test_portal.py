@@ -171,6 +171,7 @@ def test_a_default_that_ends_whoever_reads_it_is_a_sentence() -> None:
 NOISE = """
 import gc, os, threading
 from budget_magic import Task
+from budget_magic.session.portal import portal
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.server import SimulatorServer
 
@@ -191,6 +192,14 @@ for number in range(10):
         pass
     stopping.join()
     gc.collect()
+
+async def leave():
+    raise SystemExit(3)
+
+def end_the_loop(arrival=simulator.arrival(len(simulator.requests))):
+    arrival.wait()
+    portal().start(leave)
+threading.Thread(target=end_the_loop).start()
 task.run("Write.")
 if LEAVE_RUNNING:
     from budget_magic.session.turns import Prompt
