@@ -244,6 +244,7 @@ async def _wait_for_room(turn: TurnContext, demand: Demand) -> Granted | Refused
 
     with turn.watch.paused():
         decision = await task.room.reserve(demand, task.accounts, on_wait)
+    turn.granted = decision if isinstance(decision, Granted) else None
     if waits:
         waited_s = task.now() - since_s
         task.emit(WaitFinished(turn=turn.turn, step=turn.step + 1, waited_s=waited_s))

@@ -9,6 +9,7 @@ from typing import Final
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import stop
 from budget_magic.loop.admit import next_step_needs
+from budget_magic.loop.attempt import book_what_is_held
 from budget_magic.loop.calls import answer_open_calls, run_calls
 from budget_magic.loop.compaction import compact, is_due
 from budget_magic.loop.step import Answered, take_step
@@ -16,7 +17,7 @@ from budget_magic.loop.task import TurnContext
 
 CUT_OFF: Final = "the reply was cut off"
 
-StoppedBy = Callable[[], Reason | None]
+StoppedBy = Callable[[], stop.Stopped | None]
 
 
 async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
@@ -27,7 +28,7 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     turn
         The turn, its prompt already in the conversation where there is one.
     stopped_by
-        Tells, after a cancellation, whether a person stopped the turn and how.
+        Tells, after a cancellation, who stopped the turn and how.
 
     Returns
     -------
@@ -38,10 +39,13 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     except stop.Halted as halted:
         ending = halted.ending
     except asyncio.CancelledError:
-        reason = stopped_by()
-        if reason is None:
-            raise
-        ending = stop.interrupted(turn, reason)
+        # Without anyone who stopped it: the process ends, or a tool cancelled its own task.
+        ending = stop.interrupted(turn, stopped_by() or stop.Stopped(reason="stop_button"))
+    except KeyboardInterrupt:
+        ending = stop.interrupted(turn, stop.Stopped(reason="keyboard"))
+    except BaseException as error:  # noqa: BLE001 - a turn has an end, whatever broke it
+        ending = stop.broken(turn, error)
+    book_what_is_held(turn)
     answer_open_calls(turn, _why_not_run(turn, ending))
     return turn.task.emit(
         TurnFinished(

@@ -101,6 +101,24 @@ async def stream_once(
     return seen.reply
 
 
+def book_what_is_held(turn: TurnContext) -> None:
+    """Book a request that something broke between its reservation and its own booking."""
+    granted, task = turn.granted, turn.task
+    if granted is None or not task.room.settle(granted, task.accounts, unconfirmed=granted.hold):
+        return
+    task.emit(
+        AttemptFailed(
+            turn=turn.turn,
+            step=turn.step + 1,
+            attempt=1,
+            why="cut off",
+            unconfirmed_usd=granted.hold.usd,
+            unconfirmed_tokens=granted.hold.tokens,
+            at_least_usd=Decimal(0),
+        )
+    )
+
+
 async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
     task, place = turn.task, {"turn": turn.turn, "step": turn.step + 1}
     sent = request(turn, extra=[], max_tokens=granted.max_tokens)

@@ -23,6 +23,8 @@ class Room:
 
     def __init__(self) -> None:
         self._changed = anyio.Event()
+        self._open: dict[int, Granted] = {}
+        """Grants that are not settled yet, by identity."""
 
     async def reserve(
         self,
@@ -47,6 +49,8 @@ class Room:
                 on_wait(decision.account)
                 waited = True
             await self._changed.wait()
+        if isinstance(decision, Granted):
+            self._open[id(decision)] = decision
         return decision
 
     def settle(  # noqa: PLR0913 - what is booked of a request
@@ -58,8 +62,8 @@ class Room:
         unconfirmed: Amount | None = None,
         at_least: Amount | None = None,
         is_cut_off: bool = True,
-    ) -> None:
-        """Replace what was held and wake the requests that wait.
+    ) -> bool:
+        """Replace what was held and wake the requests that wait; False where it was done before.
 
         Parameters
         ----------
@@ -74,6 +78,8 @@ class Room:
             Whether `unconfirmed` stands for a whole request, which can be let go, rather than for
             a part of its price.
         """
+        if self._open.pop(id(granted), None) is None:
+            return False
         chain, spent, cut_off = tuple(accounts), spent or Amount(), None
         if is_cut_off and unconfirmed is not None and unconfirmed != Amount():
             least = at_least or Amount()
@@ -84,6 +90,7 @@ class Room:
             if account is not chain[0]:
                 account.spent_below += spent
         self._wake()
+        return True
 
     def release(self, account: Account) -> None:
         """Let go of what cut-off requests of a task hold, in every account of their chains."""

@@ -20,6 +20,7 @@ from budget_magic.report.numbers import (
     spent_dollars,
     step_time,
 )
+from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
@@ -52,6 +53,15 @@ class NextStep:
     alone: Amount
     beside_last_answer: Amount
     """With the last answer after it, for which room is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """That a turn was stopped from outside, and how."""
+
+    reason: Reason
+    why: str = ""
+    """What failed; empty where a person stopped it."""
 
 
 class Halted(Exception):  # noqa: N818 - how a turn ends is no error
@@ -205,10 +215,11 @@ def server_compaction(turn: TurnContext) -> Ending:
     return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
-def interrupted(turn: TurnContext, reason: Reason) -> Ending:
-    """A person stopped the turn."""
+def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
+    """A person stopped the turn, or what watched it failed."""
     command = f"%claude_resume {turn.task.name}"
-    told = f"stopped in step {turn.step + 1}; what was done is kept"
+    why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
+    told = f"stopped in step {turn.step + 1}{why}; what was done is kept"
     if turn.cut_off is not None:
         told += (
             f"; cut off: at least {_fine(turn.cut_off.at_least_usd)} (streamed),"
@@ -216,10 +227,18 @@ def interrupted(turn: TurnContext, reason: Reason) -> Ending:
         )
     return Ending(
         state="interrupted",
-        reason=reason,
+        reason=stopped.reason,
         detail=f"{told}; go on with `{command}`",
         command=command,
     )
+
+
+def broken(turn: TurnContext, error: BaseException) -> Ending:
+    """Something failed that never should: a mistake of ours, or a hostile object."""
+    command = f"%claude_resume {turn.task.name}"
+    what = turn.task.redactor.redact(explained(error))
+    told = f"step {turn.step + 1} failed: {what}; nothing is lost; go on with `{command}`"
+    return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
 def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:

@@ -18,7 +18,7 @@ from budget_magic.loop.stuck import Made, StuckRule
 from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.reserve import Account, Granted
 from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.secrets import Redactor
@@ -175,6 +175,8 @@ class TurnContext:
     """The call that came too often."""
     deadline: anyio.CancelScope | None = None
     """What the time ceiling ends; moved when that is raised."""
+    granted: Granted | None = None
+    """What was held for the last request; settled or not."""
     cut_off: AttemptFailed | None = None
     """The attempt that an interrupt cut off."""
     cut_by: Reason | None = None

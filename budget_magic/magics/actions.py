@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from IPython.core.error import UsageError
 from IPython.display import display
@@ -14,36 +14,32 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.magics import options
 from budget_magic.magics.cells import (
     Cells,
+    CellTurn,
     ShownAgain,
-    Started,
     existing,
-    outcome_of,
     raise_ending,
 )
 from budget_magic.magics.display import forget_panels
 from budget_magic.magics.place import Place
 from budget_magic.magics.tables import TaskTable, shown_again
+from budget_magic.session.caller import interrupts_stop
 from budget_magic.session.redaction import process_redactor
 from budget_magic.session.registry import tasks
 from budget_magic.session.task import Task
 
+logger = logging.getLogger("budget_magic")
+
 BEAT_S = 0.2
 """How often the display of a task in the background is looked after."""
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _usage_errors(function: F) -> F:
+@contextmanager
+def _usage_errors() -> Iterator[None]:
     """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except ConfigurationError as error:
-            raise UsageError(process_redactor().redact(str(error))) from None
-
-    return wrapped  # type: ignore[return-value] # same signature
+    try:
+        yield
+    except ConfigurationError as error:
+        raise UsageError(process_redactor().redact(str(error))) from None
 
 
 class Actions:
@@ -58,7 +54,7 @@ class Actions:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.cells = Cells(place)
-        self._background: dict[str, Started] = {}
+        self._background: dict[str, CellTurn] = {}
 
     def close(self) -> None:
         """Take away what is left of ended turns."""
@@ -66,17 +62,17 @@ class Actions:
 
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
-        started = self._begin_cell(line, cell)
-        if started is not None:
-            self._wait(started)
+        prepared = self._prepare_cell(line, cell)
+        if prepared is not None:
+            self.wait_for(prepared)
 
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
-        started = self._begin_cell(line, cell)
-        if started is not None:
-            await self._await(started)
+        prepared = self._prepare_cell(line, cell)
+        if prepared is not None:
+            await self._await(prepared)
 
-    @_usage_errors
+    @_usage_errors()
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
         parsed = self._parse(line, options.LINE)
@@ -95,19 +91,19 @@ class Actions:
 
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        begun = self._begin_resume(line)
-        if isinstance(begun, Started):
-            self._wait(begun)
-        return None if begun is None else begun.task
+        prepared = self._prepare_resume(line)
+        if isinstance(prepared, CellTurn):
+            self.wait_for(prepared)
+        return None if prepared is None else prepared.task
 
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
-        begun = self._begin_resume(line)
-        if isinstance(begun, Started):
-            await self._await(begun)
-        return None if begun is None else begun.task
+        prepared = self._prepare_resume(line)
+        if isinstance(prepared, CellTurn):
+            await self._await(prepared)
+        return None if prepared is None else prepared.task
 
-    @_usage_errors
+    @_usage_errors()
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
         parsed = self._parse(line, frozenset())
@@ -119,7 +115,7 @@ class Actions:
         task.stop()
         print(f"stopping {task.name}")
 
-    @_usage_errors
+    @_usage_errors()
     def list_tasks(self, line: str) -> TaskTable:
         """A table of the tasks in this kernel."""
         self._parse(line, frozenset())
@@ -128,53 +124,93 @@ class Actions:
     def _parse(self, line: str, allowed: frozenset[str] = options.CELL) -> options.Line:
         return options.parse(options.split(line, self.place.expand), allowed)
 
-    @_usage_errors
-    def _begin_cell(self, line: str, cell: str) -> Started | None:
+    @_usage_errors()
+    def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
+        """What the cell waits for; None where there is nothing to wait for."""
         parsed = self._parse(line)
         if parsed.wants_help:
             print(options.help_text("%%claude_task"))
             return None
-        begun = self._shown_or_started(self.cells.begin(parsed, cell))
-        return begun if isinstance(begun, Started) else None
+        prepared = self.cells.prepare(parsed, cell)
+        if isinstance(prepared, ShownAgain):
+            self._show_again(prepared)
+            return None
+        if prepared.background:
+            self.leave_running(prepared)
+            return None
+        return prepared
 
-    @_usage_errors
-    def _begin_resume(self, line: str) -> Started | ShownAgain | None:
+    @_usage_errors()
+    def _prepare_resume(self, line: str) -> CellTurn | ShownAgain | None:
         parsed = self._parse(line, options.SETTINGS | {"out"})
         if parsed.wants_help:
             print(options.help_text("%claude_resume"))
             return None
-        return self._shown_or_started(self.cells.resume(parsed))
+        prepared = self.cells.prepare_resume(parsed)
+        if isinstance(prepared, ShownAgain):
+            self._show_again(prepared)
+        return prepared
 
-    def _shown_or_started(self, begun: Started | ShownAgain) -> Started | ShownAgain | None:
-        """What a cell waits for, or what was shown instead; None for one in the background."""
-        if isinstance(begun, ShownAgain):
-            display(shown_again(begun.task, begun.turn), raw=True)
-            if begun.turn.outcome is not None:
-                self.cells.keep(begun.out, begun.turn.outcome)
-        elif begun.background:
-            self._background[begun.task.name] = begun
+    def _show_again(self, shown: ShownAgain) -> None:
+        display(shown_again(shown.task, shown.turn), raw=True)
+        if shown.turn.outcome is not None:
+            self.cells.keep(shown.out, shown.turn.outcome)
+
+    def leave_running(self, cell: CellTurn) -> None:
+        """Start a turn in the background; a thread of its own looks after its display."""
+        with interrupts_stop(cell.run), cell.run:
+            cell.start()
+            self._background[cell.task.name] = cell
             threading.Thread(
-                target=_finish_later, args=(begun,), name="budget_magic display", daemon=True
+                target=_finish_later, args=(cell,), name="budget_magic display", daemon=True
             ).start()
-            return None
-        return begun
+            return
+        self._end(cell)  # an interrupt came in between
 
-    def _wait(self, started: Started) -> None:
-        started.run.wait(started.display.beat)
-        self._end(started)
+    def wait_for(self, cell: CellTurn) -> None:
+        """Run a turn to its end and end the cell as it ended."""
+        with interrupts_stop(cell.run), self._shown(cell):
+            cell.run.wait(cell.display.beat)
 
-    async def _await(self, started: Started) -> None:
-        await started.run.wait_async(lambda: started.run.stop("keyboard"), started.display.beat)
-        self._end(started)
+    async def _await(self, cell: CellTurn) -> None:
+        with self._shown(cell):
+            await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
 
-    def _end(self, started: Started) -> None:
-        outcome = outcome_of(started)
-        started.display.finish()
-        self.cells.keep(started.out, outcome)
-        raise_ending(outcome)
+    @contextmanager
+    def _shown(self, cell: CellTurn) -> Iterator[None]:
+        """Start a turn, show it, and end the cell as the turn ended, whatever is raised inside."""
+        try:
+            with _usage_errors(), cell.run:
+                cell.start()
+                yield
+        finally:
+            if cell.run.finished is not None:
+                self._show_end(cell)
+        self._raise_ending(cell)
+
+    def _end(self, cell: CellTurn) -> None:
+        self._show_end(cell)
+        self._raise_ending(cell)
+
+    def _show_end(self, cell: CellTurn) -> None:
+        try:
+            cell.display.finish()
+        finally:
+            if cell.turn.outcome is not None:
+                self.cells.keep(cell.out, cell.turn.outcome)
+
+    def _raise_ending(self, cell: CellTurn) -> None:
+        cell.run.result()
+        if cell.turn.outcome is not None:
+            raise_ending(cell.turn.outcome)
 
 
-def _finish_later(started: Started) -> None:
-    while not started.run.done.wait(BEAT_S):
-        started.display.beat()
-    started.display.finish()
+def _finish_later(cell: CellTurn) -> None:
+    """Look after the display of a turn in the background, and end the turn where that fails."""
+    try:
+        with cell.run:
+            while not cell.run.done.wait(BEAT_S):
+                cell.display.beat()
+        cell.display.finish()
+    except Exception as error:  # noqa: BLE001 - the outcome tells it; nobody waits for this thread
+        logger.warning("the display of %s failed with %s", cell.task.name, type(error).__name__)

@@ -26,15 +26,15 @@ _SHOWN: Final = re.compile(
 def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
     """An entry for `input_transformers_post`.
 
-    IPython does not await magics by itself. Nested calls (`%%time`, `%run`, `ip.run_cell`) and
-    shells whose autoawait is off or runs something else than asyncio keep the blocking form.
+    IPython does not await magics by itself. Terminals, nested calls (`%%time`, `%run`,
+    `ip.run_cell`) and shells whose autoawait is off or runs something else than asyncio keep the
+    blocking form.
     """
 
     def transform(lines: list[str]) -> list[str]:
-        shell = place.shell
         if lines and lines[0].rstrip().endswith(_NO_BODY):
             return [_HELP.sub(r"get_ipython().run_line_magic(\1, \2)", lines[0]), *lines[1:]]
-        if place.depth or not lines or not shell.autoawait or not _runs_asyncio(place):
+        if place.depth or not lines or not _can_await(place):
             return [_SHOWN.sub(r"\g<call> and None", line) for line in lines]
         if lines[0].startswith(_CELL):
             return ["await " + lines[0].replace("'claude_task'", repr(AWAITED_CELL), 1), *lines[1:]]
@@ -45,9 +45,11 @@ def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
     return transform
 
 
-def _runs_asyncio(place: Place) -> bool:
-    asyncio_runner, _ = place.shell.loop_runner_map["asyncio"]
-    return place.shell.loop_runner is asyncio_runner
+def _can_await(place: Place) -> bool:
+    """Whether an awaited cell is of use: a kernel hears widgets then; a terminal loses Ctrl-C."""
+    shell = place.shell
+    asyncio_runner, _ = shell.loop_runner_map["asyncio"]
+    return bool(place.kernel and shell.autoawait and shell.loop_runner is asyncio_runner)
 
 
 def _awaited(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
@@ -31,16 +31,35 @@ FIRST_NAME = "task-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A turn that runs for a cell."""
+class CellTurn:
+    """A turn that a cell is about to run, with what shows it."""
 
     task: Task
-    run: Run
-    turn: int
+    begin: Callable[[Run], Run]
+    """Starts the turn."""
     display: TurnDisplay
+    run: Run = field(default_factory=Run)
     out: str | None = None
     """Variable that is bound to the outcome."""
     background: bool = False
+
+    def start(self) -> None:
+        """Start the turn and show that it runs.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot run; nothing was sent and nothing changed.
+        """
+        self.begin(self.run)
+        self.display.start(self.turn.number)
+
+    @property
+    def turn(self) -> Turn:
+        """The turn, once it is recorded."""
+        if self.run.turn is None:
+            raise RuntimeError("the turn has not begun")
+        return self.run.turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +72,19 @@ class ShownAgain:
 
 
 class Cells:
-    """Starts turns for cells and remembers which cell belongs to which task."""
+    """Prepares turns for cells and remembers which cell belongs to which task."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._tasks_of_cells: dict[str, str] = {}
 
-    def begin(self, line: Line, body: str) -> Started | ShownAgain:
-        """Start what a `%%claude_task` cell asks for.
+    def prepare(self, line: Line, body: str) -> CellTurn | ShownAgain:
+        """Prepare what a `%%claude_task` cell asks for; nothing runs yet.
 
         Raises
         ------
         ConfigurationError
-            It cannot run; nothing was sent and nothing changed.
+            It cannot run.
         """
         given = line.given
         if "background" in given and "out" in given:
@@ -83,37 +102,36 @@ class Cells:
             typed=body, sent=filled.text.strip(), inserted=filled.inserted, cell_id=cell_id
         )
         plan = task.plan(prompt, self._options(task, given), again="again" in given)
-        if plan.kind == "show" and plan.turn is not None:
-            return ShownAgain(task=task, turn=plan.turn, out=given.get("out"))
+        old = plan.turn
+        if plan.kind == "show" and old is not None:
+            return ShownAgain(task=task, turn=old, out=given.get("out"))
         if plan.kind != "go_on":
             self._agree_to_insert(filled, task, plan.settings)
-        show = self._show(task, plan.settings, resumes=plan.kind == "go_on")
+        background = "background" in given and self._place.has_stdin()
+        show = self._show(task, plan.settings, resumes=plan.kind == "go_on", background=background)
         start = Start(
             settings=plan.settings,
             sinks=show.sinks,
             approver=show.approver,
             reads_only="background" in given,
         )
-        if plan.kind == "go_on" and plan.turn is not None:
-            run, turn = task.begin_again(plan.turn, start), plan.turn
-        else:
-            note = _note_on_name(name) if is_new else ""
-            run = task.begin(prompt, start, rewind_to=plan.turn, note=note)
-            turn = task.turns[-1]
-        if cell_id is not None:
-            self._tasks_of_cells[cell_id] = name
-        show.start(turn.number)
-        return Started(
-            task=task,
-            run=run,
-            turn=turn.number,
-            display=show,
-            out=given.get("out"),
-            background="background" in given and self._place.has_stdin(),
+        note = _note_on_name(name) if is_new else ""
+
+        def begin(run: Run) -> Run:
+            if plan.kind == "go_on" and old is not None:
+                task.begin_again(old, start, run)
+            else:
+                task.begin(prompt, start, rewind_to=old, note=note, run=run)
+            if cell_id is not None:
+                self._tasks_of_cells[cell_id] = name
+            return run
+
+        return CellTurn(
+            task=task, begin=begin, display=show, out=given.get("out"), background=background
         )
 
-    def resume(self, line: Line) -> Started | ShownAgain:
-        """Start what `%claude_resume` asks for."""
+    def prepare_resume(self, line: Line) -> CellTurn | ShownAgain:
+        """Prepare what `%claude_resume` asks for; nothing runs yet."""
         task = existing(line.task)
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
@@ -121,10 +139,11 @@ class Cells:
         settings = self._options(task, line.given)(task.settings)
         show = self._show(task, settings, resumes=True)
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
-        run = task.begin_again(turn, start)
-        show.start(turn.number)
-        return Started(
-            task=task, run=run, turn=turn.number, display=show, out=line.given.get("out")
+        return CellTurn(
+            task=task,
+            begin=lambda run: task.begin_again(turn, start, run),
+            display=show,
+            out=line.given.get("out"),
         )
 
     def configure(self, line: Line) -> Task:
@@ -188,14 +207,16 @@ class Cells:
         if said.strip().lower() not in YES:
             raise ConfigurationError(f"{sentence}: not sent, as you chose; insert less of it")
 
-    def _show(self, task: Task, settings: Settings, *, resumes: bool) -> TurnDisplay:
+    def _show(
+        self, task: Task, settings: Settings, *, resumes: bool, background: bool = False
+    ) -> TurnDisplay:
         watcher = Watcher(
             ratios=task.ratios,
             own_prices=settings.prices,
             now=time.monotonic,
             elapsed_s=task.elapsed_of_last_turn() if resumes else 0.0,
         )
-        return make_display(self._place, task, watcher)
+        return make_display(self._place, task, watcher, background=background)
 
 
 def existing(name: str | None) -> Task:
@@ -215,14 +236,6 @@ def existing(name: str | None) -> Task:
         hint = f"did you mean {' or '.join(close)}?" if close else "%claude_tasks lists them"
         raise ConfigurationError(f"there is no task {wanted}; {hint}")
     return found
-
-
-def outcome_of(started: Started) -> Outcome:
-    """The outcome of a turn that is over; raises what broke the loop itself."""
-    started.run.result()
-    outcome = next(turn.outcome for turn in started.task.turns if turn.number == started.turn)
-    assert outcome is not None  # noqa: S101 - the run is over
-    return outcome
 
 
 def raise_ending(outcome: Outcome) -> None:

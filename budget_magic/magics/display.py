@@ -235,12 +235,48 @@ class TerminalDisplay:
         self._steps_shown = len(steps)
 
 
+class BackgroundDisplay:
+    """One line in a terminal when a turn in the background has ended.
+
+    Nothing is drawn before, since somebody types meanwhile; IPython puts a whole line that is
+    written then above the prompt.
+    """
+
+    approver: Approver | None = None
+
+    def __init__(self, task: Task, watcher: Watcher) -> None:
+        self._task = task
+        self._turn = 0
+        self.sinks: tuple[Sink, ...] = (watcher,)
+
+    def start(self, turn: int) -> None:
+        """Say that it runs."""
+        self._turn, name = turn, self._task.name
+        print(f"{name} runs in the background; `%claude_stop {name}` stops it")
+
+    def show_again(self) -> None:
+        """Show how it stands."""
+        display(self._task)
+
+    def beat(self) -> None:
+        """Nothing: the line is left to whoever types."""
+
+    def finish(self) -> None:
+        """Say how it ended."""
+        turn = self._task.turns[self._turn - 1]
+        if turn.outcome is not None:
+            told = f"{self._task.name}: {turn.outcome.state}, {turn.outcome.detail}"
+            print(f"{told}; `%claude_task {self._task.name}` shows it\n", end="", flush=True)
+
+
 def _is_utf8() -> bool:
     return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
-def make_display(place: Place, task: Task, watcher: Watcher) -> TurnDisplay:
+def make_display(
+    place: Place, task: Task, watcher: Watcher, *, background: bool = False
+) -> TurnDisplay:
     """The display that this place can show: a panel only where a person sits."""
     if place.kernel is None:
-        return TerminalDisplay(task, watcher)
+        return (BackgroundDisplay if background else TerminalDisplay)(task, watcher)
     return PanelDisplay(task, watcher) if place.has_stdin() else NotebookDisplay(task, watcher)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,8 @@ from budget_magic.tools.secrets import Redactor
 F = TypeVar("F", bound=Fact)
 
 logger = logging.getLogger("budget_magic")
+
+T = TypeVar("T")
 
 
 class Sink(Protocol):
@@ -50,6 +52,8 @@ class Bus:
         self.records: list[Record] = []
         self.reading = Reading()
         self.sinks: list[Sink] = []
+        self.on_interrupt: Callable[[], None] = lambda: None
+        """Called where a sink raises KeyboardInterrupt; nothing that is emitted raises."""
 
     def redact_with(self, redactor: Redactor) -> None:
         """Replace the secrets that this redactor knows, from now on."""
@@ -76,10 +80,7 @@ class Bus:
         self.records.append(record)
         self.reading = advance(self.reading, fact)
         for sink in self.sinks:
-            try:
-                sink.record(record)
-            except Exception as error:  # noqa: BLE001 - a view must not break a run
-                _log_failed_view(self._task, error)
+            self._hand(sink.record, record)
         return fact
 
     def live(self, event: Live) -> None:
@@ -89,12 +90,14 @@ class Bus:
     def _show(self, events: Iterator[Live]) -> None:
         for event in events:
             for sink in self.sinks:
-                try:
-                    sink.live(event)
-                except Exception as error:  # noqa: BLE001 - a view must not break a run
-                    _log_failed_view(self._task, error)
+                self._hand(sink.live, event)
 
-
-def _log_failed_view(task: str, error: Exception) -> None:
-    # The message may hold what was shown; it must not reach the log.
-    logger.warning("a view of %s failed with %s; the task goes on", task, type(error).__name__)
+    def _hand(self, take: Callable[[T], None], what: T) -> None:
+        try:
+            take(what)
+        except KeyboardInterrupt:
+            self.on_interrupt()
+        except BaseException as error:  # noqa: BLE001 - a view must not break a run
+            # The message may hold what was shown; it must not reach the log.
+            failed = type(error).__name__
+            logger.warning("a view of %s failed with %s; the task goes on", self._task, failed)

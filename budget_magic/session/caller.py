@@ -10,9 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, Protocol, TypeVar
 
+from budget_magic.errors import ToolRefusal
+from budget_magic.events import Reason
 from budget_magic.loop.calling import CALLING, Calling
+from budget_magic.tools.text import explained
 
 T = TypeVar("T")
 
@@ -23,6 +27,19 @@ class _Job:
     answered: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     calling: Calling | None
+
+
+class Interruptible(Protocol):
+    """What an interrupt stops."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something to stop."""
+        ...
+
+    def stop(self, reason: Reason) -> None:
+        """Stop it."""
+        ...
 
 
 class WaitingThread:
@@ -81,10 +98,13 @@ class WaitingThread:
             context.run(CALLING.set, job.calling)
             with interrupts_raise():
                 result = context.run(job.function)
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             self._on_interrupt()
-        except BaseException as error:  # noqa: BLE001 - raised again where the call was made
+        except Exception as error:  # noqa: BLE001 - raised again where the call was made
             job.loop.call_soon_threadsafe(_fail, job.answered, error)
+        except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
+            refusal = ToolRefusal(explained(error))
+            job.loop.call_soon_threadsafe(_fail, job.answered, refusal)
         else:
             job.loop.call_soon_threadsafe(_succeed, job.answered, result)
 
@@ -92,14 +112,37 @@ class WaitingThread:
 @contextmanager
 def interrupts_raise() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt inside; an async cell would swallow it (ipykernel 7)."""
+    with _on_sigint(signal.default_int_handler):
+        yield
+
+
+@contextmanager
+def interrupts_stop(run: Interruptible) -> Iterator[None]:
+    """Let SIGINT stop a run inside, from the moment that it begins until its end was shown.
+
+    An interrupt that raised between two lines of ours could cut any of them short.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not run.has_begun:
+            signal.default_int_handler(number, frame)
+        run.stop("keyboard")
+
+    with _on_sigint(handle):
+        yield
+
+
+@contextmanager
+def _on_sigint(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        # None: it was not installed from Python, and cannot be put back from there.
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _succeed(answered: asyncio.Future[Any], result: object) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.session.portal import portal
 from budget_magic.wire import Client, Learned
 
 AUTO: Final = "auto"
@@ -91,14 +93,34 @@ def kind_of_auto(environ: Mapping[str, str] = os.environ) -> str:
     return SIMULATOR if _real() is None else ANTHROPIC
 
 
+_LOCK: Final = threading.Lock()
+_REAL: Final[dict[tuple[tuple[str, str], ...], Chosen]] = {}
+"""The client that `auto` made last, under the environment that it was made for."""
+
+
 def _real() -> Chosen | None:
+    """The client with the credentials that the SDK finds, made once for each set of them."""
+    under = tuple(sorted(item for item in os.environ.items() if item[0].startswith("ANTHROPIC_")))
+    with _LOCK:
+        if under not in _REAL:
+            _REAL.clear()
+            made = _make_real()
+            if made is None:
+                return None
+            _REAL[under] = made
+        return _REAL[under]
+
+
+def _make_real() -> Chosen | None:
     from budget_magic.wire.sdk import SdkClient, real_client  # noqa: PLC0415 - imports anthropic
 
     client = real_client()
     if client is None:
         return None
     key = client.api_key or client.auth_token
-    return Chosen(name=ANTHROPIC, client=SdkClient(client), simulated=None, key=key)
+    wire = SdkClient(client)
+    portal().close_with(wire, client.close)
+    return Chosen(name=ANTHROPIC, client=wire, simulated=None, key=key)
 
 
 def _own(wanted: Any, name: str) -> Chosen:
@@ -127,6 +149,7 @@ def _simulator(why: str, *, someone_watches: bool) -> Chosen:
 
     pace = PACE_TOKENS_PER_S if someone_watches else None
     played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)
-    return Chosen(
-        name=SIMULATOR, client=SdkClient(simulated_client(played.transport())), simulated=why
-    )
+    client = simulated_client(played.transport())
+    wire = SdkClient(client)
+    portal().close_with(wire, client.close)
+    return Chosen(name=SIMULATOR, client=wire, simulated=why)

@@ -16,6 +16,7 @@ from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
+from budget_magic.session.caller import interrupts_stop
 from budget_magic.session.portal import portal
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
@@ -142,16 +143,19 @@ class Task(Turning):
         ConfigurationError
             It cannot run; nothing was sent.
         """
-        return self._to_the_end(lambda: self.begin(Prompt(typed=prompt, sent=prompt)))
+        return self._to_the_end(lambda run: self.begin(Prompt(typed=prompt, sent=prompt), run=run))
 
     async def arun(self, prompt: str) -> Outcome:
         """The same as `run` in async code; cancelling it stops the turn."""
-        self.begin(Prompt(typed=prompt, sent=prompt))
-        return await self.await_end()
+        run = Run()
+        with run:
+            self.begin(Prompt(typed=prompt, sent=prompt), run=run)
+            await _await(run)
+        return self._ended()
 
     def resume(self) -> Outcome:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        return self._to_the_end(lambda: self.begin_again(self.turn_to_resume()))
+        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), run=run))
 
     def wait(self) -> Outcome:
         """Wait for the turn that runs, or give the outcome of the last one.
@@ -162,21 +166,16 @@ class Task(Turning):
             The turn was stopped.
         """
         self._refuse_on_the_loop()
-        self._any_run().wait()
+        run = self._any_run()
+        with interrupts_stop(run), run:
+            run.wait()
         return self._ended()
 
     async def await_end(self) -> Outcome:
         """The same as `wait` in async code."""
-        run, was_cancelled = self._any_run(), False
-
-        def on_cancel() -> None:
-            nonlocal was_cancelled
-            was_cancelled = True
-            run.stop("keyboard")
-
-        await run.wait_async(on_cancel)
-        if was_cancelled and not HERE.awaits_cells():
-            raise asyncio.CancelledError
+        run = self._any_run()
+        with run:
+            await _await(run)
         return self._ended()
 
     # What is shown
@@ -227,19 +226,16 @@ class Task(Turning):
 
     # Inside
 
-    def _to_the_end(self, begin: Callable[[], Run]) -> Outcome:
+    def _to_the_end(self, begin: Callable[[Run], Run]) -> Outcome:
         self._refuse_on_the_loop()
-        before = self._run
-        try:
-            begin()
-        except KeyboardInterrupt:
-            if self._run is before:
-                raise
-            self.stop("keyboard")
-        return self.wait()
+        run = Run()
+        with interrupts_stop(run), run:
+            begin(run)
+            run.wait()
+        return self._ended()
 
     def _refuse_on_the_loop(self) -> None:
-        if portal().is_here():
+        if portal().is_here:
             raise ConfigurationError(
                 f"an async tool declared with reads=True cannot block for {self.name}:"
                 " use `await task.arun(...)` there"
@@ -261,3 +257,16 @@ class Task(Turning):
         if outcome.state == "interrupted":
             raise TaskInterrupted(outcome)
         return outcome
+
+
+async def _await(run: Run) -> None:
+    was_cancelled = False
+
+    def on_cancel() -> None:
+        nonlocal was_cancelled
+        was_cancelled = True
+        run.stop("keyboard")
+
+    await run.wait_async(on_cancel)
+    if was_cancelled and not HERE.awaits_cells():
+        raise asyncio.CancelledError

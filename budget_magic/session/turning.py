@@ -29,7 +29,6 @@ from budget_magic.report.words import released_text
 from budget_magic.session.accounts import ROOM
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
-from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
 from budget_magic.session.notes import little_left
@@ -56,6 +55,17 @@ class Start:
     """Who is asked about calls; None asks by `input()`."""
     reads_only: bool = False
     """Whether only tools that read are offered: the turn runs in the background."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What a turn needs, before anything of it is in force."""
+
+    settings: Settings
+    context: TaskContext
+    chosen: Chosen
+    after: Run | None
+    """The run that was the last one at that time."""
 
 
 class Turning:
@@ -208,8 +218,20 @@ class Turning:
         *,
         rewind_to: Turn | None = None,
         note: str = "",
+        run: Run | None = None,
     ) -> Run:
         """Start a new turn; from `rewind_to` on, earlier turns are superseded.
+
+        Parameters
+        ----------
+        prompt, start
+            What is asked, and how.
+        rewind_to
+            The turn before which the task goes back.
+        note
+            Recorded with the start.
+        run
+            Owned by whoever waits for the turn; None makes one.
 
         Raises
         ------
@@ -219,32 +241,46 @@ class Turning:
         if not prompt.sent.strip():
             raise ConfigurationError("the prompt is empty; write what Claude shall do")
         before = self._settings if rewind_to is None else rewind_to.settings_before
-        start = start or Start()
-        context, run = self._prepared(start)
-        if rewind_to is not None:
-            context.conversation = rewind_to.before.copy()
-            for turn in self.turns[self.turns.index(rewind_to) :]:
-                turn.is_superseded = True
-        adapt(context)
-        history = context.conversation.copy()
-        context.conversation.prompt = context.redactor.redact(prompt.sent)
-        turn = Turn(
-            number=len(self.turns) + 1,
-            prompt=prompt,
-            shown_prompt=context.redactor.redact(prompt.typed),
-            settings_before=before,
-            key=turn_key(self._settings),
-            before=history,
-        )
-        self.turns.append(turn)
-        return self._start(context, run, turn, start.sinks, note=note)
+        start, run = start or Start(), run or Run()
+        prepared = self._prepared(start, run)
+        context, key = prepared.context, turn_key(prepared.settings)
 
-    def begin_again(self, turn: Turn, start: Start | None = None) -> Run:
+        def enter() -> TurnContext:
+            self._put_in_force(prepared)
+            if rewind_to is not None:
+                context.conversation = rewind_to.before.copy()
+                for turn in self.turns[self.turns.index(rewind_to) :]:
+                    turn.is_superseded = True
+            adapt(context)
+            history = context.conversation.copy()
+            context.conversation.prompt = context.redactor.redact(prompt.sent)
+            run.turn = Turn(
+                number=len(self.turns) + 1,
+                prompt=prompt,
+                shown_prompt=context.redactor.redact(prompt.typed),
+                settings_before=before,
+                key=key,
+                before=history,
+            )
+            self.turns.append(run.turn)
+            return self._enter_turn(context, run, run.turn, start.sinks, note=note)
+
+        run.start(enter, self._keep)
+        return run
+
+    def begin_again(self, turn: Turn, start: Start | None = None, run: Run | None = None) -> Run:
         """Let a turn that did not complete go on."""
-        start = start or Start()
-        context, run = self._prepared(start)
-        adapt(context)
-        return self._start(context, run, turn, start.sinks, resumed=True)
+        start, run = start or Start(), run or Run()
+        prepared = self._prepared(start, run)
+
+        def enter() -> TurnContext:
+            self._put_in_force(prepared)
+            adapt(prepared.context)
+            run.turn = turn
+            return self._enter_turn(prepared.context, run, turn, start.sinks, resumed=True)
+
+        run.start(enter, self._keep)
+        return run
 
     def turn_to_resume(self) -> Turn:
         """The last turn in force.
@@ -273,10 +309,14 @@ class Turning:
                 f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
             )
 
-    def _prepared(self, start: Start) -> tuple[TaskContext, Run]:
+    def _prepared(self, start: Start, run: Run) -> _Prepared:
+        """Everything that a turn needs; changes nothing."""
         self.refuse_while_running()
         settings = start.settings or self._settings
-        run = Run(WaitingThread(lambda: self.stop("keyboard"), is_attended=not start.reads_only))
+        run.caller.is_attended = not start.reads_only
+        call = CALLING.get()
+        if call is not None:
+            call.on_stop(partial(run.stop, "stop_button"))
         ground = Ground(
             name=self.name,
             bus=self._bus,
@@ -287,21 +327,27 @@ class Turning:
             has_turns=bool(self.turns),
         )
         with no_secrets_in_errors(self._bus.redactor.redact):
-            context, self._chosen = prepare(
+            context, chosen = prepare(
                 ground,
                 settings,
                 caller=run.caller,
                 approver=start.approver or by_input(run.caller),
                 reads_only=start.reads_only,
             )
-        self._bus.redact_with(context.redactor)
-        self._settings = settings
-        self._account.simulated = self._chosen.simulated is not None
+        return _Prepared(settings=settings, context=context, chosen=chosen, after=self._run)
+
+    def _put_in_force(self, prepared: _Prepared) -> None:
+        self.refuse_while_running()
+        if self._run is not prepared.after:
+            raise ConfigurationError(f"{self.name} ran another turn meanwhile; run this one again")
+        settings = self._settings = prepared.settings
+        self._context, self._chosen = prepared.context, prepared.chosen
+        self._bus.redact_with(prepared.context.redactor)
+        self._account.simulated = prepared.chosen.simulated is not None
         self._account.cost_usd = settings.ceilings.cost_usd
         self._account.total_tokens = settings.ceilings.total_tokens
-        return context, run
 
-    def _start(  # noqa: PLR0913 - what a turn starts with
+    def _enter_turn(  # noqa: PLR0913 - what a turn starts with
         self,
         context: TaskContext,
         run: Run,
@@ -310,23 +356,16 @@ class Turning:
         *,
         note: str = "",
         resumed: bool = False,
-    ) -> Run:
-        self._context, self._run = context, run
-        call = CALLING.get()
-        if call is not None:
-            call.on_stop(partial(run.stop, "stop_button"))
+    ) -> TurnContext:
+        self._run = run
         self._bus.sinks = list(sinks)
+        self._bus.on_interrupt = lambda: run.stop("keyboard")
         self._enter()
         spent = self._bus.reading.this_turn if resumed else Spend()
         notes = (note, little_left(context, self.remaining))
         self._announce(context, turn, notes, resumed=resumed)
-
-        def make_turn() -> TurnContext:
-            watch = Stopwatch(time.monotonic, spent.elapsed_s)
-            return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
-
-        run.start(make_turn, lambda finished: self._keep(turn, finished))
-        return run
+        watch = Stopwatch(time.monotonic, spent.elapsed_s)
+        return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
     def _enter(self) -> None:
         """Make the task known under its name; it is the one used last from now on."""
@@ -335,7 +374,7 @@ class Turning:
     def _announce(
         self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
     ) -> None:
-        """Record the start here, so that the first thing shown has its budget and model."""
+        """Record the start, so that the first thing shown has its budget and model."""
         self._bus.emit(
             TurnStarted(
                 turn=turn.number,

@@ -132,15 +132,15 @@ async def verdict(
     a mistake must not run what nobody approved.
     """
 
-    def ask() -> object:
+    def ask() -> Literal["run"] | Denied:
         said = policy(call)
-        return run_to_end(said) if inspect.iscoroutine(said) else said
+        # Read here too: what it returned is the user's object, and so is its `__repr__`.
+        return read_verdict(run_to_end(said) if inspect.iscoroutine(said) else said)
 
     try:
-        said = await run_in_caller(ask)
+        return await run_in_caller(ask)
     except Exception as error:  # noqa: BLE001 - the function is the user's
         return Denied(f"not run: the approval function failed with {explained(error)}")
-    return read_verdict(said)
 
 
 def read_verdict(said: object) -> Literal["run"] | Denied:

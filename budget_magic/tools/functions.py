@@ -28,7 +28,7 @@ class _Raised(Exception):  # noqa: N818 - a parcel, not an error of its own
     """What the function itself raised, kept apart from arguments that do not fit it."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
+        super().__init__(type(error).__name__)
         self.error = error
 
 
@@ -73,12 +73,12 @@ class FunctionTool:
                 return await run_in_caller(partial(self._run_waited_for, arguments))
             if self._is_async:
                 return await self._run_on_the_loop(arguments)
-            run = partial(self._run_beside, arguments)
+            run = partial(self._run_waited_for, arguments)
             return await run_sync(run, abandon_on_cancel=True, limiter=self._threads)
         except _Raised as raised:
             if isinstance(raised.error, Exception):
                 raise raised.error from raised.error.__cause__
-            # SystemExit and its like would end the event loop that all tasks share.
+            # Not raised as it is: a cancellation of its own is none of the turn.
             raise ToolRefusal(explained(raised.error)) from raised.error
 
     def _run_waited_for(self, arguments: dict[str, Any]) -> str:
@@ -89,15 +89,10 @@ class FunctionTool:
             raise _Raised(error) from error
 
     async def _run_on_the_loop(self, arguments: dict[str, Any]) -> str:
+        result = await self._inner.call(arguments)
         try:
-            return as_text(await self._inner.call(arguments))
-        except KeyboardInterrupt as error:  # as below
-            raise _Raised(error) from error
-
-    def _run_beside(self, arguments: dict[str, Any]) -> str:
-        try:
-            return self._run_waited_for(arguments)
-        except KeyboardInterrupt as error:  # no signal arrives in this thread: it is its own
+            return as_text(result)
+        except asyncio.CancelledError as error:  # as above
             raise _Raised(error) from error
 
 
@@ -166,7 +161,7 @@ def _described(name: str, function: Callable[..., Any], *, is_async: bool) -> An
             warnings.simplefilter("ignore")
             make: Any = beta_async_tool if is_async else beta_tool
             made = make(body, name=name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(_why_no_schema(name, signature, error)) from error
     if not made.description:
         made.description = f"{name}: a function of the user's notebook."
@@ -214,7 +209,7 @@ def _body(function: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]
     return run_async if is_async else run
 
 
-def _why_no_schema(name: str, signature: inspect.Signature, error: Exception) -> str:
+def _why_no_schema(name: str, signature: inspect.Signature, error: BaseException) -> str:
     """One sentence that names the argument which JSON cannot give."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - heavy to import
 
@@ -222,8 +217,9 @@ def _why_no_schema(name: str, signature: inspect.Signature, error: Exception) ->
         try:
             TypeAdapter(parameter.annotation).json_schema()
         except Exception:  # noqa: BLE001 - any failure means the same here
+            shown = parameter.replace(default=parameter.empty)
             return (
-                f"{name} cannot be a tool: its argument `{parameter}` cannot be given as JSON; "
+                f"{name} cannot be a tool: its argument `{shown}` cannot be given as JSON; "
                 "use str, int, float, bool, list or dict"
             )
-    return f"{name} cannot be a tool: {str(error).splitlines()[0]}"
+    return f"{name} cannot be a tool: {explained(error).splitlines()[0]}"

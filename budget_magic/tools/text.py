@@ -132,8 +132,16 @@ def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
 
     A refusal speaks for itself. Arguments that do not fit are named one by one, with the reason.
     `redact` is given each text that is shortened, before a cut could split a secret.
+    The error may be a stranger's, and so is its `__str__`: whatever that raises stays here.
     """
-    message = _message(error)
+    try:
+        return _explained(error, redact)
+    except BaseException:  # noqa: BLE001 - as said above
+        return f"{type(error).__name__}: (its message could not be read)"
+
+
+def _explained(error: BaseException, redact: Callable[[str], str]) -> str:
+    message = str(error)
     if isinstance(error, ToolRefusal) or _is_tool_error(error):
         return message or "the call was refused"
     cause = error.__cause__
@@ -146,13 +154,6 @@ def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
 def _is_tool_error(error: BaseException) -> bool:
     kind = type(error)
     return kind.__name__ == "ToolError" and kind.__module__.partition(".")[0] == "anthropic"
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - the error is a stranger's, and so is its __str__
-        return "(its message could not be read)"
 
 
 def _faults(cause: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
@@ -17,10 +18,8 @@ RESULT_CAP_BYTES: Final = 20_000
 class RunInCaller(Protocol):
     """Runs a function on the thread that waits for the turn (the notebook's), one at a time.
 
-    What the function raises is raised here too. One thing the session that fills this in must
-    mind: asyncio ends the whole event loop when a task lets KeyboardInterrupt or SystemExit out,
-    and all tasks share the portal's loop. An interrupt of the waiting thread must therefore reach
-    the loop as a cancellation of the turn, not as a KeyboardInterrupt.
+    An `Exception` of the function is raised here too, anything else as a `ToolRefusal`; an
+    interrupt of the waiting thread reaches the loop as a cancellation of the turn.
     """
 
     async def __call__(self, function: Callable[[], T], /) -> T:
@@ -79,11 +78,14 @@ async def answer(
 ) -> ToolAnswer:
     """The answer to one call: secrets replaced, length capped, every error told as text.
 
-    Only an `Exception` becomes an error result. An interrupt and a cancellation pass through.
+    A cancellation alone passes through. A KeyboardInterrupt or SystemExit that arrives here is the
+    tool's own, and would end the event loop that all tasks share.
     """
     try:
         content, is_error = await tool.call(arguments, run_in_caller), False
-    except Exception as error:  # noqa: BLE001 - whatever a tool raises is told to the model
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told to the model
         content, is_error = explained(error, redactor.redact), True
     return sendable(content, redactor, is_error=is_error, cap_bytes=cap_bytes)
 

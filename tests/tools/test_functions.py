@@ -103,7 +103,9 @@ def test_a_validation_error_inside_the_function_is_not_taken_for_bad_arguments()
     assert call(function_tool(inner)).content.startswith("ValidationError: 1 validation error")
 
 
-@pytest.mark.parametrize("error", [SystemExit(2), GeneratorExit(), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [SystemExit(2), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()]
+)
 @pytest.mark.parametrize("reads", [True, False])
 def test_what_would_end_the_event_loop_becomes_an_error_result(
     error: BaseException, *, reads: bool
@@ -135,19 +137,6 @@ def test_a_declared_function_cannot_end_the_event_loop(
 
     assert answered.is_error
     assert type(error).__name__ in answered.content
-
-
-def test_an_interrupt_inside_a_function_passes_through() -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    async def interrupted_async() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        call(function_tool(interrupted))
-    with pytest.raises(KeyboardInterrupt):
-        call(function_tool(interrupted_async))
 
 
 class Caller:
