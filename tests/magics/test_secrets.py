@@ -44,7 +44,7 @@ def test_a_secret_that_is_filled_in_is_neither_sent_nor_shown(notebook: Notebook
 @pytest.mark.parametrize(
     ("line", "body"),
     [
-        ("audit", "Use {{ {}[key] }}."),
+        ("audit", "Use {{ _oh[key] }}."),
         ("audit", f"Use {{{{ {KEY} }}}}."),
         (f"audit -m {WORD}", "Go."),
         (f"audit -t {WORD}", "Go."),
