@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 from typing import Final
@@ -135,11 +135,11 @@ def out_of_room(
         return _session(turn, _fullest(task.accounts, account), needs)
     if reason == "cost_ceiling":
         taken = account.spent.usd + account.unconfirmed.usd
-        told = _told_usd(turn, account, needs)
+        told = _told(turn, account, needs, _USD)
         enough = max((account.cost_usd or 0) * MORE, (taken + needs.alone.usd * 2) * MORE)
         return _stopped(turn, reason, told, f"--max-cost {_rounded_up(enough)}")
     taken_tokens = account.spent.tokens + account.unconfirmed.tokens
-    told = _told_tokens(turn, account, needs)
+    told = _told(turn, account, needs, _TOKENS)
     more = max((account.total_tokens or 0) * MORE, (taken_tokens + needs.alone.tokens * 2) * MORE)
     option = f"--max-total-tokens {int(Decimal(_rounded_up(Decimal(more))))}"
     return _stopped(turn, reason, told, option)
@@ -294,9 +294,7 @@ def _status(error: ApiError) -> str:
 
 
 def _halted(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
-    command = f"%claude_resume {turn.task.name} {option}"
-    detail = f"halted at step {turn.step}: {told}; go on with `{command}`"
-    return Ending(state="halted", reason=reason, detail=detail, command=command)
+    return _stopped(turn, reason, f"halted at step {turn.step}: {told}", option)
 
 
 def _stopped(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
@@ -307,45 +305,102 @@ def _stopped(turn: TurnContext, reason: Reason, told: str, option: str) -> Endin
 
 def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
     command = f"%claude_resume {turn.task.name}"
-    if _is_nearer_by_cost(account):
-        told, variable = _told_usd(turn, account, needs), "ANTHROPIC_COST_BUDGET"
-    else:
-        told, variable = _told_tokens(turn, account, needs), "ANTHROPIC_TOKEN_BUDGET"
-    way_out = account.way_out or f"raise {variable}"
+    unit = _USD if _is_nearer_by_cost(account) else _TOKENS
+    way_out = account.way_out or f"raise {unit.variable}"
     if account.of_task:
         way_out = f"raise it with `%claude_resume {account.name} {_raising(account)}`"
-    detail = f"{told}; {way_out}, then `{command}`"
+    detail = f"{_told(turn, account, needs, unit)}; {way_out}, then `{command}`"
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
 
 
-def _told_usd(turn: TurnContext, account: Account, needs: NextStep) -> str:
-    """Return where a cost ceiling stopped a turn, and why there."""
-    ceiling, left = account.cost_usd or Decimal(0), account.headroom()[0] or Decimal(0)
-    taken = spent_dollars(account.spent.usd + account.unconfirmed.usd, ceiling)
-    parts = _parts_usd(account)
-    why = "the cost ceiling is reached"
-    if needs.alone.usd > left > 0:
-        why = f"the next step could have cost up to {_fine(needs.alone.usd)}"
-    elif left > 0:
-        beside = needs.beside_last_answer.usd
-        why = _after_last_answer(f"cost up to {_fine(beside)}", is_too_much=beside > left)
-    of = _of(turn, account, ceiling_dollars(ceiling))
-    return f"stopped at {taken} of {of}{_in_step(turn)}: {why}{parts}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """How a sentence speaks of one of the two kinds of amounts that an account holds."""
+
+    of: Callable[[Amount], Decimal]
+    ceiling: Callable[[Account], Decimal]
+    reached: str
+    cost: str
+    """What a step does to the ceiling: "cost up to"."""
+    spent: str
+    variable: str
+    """Environment variable of the session's ceiling."""
+    taken: Callable[[Decimal, Decimal], str]
+    """Shows what stands against a ceiling, beside that."""
+    limit: Callable[[Decimal], str]
+    needed: Callable[[Decimal], str]
+    part: Callable[[Decimal], str]
 
 
-def _told_tokens(turn: TurnContext, account: Account, needs: NextStep) -> str:
-    """Return where a token ceiling stopped a turn, and why there."""
-    left = account.headroom()[1] or 0
-    parts = _parts_tokens(account)
-    why = "the token ceiling is reached"
-    if needs.alone.tokens > left > 0:
-        why = f"the next step could have taken up to {needs.alone.tokens:,}"
-    elif left > 0:
-        beside = needs.beside_last_answer.tokens
-        why = _after_last_answer(f"taken up to {beside:,}", is_too_much=beside > left)
-    taken = account.spent.tokens + account.unconfirmed.tokens
-    of = _of(turn, account, f"{account.total_tokens or 0:,} tokens")
-    return f"stopped at {taken:,} of {of}{_in_step(turn)}: {why}{parts}"
+def _fine(usd: Decimal) -> str:
+    """Dollars with more places where they are less than a cent."""
+    return dollars(usd, 2 if usd >= CENT else 4)
+
+
+def _count(tokens: Decimal) -> str:
+    return f"{int(tokens):,}"
+
+
+_USD: Final = _Unit(
+    of=lambda amount: amount.usd,
+    ceiling=lambda account: account.cost_usd or Decimal(0),
+    reached="the cost ceiling is reached",
+    cost="cost up to",
+    spent="spent",
+    variable="ANTHROPIC_COST_BUDGET",
+    taken=spent_dollars,
+    limit=ceiling_dollars,
+    needed=_fine,
+    part=dollars,
+)
+_TOKENS: Final = _Unit(
+    of=lambda amount: Decimal(amount.tokens),
+    ceiling=lambda account: Decimal(account.total_tokens or 0),
+    reached="the token ceiling is reached",
+    cost="taken up to",
+    spent="used",
+    variable="ANTHROPIC_TOKEN_BUDGET",
+    taken=lambda tokens, _: _count(tokens),
+    limit=lambda tokens: f"{_count(tokens)} tokens",
+    needed=_count,
+    part=_count,
+)
+
+
+def _told(turn: TurnContext, account: Account, needs: NextStep, unit: _Unit) -> str:
+    """Return where a ceiling stopped a turn, and why there."""
+    ceiling = unit.ceiling(account)
+    taken = unit.of(account.spent + account.unconfirmed)
+    left = ceiling - taken - unit.of(account.held)
+    alone, beside = unit.of(needs.alone), unit.of(needs.beside_last_answer)
+    if left <= 0:
+        why = unit.reached
+    elif alone > left:
+        why = f"the next step could have {unit.cost} {unit.needed(alone)}"
+    elif beside > left:
+        needed = unit.needed(beside)
+        why = f"the next step and a last answer after it could have {unit.cost} {needed}"
+    else:
+        why = "the last answer was given"
+    of = _of(turn, account, unit.limit(ceiling))
+    at = f"stopped at {unit.taken(taken, ceiling)} of {of}{_in_step(turn)}"
+    return f"{at}: {why}{_parts(account, unit)}"
+
+
+def _parts(account: Account, unit: _Unit) -> str:
+    """Return what stands against a ceiling, in parentheses; empty where the task spent it all."""
+    below, held = unit.of(account.spent_below), unit.of(account.held_unconfirmed)
+    unsure = unit.of(account.unconfirmed) - held
+    parts = []
+    if account.of_task and below:
+        parts.append(f"of it {unit.part(below)} by tasks that its tools ran")
+    if unsure:
+        parts.append(f"{unit.part(unsure)} unconfirmed")
+    if account.requests_unconfirmed:
+        parts.append(_held(account, unit.part(held)))
+    if not parts:
+        return ""
+    return f" ({', '.join([f'{unit.part(unit.of(account.spent))} {unit.spent}', *parts])})"
 
 
 def _of(turn: TurnContext, account: Account, ceiling: str) -> str:
@@ -357,38 +412,6 @@ def _of(turn: TurnContext, account: Account, ceiling: str) -> str:
 
 def _in_step(turn: TurnContext) -> str:
     return f" in step {turn.step}" if turn.step else " before the first step"
-
-
-def _after_last_answer(needs: str, *, is_too_much: bool) -> str:
-    if is_too_much:
-        return f"the next step and a last answer after it could have {needs}"
-    return "the last answer was given"
-
-
-def _parts_usd(account: Account) -> str:
-    """Return what the dollars that stand against a ceiling are; empty where all was spent here."""
-    parts = []
-    if account.of_task and account.spent_below.usd:
-        parts.append(f"of it {dollars(account.spent_below.usd)} by tasks that its tools ran")
-    unsure = account.unconfirmed.usd - account.held_unconfirmed.usd
-    if unsure:
-        parts.append(f"{dollars(unsure)} unconfirmed")
-    if account.requests_unconfirmed:
-        parts.append(_held(account, dollars(account.held_unconfirmed.usd)))
-    return f" ({', '.join([f'{dollars(account.spent.usd)} spent', *parts])})" if parts else ""
-
-
-def _parts_tokens(account: Account) -> str:
-    """Return what the tokens that stand against a ceiling are; empty where all was used here."""
-    parts = []
-    if account.of_task and account.spent_below.tokens:
-        parts.append(f"of it {account.spent_below.tokens:,} by tasks that its tools ran")
-    unsure = account.unconfirmed.tokens - account.held_unconfirmed.tokens
-    if unsure:
-        parts.append(f"{unsure:,} unconfirmed")
-    if account.requests_unconfirmed:
-        parts.append(_held(account, f"{account.held_unconfirmed.tokens:,}"))
-    return f" ({', '.join([f'{account.spent.tokens:,} used', *parts])})" if parts else ""
 
 
 def _raising(account: Account) -> str:
@@ -434,11 +457,6 @@ def _held(account: Account, amount: str) -> str:
     ]
     verb = "lets" if len(commands) == 1 else "let"
     return f"{amount} held for {cut}; {' and '.join(commands)} {verb} it go"
-
-
-def _fine(usd: Decimal) -> str:
-    """Dollars with more places where they are less than a cent."""
-    return dollars(usd, 2 if usd >= CENT else 4)
 
 
 def _rounded_up(value: Decimal) -> str:

@@ -90,6 +90,11 @@ class TaskContext:
     """When the same call ends the turn; None never does."""
     noted: set[str] = field(default_factory=set)
     """Notes that the reader was given already: each is said once a task."""
+    definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)
+    """The tools as they are sent: what their authors wrote may hold secrets."""
+
+    def __post_init__(self) -> None:
+        self.definitions = tuple(self.redactor.redact(self.toolbox.definitions()))
 
     @property
     def model(self) -> Model | None:
@@ -137,11 +142,6 @@ class TaskContext:
         if text not in self.noted:
             self.noted.add(text)
             self.emit(Noted(turn=turn, text=text))
-
-    @property
-    def definitions(self) -> tuple[dict[str, Any], ...]:
-        """The tools as they are sent: what their authors wrote may hold secrets."""
-        return tuple(self.redactor.redact(self.toolbox.definitions()))
 
     @property
     def account(self) -> Account:

@@ -191,7 +191,7 @@ def _lacks_credentials(client: Any) -> bool:
 
 async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
     kinds: dict[int, DeltaKind] = {}
-    inputs: dict[int, str] = {}
+    inputs: dict[int, list[str]] = {}
     async for event in stream:
         match event.type:
             case "message_start":
@@ -205,11 +205,11 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
             case "content_block_delta":
                 text = _delta_text(event.delta)
                 if event.delta.type == "input_json_delta":
-                    inputs[event.index] = inputs.get(event.index, "") + text
+                    inputs.setdefault(event.index, []).append(text)
                 if text and event.index in kinds:
                     yield Piece(block=event.index, kind=kinds[event.index], text=text)
             case "message_stop":
-                yield _reply(stream, inputs)
+                yield _reply(stream, {at: "".join(parts) for at, parts in inputs.items()})
                 await _drain(stream)
                 return
     raise ConnectionBroken("the stream ended before message_stop", reached=True)
