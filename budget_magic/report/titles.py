@@ -15,6 +15,7 @@ _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "direct
 _QUOTED: Final = ("pattern", "query", "regex", "search")
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _DETAIL_CHARS: Final = 60
+_LOOKED_AT: Final = 4 * _DETAIL_CHARS
 _TITLE_CHARS: Final = 96
 _GROUPS: Final = 3
 _LONG_CHARS: Final = 600
@@ -23,7 +24,7 @@ _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 
 
 def call_detail(name: str, call_input: object) -> str:
-    """What stands behind a tool's name in a title.
+    """What stands behind a tool's name in a title; it hides no character, as the card below it.
 
     >>> call_detail("grep", {"pattern": "a|b", "path": "src/"})
     '"a|b" src/'
@@ -36,7 +37,8 @@ def call_detail(name: str, call_input: object) -> str:
     for key, value in sorted(call_input.items(), key=lambda item: item[0] in _MAIN):
         if value in _EMPTY:
             continue
-        shown = one_line(value if isinstance(value, str) else _json(value), _DETAIL_CHARS)
+        text = value if isinstance(value, str) else _json(value)
+        shown = one_line(exact_text(text[:_LOOKED_AT]), _DETAIL_CHARS)
         if key in _MAIN or (key in _QUOTED and name == "glob"):
             words.append(shown)
         elif key in _QUOTED:

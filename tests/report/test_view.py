@@ -360,6 +360,12 @@ def test_titles_come_from_the_calls() -> None:
     ]
 
 
+def test_a_title_hides_no_part_of_a_call() -> None:
+    story = Story().start().ask()
+    story.reply([call("a", "shell", command="echo hello \x1b]; echo PWNED; \x07\ndone")], calls=90)
+    assert story.view().steps[0].title == r"shell echo hello \x1b]; echo PWNED; \x07 done"
+
+
 def test_marks_tell_errors_decisions_and_calls_that_did_not_run() -> None:
     story = Story().start().ask(last_answer=True)
     names = ("ok", "no", "bad", "late")
