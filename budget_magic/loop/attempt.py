@@ -43,6 +43,8 @@ from budget_magic.wire import Begun, BlockBegun, Piece, Reply
 class _Seen:
     """What one attempt has shown so far."""
 
+    inference_geo: str | None = None
+    """Region that the request named."""
     begun: Usage | None = None
     reply: Reply | None = None
     faults: dict[str, str] = field(default_factory=dict)
@@ -122,6 +124,7 @@ def book_what_is_held(turn: TurnContext) -> None:
 async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
     task, place = turn.task, {"turn": turn.turn, "step": turn.step + 1}
     sent = request(turn, extra=[], max_tokens=granted.max_tokens)
+    seen.inference_geo = sent.inference_geo
     async with aclosing(task.client.stream(sent)) as events:
         async for event in events:
             match event:
@@ -215,7 +218,8 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     )
     faults = seen.faults
     _enter(task, granted, reply, bill.usage, faults=faults, results=results, counted=counted)
-    if bill.usage is not None:
+    if bill.usage is not None and reply.usage is not None:
+        _learn_region(task, named=seen.inference_geo, served=reply.usage.inference_geo)
         _learn(turn, seen, bill.usage)
 
 
@@ -236,7 +240,7 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
             at_least=_least(task, seen, most),
             is_cost_estimated=False,
         )
-    usage = _with_region(task, reply.usage)
+    usage = replace(reply.usage, inference_geo=reply.usage.inference_geo or seen.inference_geo)
     model, own = task.settings.model, task.own_prices
     doubts = list(pricing_doubts(usage, asked=model, answered=reply.model, own=own))
     for doubt in doubts:
@@ -251,11 +255,6 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
         at_least=Amount(),
         is_cost_estimated=bool(doubts),
     )
-
-
-def _with_region(task: TaskContext, usage: Usage) -> Usage:
-    """Take the region that the request named where the reply names none."""
-    return usage if usage.inference_geo else replace(usage, inference_geo=task.inference_geo)
 
 
 def _extra_of_unknown_region(turn: TurnContext, usage: Usage, cost: Decimal | None) -> Decimal:
@@ -286,12 +285,20 @@ def _learn(turn: TurnContext, seen: _Seen, usage: Usage) -> None:
     """Take from a billed reply what makes the next hold and the next estimate better."""
     task, learned = turn.task, turn.task.client.learned
     task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
-    learned.inference_geo = usage.inference_geo or learned.inference_geo
     learned.is_fast = learned.is_fast or usage.speed == "fast"
     if turn.counted_tokens:
         model, before = task.settings.model, learned.count_errors
         error = Decimal(usage.prompt_tokens) / turn.counted_tokens - 1
         before[model] = max(error, before.get(model, Decimal(0)), Decimal(0))
+
+
+def _learn_region(task: TaskContext, *, named: str | None, served: str | None) -> None:
+    """Note the region of a reply: what its client serves by default, or that it went elsewhere."""
+    learned = task.client.learned
+    if named is not None:
+        learned.ignores_geo = learned.ignores_geo or served not in {None, named}
+    elif served in REGION_FACTORS and learned.default_geo is None:
+        learned.default_geo = served
 
 
 def _enter(  # noqa: PLR0913 - what the history must know of a reply

@@ -123,19 +123,17 @@ class TaskContext:
         if self.settings.inference_geo is not None:
             return self.settings.inference_geo
         is_taken = self.model is not None and self.model.takes_inference_geo
-        learned = self.client.learned.inference_geo
-        can_name = is_taken and self.client.takes_inference_geo and learned in REGION_FACTORS
-        return learned if can_name else None
+        can_name = is_taken and self.client.takes_inference_geo
+        return self.client.learned.default_geo if can_name else None
 
     @property
     def factor(self) -> Decimal:
         """What prices are multiplied by at worst: 1.1 while the inference region may be any."""
         if self.model is not None and not self.model.takes_inference_geo:
             return Decimal(1)
-        if self.inference_geo is None:
+        if self.inference_geo is None or self.client.learned.ignores_geo:
             return US_INFERENCE
-        regions = (self.inference_geo, self.client.learned.inference_geo or self.inference_geo)
-        return max(REGION_FACTORS.get(region, US_INFERENCE) for region in regions)
+        return REGION_FACTORS.get(self.inference_geo, US_INFERENCE)
 
     def note_once(self, turn: int, text: str) -> None:
         """Tell the reader something that is worth saying once a task."""

@@ -134,6 +134,7 @@ def plan_turn(
         compact_at=settings.compact_at,
         carry=settings.carry,
         prices=settings.prices,
+        inference_geo=settings.inference_geo,
     )
     rewound = Plan(kind="rewind", turn=found, settings=change(base))
     if again or found.prompt.sent != prompt.sent:

@@ -15,8 +15,10 @@ from budget_magic.wire.request import Request
 class Learned:
     """What replies have shown of a client; all tasks that use it share this."""
 
-    inference_geo: str | None = None
-    """Region that served the last reply, such as `us` or `global`; None until one names it."""
+    default_geo: str | None = None
+    """Region that serves requests which name none, `us` or `global`; None until a reply says it."""
+    ignores_geo: bool = False
+    """Whether a reply came from another region than its request named."""
     is_fast: bool = False
     """Whether a reply was served in fast mode, which a client may ask for by itself."""
     count_errors: dict[str, Decimal] = field(default_factory=dict)

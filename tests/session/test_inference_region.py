@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from budget_magic import Task
+from budget_magic import Task, tasks
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Noted, StepFinished, StepStarted
+from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.rewriting import Rewriting
@@ -47,6 +48,54 @@ def test_what_one_task_learned_of_a_client_holds_for_the_next() -> None:
     second.run("Look.")
 
     assert regions_sent(simulator) == [None, "global"]
+
+
+def test_a_region_that_one_task_states_is_not_learned_for_others() -> None:
+    simulator = Simulator([*same_size(0), *same_size(1)], inference_geo="global")
+    client = simulated_client(simulator.transport())
+    task_on(simulator, name="first", client=client, inference_geo="us").run("Look.")
+    second = task_on(simulator, name="second", client=client)
+
+    outcome = second.run("Look.")
+
+    assert regions_sent(simulator) == ["us", None, "global"]
+    first_usd = tasks()["first"].spend.cost_usd
+    assert outcome.total.cost_usd is not None
+    assert first_usd is not None
+    assert first_usd + outcome.total.cost_usd == simulator.bill.total_usd
+
+
+def test_a_model_without_regions_unlearns_nothing() -> None:
+    simulator = Simulator([*same_size(0)] * 3, inference_geo="us")
+    client = simulated_client(simulator.transport())
+    for number, model in enumerate(("claude-opus-5-5", "claude-haiku-4-5", "claude-opus-5-5")):
+        name = f"task-{number}"
+        task_on(simulator, name=name, client=client, model=model, budget=None).run("Look.")
+
+    assert regions_sent(simulator) == [None, None, "us"]
+
+
+def served_from_us(event: dict[str, Any]) -> None:
+    """Let a reply come from the US whatever was asked for."""
+    if event["type"] == "message_start":
+        event["message"]["usage"]["inference_geo"] = "us"
+
+
+def test_a_server_that_ignores_the_region_is_held_at_the_dearer_price() -> None:
+    simulator = Simulator(same_size(2), inference_geo="global")
+    client = simulated_client(Rewriting(simulator, served_from_us))
+    task = task_on(simulator, client=client, inference_geo="global", max_tokens=2_000)
+    obeyed = task_on(Simulator(same_size(2)), name="obeyed", inference_geo="global",
+                     max_tokens=2_000)  # fmt: skip
+
+    task.run("Look.")
+    obeyed.run("Look.")
+
+    held = [step.held_usd for step in facts(task, StepStarted)]
+    plain = [step.held_usd for step in facts(obeyed, StepStarted)]
+    assert held[0] == plain[0]
+    assert plain[1] is not None
+    assert held[1] == plain[1] * Decimal("1.1")
 
 
 def test_another_client_learns_for_itself() -> None:
@@ -121,6 +170,19 @@ def test_a_model_without_regional_prices_is_neither_asked_nor_charged_for_one() 
     assert regions_sent(simulator) == [None] * 3
     assert outcome.total.cost_usd == simulator.bill.total_usd
     assert outcome.total.unconfirmed_usd == 0
+
+
+def test_a_stated_region_stays_when_a_cell_is_run_anew() -> None:
+    simulator = Simulator([*same_size(0), *same_size(0)])
+    task = task_on(simulator, inference_geo="us")
+    cell = Prompt(typed="Look.", sent="Look.", cell_id="cell")
+    run = task.begin(cell)
+    run.wait()
+
+    plan = task.plan(cell, lambda settings: settings, again=True)
+
+    assert plan.kind == "rewind"
+    assert plan.settings.inference_geo == "us"
 
 
 def test_a_region_that_cannot_be_had_is_refused_before_anything_is_sent() -> None:
