@@ -19,6 +19,14 @@ ANTHROPIC: Final = "anthropic"
 CHOICE_VARIABLE: Final = "BUDGET_MAGIC_CLIENT"
 NO_KEY: Final = "no API key found"
 ASKED_FOR: Final = "the simulator was asked for"
+_CREDENTIALS: Final = {
+    "api_key": "ANTHROPIC_API_KEY",
+    "auth_token": "ANTHROPIC_AUTH_TOKEN",
+    "aws_secret_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+    "access_token": "ACCESS_TOKEN",
+}
+"""Where the SDK's clients keep their credentials, and what stands for those where they show."""
 _LEARNED: Final[WeakKeyDictionary[object, Learned]] = WeakKeyDictionary()
 PACE_TOKENS_PER_S: Final = 900.0
 """How fast the simulator streams where a person watches."""
@@ -31,8 +39,8 @@ class Chosen:
     name: str
     client: Client
     simulated: str | None
-    key: str | None = field(default=None, repr=False)
-    """The credential it sends, so that it can be kept out of everything shown."""
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Credentials that it holds with their names, to be kept out of everything shown."""
 
 
 def choose_client(
@@ -117,22 +125,21 @@ def _make_real() -> Chosen | None:
     client = real_client()
     if client is None:
         return None
-    key = client.api_key or client.auth_token
     wire = SdkClient(client)
     portal().close_with(wire, client.close)
-    return Chosen(name=ANTHROPIC, client=wire, simulated=None, key=key)
+    return Chosen(name=ANTHROPIC, client=wire, simulated=None, secrets=_secrets_of(client))
 
 
 def _own(wanted: Any, name: str) -> Chosen:
     from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
 
-    key = getattr(wanted, "api_key", None) or getattr(wanted, "auth_token", None)
-    return Chosen(
-        name=name,
-        client=SdkClient(wanted, _learned_of(wanted)),
-        simulated=None,
-        key=key if isinstance(key, str) else None,
-    )
+    client = SdkClient(wanted, _learned_of(wanted))
+    return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
+
+
+def _secrets_of(client: object) -> tuple[tuple[str, str], ...]:
+    held = ((name, getattr(client, attribute, None)) for attribute, name in _CREDENTIALS.items())
+    return tuple((name, value) for name, value in held if isinstance(value, str))
 
 
 def _learned_of(client: object) -> Learned:

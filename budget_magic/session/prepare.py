@@ -84,7 +84,7 @@ def prepare(
     toolbox = make_toolbox(settings)
     refuse_unreadable_secrets()
     chosen = choose(ground, settings)
-    bus, redactor = ground.bus, process_redactor(chosen.key)
+    bus, redactor = ground.bus, process_redactor(chosen.secrets)
     around = _around(ground, chosen)
     context = TaskContext(
         name=ground.name,

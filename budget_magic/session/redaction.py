@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Final, Literal, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import BlockStarted, Delta, Live
+from budget_magic.report.numbers import plural
 from budget_magic.session.settings import defaults
 from budget_magic.session.surroundings import HERE
-from budget_magic.tools.secrets import Redactor, StreamRedactor
+from budget_magic.tools.credentials import is_placeholder
+from budget_magic.tools.secrets import MINIMUM_LENGTH, Redactor, StreamRedactor
 
 F = TypeVar("F")
 
-CLIENT_KEY: Final = "ANTHROPIC_API_KEY"
 
-
-def process_redactor(client_key: str | None = None) -> Redactor:
+def process_redactor(of_client: Iterable[tuple[str, str]] = ()) -> Redactor:
     """Return the redactor for the credentials of this process as they stand now.
 
     Parameters
     ----------
-    client_key
-        The credential that the task's client sends; None where it has none of its own.
+    of_client
+        Names and values of the credentials that the task's client holds.
     """
-    extra = {CLIENT_KEY: client_key} if client_key else {}
-    extra |= {name: value for name, value in _named_secrets() if isinstance(value, str)}
-    return Redactor(os.environ, extra)
+    named = ((name, value) for name, value in _named_secrets() if isinstance(value, str))
+    real = ((name, value) for name, value in of_client if not is_placeholder(value))
+    return Redactor(os.environ, (*named, *real))
 
 
 def refuse_unreadable_secrets() -> None:
-    """Refuse to run where a variable that `secrets` names holds something else than a text.
+    """Refuse to run where what a variable holds that `secrets` names cannot be replaced.
 
     Raises
     ------
     ConfigurationError
-        One does.
+        It is no text, or too short.
     """
     for name, value in _named_secrets():
         if not isinstance(value, str):
@@ -48,16 +48,20 @@ def refuse_unreadable_secrets() -> None:
                 f"`secrets` names {name}, which is of type {type(value).__name__}; name a variable"
                 " that holds the text itself"
             )
+        if len(value) < MINIMUM_LENGTH:
+            raise ConfigurationError(
+                f"`secrets` names {name}, which holds {plural(len(value), 'character')}: a text"
+                f" shorter than {MINIMUM_LENGTH} cannot be kept out; leave the name out"
+            )
 
 
 def _named_secrets() -> Iterator[tuple[str, object]]:
     """What the variables hold that `secrets` names; one that is not set cannot leak."""
     for name in defaults().secrets:
-        try:
-            value = os.environ.get(name) or HERE.lookup(name)
-        except (LookupError, AttributeError):
-            continue
-        yield name, value
+        if os.environ.get(name):
+            yield name, os.environ[name]
+        with suppress(LookupError, AttributeError):
+            yield name, HERE.lookup(name)
 
 
 def redacted(value: F, redact: Callable[[Any], Any]) -> F:

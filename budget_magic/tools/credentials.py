@@ -16,13 +16,13 @@ _STRONG_NAME: Final = re.compile(
 """Names that count whatever their ending says."""
 _WEAK_NAME: Final = re.compile(
     r"^(?:AWS|ANTHROPIC)_|TOKEN$|(?:^|_)TOKEN_|(?:_KEY|_PWD|_PAT|_SK|CREDENTIALS?)$"
-    r"|DSN$|BEARER|COOKIE|WEBHOOK|(?:^|_)JWT(?:_|$)|(?:^|_)CREDS(?:_|$)|(?:^|_)SIGNING"
+    r"|DSN$|BEARER|COOKIE|WEBHOOK|JWT(?:_|$)|(?:^|_)CREDS(?:_|$)|(?:^|_)SIGNING"
 )
 """Names that count unless their ending says that they hold something else."""
 _BROAD_NAME: Final = re.compile(
     r"(?:^|_)PASS(?!ENGER|IVE|PORT|_?THR)"  # PASS*
     r"|AUTH(?!OR(?!I[SZ]))"  # *AUTH*, but no author and no authority
-    r"|(?:^|_)SESSIONS?(?:_|$)"  # SESSION*
+    r"|(?:^|_)SESSION"  # SESSION*
 )
 """Names that often hold something else too: see `_HARMLESS_NAMES`."""
 _HARMLESS_ENDING: Final = re.compile(
@@ -62,9 +62,9 @@ _HARMLESS_NAMES: Final = frozenset(
 _HARMLESS_VALUES: Final = frozenset(
     {
         "anonymous", "anthropic", "automatic", "changeme", "completed", "credentials",
-        "development", "disabled", "external", "internal", "localhost", "not-needed", "optional",
-        "password", "placeholder", "postgres", "production", "required", "simulator", "standard",
-        "undefined", "username", "your-api-key",
+        "development", "disabled", "external", "internal", "localhost", "no-key-required",
+        "not-needed", "optional", "password", "placeholder", "postgres", "production", "required",
+        "simulator", "standard", "undefined", "username", "your-api-key",
     }
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[+-]?[\d.,_]+(?:e[+-]?\d+)?", re.IGNORECASE)
@@ -122,8 +122,13 @@ def credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """
     for name, value in sorted(environ.items()):
         for found in _found(name.upper(), value):
-            if found.casefold() not in _HARMLESS_VALUES:
+            if not is_placeholder(found):
                 yield name, found
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value only stands in for a credential, as local servers take any; or is a word."""
+    return value.strip().casefold() in _HARMLESS_VALUES
 
 
 def parts(value: str) -> Iterator[str]:

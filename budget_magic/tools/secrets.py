@@ -35,7 +35,8 @@ class Redactor:
         Environment variables; `credentials` says which of them count. Values of fewer than 8
         characters, paths, numbers and known harmless variables do not.
     extra
-        More values by name, such as the key that a client was made with.
+        More names and values, such as the key that a client was made with; one name may stand
+        for several values.
 
     Examples
     --------
@@ -43,16 +44,16 @@ class Redactor:
     {'log': ['key=[secret MY_API_KEY]!']}
     """
 
-    __slots__ = ("_by_first", "_by_gram", "_gram", "_labels", "_longest", "_step")
+    __slots__ = ("_by_first", "_by_gram", "_gram", "_longest", "_names", "_step")
 
-    def __init__(self, environ: Mapping[str, str], extra: Mapping[str, str] | None = None) -> None:
-        labels: dict[str, str] = {}
-        given = ((name, part) for name, value in (extra or {}).items() for part in parts(value))
+    def __init__(self, environ: Mapping[str, str], extra: Iterable[tuple[str, str]] = ()) -> None:
+        names: dict[str, str] = {}
+        given = ((name, part) for name, value in extra for part in parts(value))
         for name, value in (*given, *credentials(environ)):
             for form in _forms(value):
-                labels.setdefault(form, f"[secret {name}]")
-        self._labels = labels
-        lengths = [len(form) for form in labels]
+                names.setdefault(form, name)
+        self._names = names
+        lengths = [len(form) for form in names]
         self._longest, shortest = max(lengths, default=0), min(lengths, default=MINIMUM_LENGTH)
         # Wherever a form stands, one of its grams stands at a multiple of `_step`: a text is
         # searched for all forms at once by looking up every `_step`th gram of it.
@@ -60,7 +61,7 @@ class Redactor:
         self._step = shortest - self._gram + 1
         self._by_gram: dict[str, set[str]] = {}
         self._by_first: dict[str, list[str]] = {}
-        for form in labels:
+        for form in names:
             self._by_first.setdefault(form[0], []).append(form)
             for at in range(self._step):
                 self._by_gram.setdefault(form[at : at + self._gram], set()).add(form)
@@ -71,7 +72,7 @@ class Redactor:
     @property
     def names(self) -> list[str]:
         """The names of the credentials it knows, sorted; never their values."""
-        return sorted({label[len("[secret ") : -1] for label in self._labels.values()})
+        return sorted(set(self._names.values()))
 
     def redact(self, value: T) -> T:
         """Return a copy with every known secret replaced; walks str, dict, list and tuple."""
@@ -82,8 +83,8 @@ class Redactor:
         found: set[str] = set()
         for text in _texts(value):
             whole = self._without_splits(text)
-            found.update(self._labels[form] for form in self._forms_in(whole))
-        return sorted(label[len("[secret ") : -1] for label in found)
+            found.update(self._names[form] for form in self._forms_in(whole))
+        return sorted(found)
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -112,7 +113,10 @@ class Redactor:
         pattern = self._pattern(text)
         if pattern is None:
             return text
-        return pattern.sub(lambda match: self._labels[match.group()], text)
+        return pattern.sub(lambda match: self._label(match.group()), text)
+
+    def _label(self, form: str) -> str:
+        return f"[secret {self._names[form]}]"
 
     def _without_splits(self, text: str) -> str:
         """The text; without its terminal escapes where those stand in the middle of a secret.
@@ -141,7 +145,7 @@ class Redactor:
 
     def split(self, text: str, *, last: bool) -> tuple[str, str]:
         """Return the part of a growing text that is safe to show, redacted, and the rest."""
-        if not self._labels:
+        if not self._names:
             return text, ""
         pattern = self._pattern(text)
         safe: list[str] = []
@@ -151,7 +155,7 @@ class Redactor:
             match = None if pattern is None else pattern.search(text, at)
             if match is None or match.start() >= hold:
                 return "".join(safe) + text[at:hold], text[hold:]
-            safe += [text[at : match.start()], self._labels[match.group()]]
+            safe += [text[at : match.start()], self._label(match.group())]
             at = match.end()
 
     def _beginning_of_a_secret(self, text: str, start: int) -> int:

@@ -93,6 +93,27 @@ def test_config_adds_names_of_variables(
     assert "0123-4567-89" not in said + ran.out
 
 
+def test_a_name_stands_for_the_variable_of_the_environment_and_of_the_notebook(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODE", "0123-4567-89")
+    notebook("CODE = 'ACME Limited'\ndef look(): return f'{CODE} 0123-4567-89'")
+    notebook("%config ClaudeTaskMagics.secrets = ['CODE', 'ANTHROPIC_API_KEY']")
+    with_client(notebook, Reply(calls=[Call("look", {})]), Reply(text="Done."))
+    notebook("%%claude_task audit --client mine -t look --approve all\nGo.")
+
+    assert results(tasks()["audit"]) == ["[secret CODE] [secret CODE]"]
+
+
+def test_a_named_variable_too_short_to_be_replaced_is_refused(notebook: Notebook) -> None:
+    notebook("pin = '1234'")
+    notebook("%config ClaudeTaskMagics.secrets = ['pin']")
+    ran = notebook("%%claude_task audit\nGo.")
+
+    assert isinstance(ran.error, UsageError)
+    assert "`secrets` names pin, which holds 4 characters" in str(ran.error)
+
+
 def test_a_named_variable_that_holds_no_text_is_refused(notebook: Notebook) -> None:
     notebook("number = 123456789")
     notebook("%config ClaudeTaskMagics.secrets = ['number']")

@@ -102,7 +102,7 @@ def test_a_block_that_goes_on_after_its_end_shows_no_more() -> None:
 
 
 def test_the_recorded_fact_comes_back_and_its_fixed_words_stay() -> None:
-    bus = Bus("audit", Redactor(ENVIRON, {"WORD": "completed"}))
+    bus = Bus("audit", Redactor(ENVIRON, [("WORD", "completed")]))
     fact = TurnFinished(
         turn=1, step=1, state="completed", reason="end_turn", detail=f"completed {KEY}",
         text=f"x {KEY}", elapsed_s=1.0,

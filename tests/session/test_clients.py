@@ -30,14 +30,20 @@ def test_a_key_chooses_the_real_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
     chosen = choose_client("auto", someone_watches=True)
 
-    assert (chosen.name, chosen.simulated, chosen.key) == ("anthropic", None, "sk-test")
+    assert (chosen.name, chosen.simulated, chosen.secrets) == (
+        "anthropic",
+        None,
+        (("ANTHROPIC_API_KEY", "sk-test"),),
+    )
     assert kind_of_auto() == "anthropic"
 
 
 def test_a_token_chooses_the_real_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token")
 
-    assert choose_client("auto", someone_watches=False).key == "token"
+    assert choose_client("auto", someone_watches=False).secrets == (
+        ("ANTHROPIC_AUTH_TOKEN", "token"),
+    )
 
 
 def test_without_credentials_auto_is_simulated_where_a_person_sits() -> None:
@@ -90,7 +96,7 @@ def test_an_object_of_the_notebook_is_taken_under_its_name() -> None:
 
     chosen = choose_client(client, name="my_client", someone_watches=False)
 
-    assert (chosen.name, chosen.simulated, chosen.key) == ("my_client", None, "simulated")
+    assert (chosen.name, chosen.simulated) == ("my_client", None)
 
 
 @pytest.mark.parametrize("thing", [object(), 7, "openai", None])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import anthropic
 import pytest
 
 from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
 from budget_magic.loop.stuck import StuckRule
+from budget_magic.session.clients import choose_client
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
+from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import lookup, results, task_on
 from tests.planted import ENVIRON, KEY, WORD
 
@@ -32,6 +35,39 @@ def test_an_error_does_not_show_a_secret() -> None:
     assert "[secret PLANTED_WORD_TOKEN]" in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@tool(reads=True)
+def connect() -> str:
+    """Tell what the client is made with."""
+    return "not-needed, but 0123456789abcdef is"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("not-needed", "not-needed, but 0123456789abcdef is"),
+        ("0123456789abcdef", "not-needed, but [secret ANTHROPIC_API_KEY] is"),
+    ],
+)
+def test_the_key_of_a_client_is_replaced_unless_it_is_a_placeholder(key: str, said: str) -> None:
+    simulator = Simulator(Scripted([Reply(calls=[Call("connect", {})]), Reply(text="Done.")]))
+    client = simulated_client(simulator.transport())
+    client.api_key = key
+    task = task_on(simulator, client=client, tools=[connect])
+    task.run("Look.")
+
+    assert results(task) == [said]
+
+
+def test_the_credentials_of_a_cloud_are_replaced() -> None:
+    client = anthropic.AsyncAnthropicBedrock(
+        aws_access_key="AKIA0", aws_secret_key="0123456789abcdef", aws_region="us-east-1"
+    )
+    chosen = choose_client(client, someone_watches=False)
+
+    assert chosen.secrets == (("AWS_SECRET_ACCESS_KEY", "0123456789abcdef"),)
+    assert "0123" not in repr(chosen)
 
 
 def test_a_task_name_that_holds_a_secret_is_refused() -> None:

@@ -61,6 +61,8 @@ LABEL = "[secret MY_API_KEY]"
         ("SESSION", "abc-0123-def"),
         ("WEB_SESSION", "abc-0123-def"),
         ("SESSION_ID", "abc-0123-def"),
+        ("SESSIONID", "abc-0123-def"),
+        ("MYJWT", "abc-0123-def"),
     ],
 )
 def test_a_credential_of_the_environment_is_replaced_in_full(name: str, value: str) -> None:
@@ -176,7 +178,7 @@ def test_the_password_in_a_url_is_replaced_in_any_variable() -> None:
 
 
 def test_values_given_beside_the_environment_are_replaced_too() -> None:
-    redactor = Redactor({}, {"api_key of the client": "given-by-hand"})
+    redactor = Redactor({}, [("api_key of the client", "given-by-hand")])
 
     assert redactor.redact("x given-by-hand") == "x [secret api_key of the client]"
     assert redactor.names == ["api_key of the client"]
@@ -281,7 +283,7 @@ SECRETS = st.lists(st.text("ab/%+", min_size=8, max_size=12), max_size=4)
 def test_a_stream_split_anywhere_shows_the_same_as_the_whole(
     secrets: list[str], data: st.DataObject
 ) -> None:
-    redactor = Redactor({}, {f"S{number}": secret for number, secret in enumerate(secrets)})
+    redactor = Redactor({}, [(f"S{number}", secret) for number, secret in enumerate(secrets)])
     pieces = data.draw(st.lists(st.one_of(st.text("ab/% x", max_size=6), *map(st.just, secrets))))
     text = "".join(pieces)
     borders = sorted(data.draw(st.sets(st.integers(0, len(text)))))
