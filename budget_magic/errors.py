@@ -33,6 +33,11 @@ class Ending(Protocol):
         """One sentence with the way out."""
         ...
 
+    @property
+    def reason(self) -> str:
+        """Why it ended, such as `keyboard`."""
+        ...
+
 
 class BudgetMagicError(Exception):
     """Base of everything that budget_magic raises on its own account."""

@@ -124,16 +124,23 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldReleased:
-    """What cut-off requests of a turn held was let go; what had streamed still counts."""
+    """What requests of unknown cost held was released; what had streamed still counts."""
 
     kind: Literal["held_released"] = "held_released"
     turn: int
+    """The turn whose requests they were."""
     requests: int
+    """Cut off, or answered with invalid usage."""
+    replies: int = 0
+    """Those that were answered."""
     released_usd: Decimal = Decimal(0)
+    """No longer unconfirmed."""
     released_tokens: int = 0
+    """Likewise."""
     kept_usd: Decimal = Decimal(0)
     """What had streamed, an estimate; it stays unconfirmed."""
     kept_tokens: int = 0
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +310,10 @@ class TasksRun:
     """Since the last such fact; on the bills of those tasks, not on this one's."""
     tokens: int
     """Likewise, tokens that count against the token ceiling."""
+    unconfirmed_usd: Decimal = Decimal(0)
+    """What they may have used beside it; below 0 where it was released."""
+    unconfirmed_tokens: int = 0
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def book_what_is_held(turn: TurnContext) -> None:
         AttemptFailed(
             turn=turn.turn,
             step=turn.step + 1,
-            attempt=1,
+            attempt=turn.attempt,
             why="cut off",
             unconfirmed_usd=granted.hold.usd,
             unconfirmed_tokens=granted.hold.tokens,
@@ -181,6 +181,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
         unconfirmed=bill.unconfirmed,
         at_least=bill.at_least,
         is_cut_off=bill.usage is None,
+        is_reply=True,
     )
     usage = bill.usage or Usage()
     results, is_estimated = _result_tokens(task, bill.usage)
@@ -229,16 +230,16 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
         most = _most(task, granted, seen.begun)
         task.note_once(
             turn.turn,
-            "a reply came without usable usage figures: its worst case counts as unconfirmed, its"
-            " tokens are an estimate",
+            "a reply came with invalid usage: its worst-case cost is unconfirmed and its token"
+            " counts are estimates",
         )
         return _Bill(
             usage=None,
-            cost_usd=Decimal(0),
+            cost_usd=None if task.prices is None else Decimal(0),
             spent=Amount(),
             unconfirmed=most,
             at_least=_least(task, seen, most),
-            is_cost_estimated=False,
+            is_cost_estimated=True,
         )
     usage = replace(reply.usage, inference_geo=reply.usage.inference_geo or seen.inference_geo)
     model, own = task.settings.model, task.own_prices
@@ -265,8 +266,8 @@ def _extra_of_unknown_region(turn: TurnContext, usage: Usage, cost: Decimal | No
         return Decimal(0)
     task.note_once(
         turn.turn,
-        "the replies do not name their inference region: the tenth that US-only inference costs"
-        " more counts as unconfirmed",
+        "the replies do not name their inference region: the 10 % surcharge for US-only inference"
+        " counts as unconfirmed",
     )
     searches = WEB_SEARCH_USD * usage.web_search_requests
     return (cost - searches) * (US_INFERENCE - 1)

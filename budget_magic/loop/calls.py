@@ -20,6 +20,7 @@ from budget_magic.loop.calling import calling
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
+from budget_magic.meter.reserve import Amount
 from budget_magic.tools.approval import (
     Call,
     Denied,
@@ -193,10 +194,22 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
 
 def _note_tasks_run(turn: TurnContext) -> None:
     """Record what tasks that tools ran have used since it was recorded last."""
-    reading, used = turn.task.reading(), turn.task.account.spent_below
-    usd, tokens = used.usd - reading.tasks_usd, used.tokens - reading.tasks_tokens
-    if usd or tokens:
-        turn.task.emit(TasksRun(turn=turn.turn, step=turn.step, cost_usd=usd, tokens=tokens))
+    reading, account = turn.task.reading(), turn.task.account
+    used = account.spent_below - Amount(usd=reading.tasks_usd, tokens=reading.tasks_tokens)
+    unsure = account.unconfirmed_below - Amount(
+        usd=reading.tasks_unconfirmed_usd, tokens=reading.tasks_unconfirmed_tokens
+    )
+    if used != Amount() or unsure != Amount():
+        turn.task.emit(
+            TasksRun(
+                turn=turn.turn,
+                step=turn.step,
+                cost_usd=used.usd,
+                tokens=used.tokens,
+                unconfirmed_usd=unsure.usd,
+                unconfirmed_tokens=unsure.tokens,
+            )
+        )
 
 
 def _finish(  # noqa: PLR0913 - one keyword per field of the fact

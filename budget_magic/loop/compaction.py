@@ -36,7 +36,7 @@ def is_due(turn: TurnContext) -> bool:
     baseline = conversation.baseline
     if at is None or baseline is None or not turn.may_compact or turn.is_last_step:
         return False
-    if conversation.paused or conversation.unanswered():
+    if turn.cut_by is not None or conversation.paused or conversation.unanswered():
         return False
     size = baseline.prompt_tokens + baseline.reply_tokens
     return size >= max(at, LEAST_GAIN * conversation.first_prompt_tokens)

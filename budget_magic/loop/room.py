@@ -62,6 +62,7 @@ class Room:
         unconfirmed: Amount | None = None,
         at_least: Amount | None = None,
         is_cut_off: bool = True,
+        is_reply: bool = False,
     ) -> bool:
         """Replace what was held and wake the requests that wait; False where it was done before.
 
@@ -77,23 +78,32 @@ class Room:
         is_cut_off
             Whether `unconfirmed` stands for a whole request, which can be let go, rather than for
             a part of its price.
+        is_reply
+            Whether the request was answered, with invalid usage.
         """
         if self._open.pop(id(granted), None) is None:
             return False
         chain, spent, cut_off = tuple(accounts), spent or Amount(), None
         if is_cut_off and unconfirmed is not None and unconfirmed != Amount():
             least = at_least or Amount()
-            cut_off = CutOff(task=chain[0].name, most=unconfirmed, least=least, accounts=chain)
-            unconfirmed = None
+            cut_off = CutOff(
+                task=chain[0].name,
+                most=unconfirmed,
+                least=least,
+                accounts=chain,
+                is_reply=is_reply,
+            )
+        part = None if cut_off else unconfirmed
         for account in chain:
-            account.settle(granted.hold, spent=spent, unconfirmed=unconfirmed, cut_off=cut_off)
+            account.settle(granted.hold, spent=spent, unconfirmed=part, cut_off=cut_off)
             if account is not chain[0]:
                 account.spent_below += spent
+                account.unconfirmed_below += unconfirmed or Amount()
         self._wake()
         return True
 
     def release(self, account: Account) -> None:
-        """Let go of what cut-off requests of a task hold, in every account of their chains."""
+        """Release what requests of a task hold, in every account of their chains."""
         for cut_off in [one for one in account.cut_off if one.accounts[0] is account]:
             for each in cut_off.accounts:
                 each.release(cut_off)

@@ -43,6 +43,7 @@ async def take_step(turn: TurnContext) -> Answered:
     started_s = turn.watch.elapsed_s
     while True:
         attempt += 1
+        turn.attempt = attempt
         # A stop that came meanwhile takes effect here, before anything is held.
         await anyio.lowlevel.checkpoint()
         admitted = await admit(turn, last_before=last_before)

@@ -20,6 +20,7 @@ from budget_magic.report.numbers import (
     spent_dollars,
     step_time,
 )
+from budget_magic.report.words import held_for
 from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})
@@ -393,10 +394,10 @@ def _parts(account: Account, unit: _Unit) -> str:
     unsure = unit.of(account.unconfirmed) - held
     parts = []
     if account.of_task and below:
-        parts.append(f"of it {unit.part(below)} by tasks that its tools ran")
+        parts.append(f"including {unit.part(below)} by nested tasks")
     if unsure:
         parts.append(f"{unit.part(unsure)} unconfirmed")
-    if account.requests_unconfirmed:
+    if account.cut_off:
         parts.append(_held(account, unit.part(held)))
     if not parts:
         return ""
@@ -449,14 +450,14 @@ def _is_nearer_by_cost(account: Account) -> bool:
 
 
 def _held(account: Account, amount: str) -> str:
-    """What cut-off requests hold, and the command that lets it go."""
-    cut = plural(account.requests_unconfirmed, "cut-off request")
+    """What requests of unknown cost hold, and the command that releases it."""
+    what = held_for(len(account.cut_off), sum(one.is_reply for one in account.cut_off))
     commands = [
         f"`%claude_task {name} --release-held`"
         for name in dict.fromkeys(one.task for one in account.cut_off)
     ]
-    verb = "lets" if len(commands) == 1 else "let"
-    return f"{amount} held for {cut}; {' and '.join(commands)} {verb} it go"
+    verb = "releases" if len(commands) == 1 else "release"
+    return f"{amount} held for {what}; {' and '.join(commands)} {verb} it"
 
 
 def _rounded_up(value: Decimal) -> str:

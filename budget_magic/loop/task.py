@@ -173,6 +173,8 @@ class TurnContext:
     """The call that came too often."""
     deadline: anyio.CancelScope | None = None
     """What the time ceiling ends; moved when that is raised."""
+    attempt: int = 1
+    """Number of the attempt within the step."""
     granted: Granted | None = None
     """What was held for the last request; settled or not."""
     cut_off: AttemptFailed | None = None

@@ -17,7 +17,7 @@ from budget_magic.meter.cost import worst_case_usd
 from budget_magic.meter.estimate import Ratios
 from budget_magic.models import PriceTable
 from budget_magic.report.numbers import dollars, exact
-from budget_magic.tools.text import is_data_frame, markdown_table
+from budget_magic.tools.text import explained, is_data_frame, markdown_table
 
 _PLACE: Final = re.compile(r"\\\{\{|\{\{(.+?)\}\}", re.DOTALL)
 _ALLOWED: Final = (
@@ -115,9 +115,11 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
     names = {**namespace, "__builtins__": {}}
     try:
         return _as_text(eval(compile(tree, "<prompt>", "eval"), names))  # noqa: S307 - it only looks
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a value's own `__str__` may raise SystemExit
         raise ConfigurationError(
-            f"{place} failed with {type(error).__name__}: {error}; nothing was sent"
+            f"{place} failed with {explained(error)}; nothing was sent"
         ) from error
 
 

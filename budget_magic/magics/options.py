@@ -163,7 +163,7 @@ OPTIONS: Final = (
     Option(name="background", help="return at once; task.wait() waits"),
     Option(name="tag", value="KEY=VALUE", read=tag, repeats=True, help="label; may repeat"),
     Option(name="release-held",
-           help="%claude_task only: let go of what cut-off requests hold against the ceilings"),
+           help="%claude_task only: release what cut-off requests hold against the ceilings"),
     Option(name="client", value="NAME",
            help="auto, simulator, or the name of a client object in the notebook"),
 )  # fmt: skip

@@ -83,7 +83,7 @@ def _row(task: Task) -> tuple[str, ...]:
 
 
 def _held(task: Task) -> str:
-    """What cut-off requests hold; `-` where nothing does."""
+    """What requests of unknown cost hold; `-` where nothing does."""
     held = task.held
     if not held.requests:
         return "-"

@@ -46,19 +46,25 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What cut-off requests hold until it is let go."""
+    """What requests of unknown cost hold until it is released."""
 
     requests: int = 0
+    """Cut off, or answered with invalid usage."""
+    replies: int = 0
+    """Those that were answered."""
     usd: Decimal = Decimal(0)
     """At most; part of `Spend.unconfirmed_usd`."""
     tokens: int = 0
+    """Likewise, part of `Spend.unconfirmed_tokens`."""
     least_usd: Decimal = Decimal(0)
     """What had streamed of it, an estimate."""
     least_tokens: int = 0
+    """Likewise."""
 
     def __add__(self, other: Held) -> Held:
         return Held(
             requests=self.requests + other.requests,
+            replies=self.replies + other.replies,
             usd=self.usd + other.usd,
             tokens=self.tokens + other.tokens,
             least_usd=self.least_usd + other.least_usd,
@@ -78,15 +84,22 @@ class Reading:
     total_kinds: Kinds = field(default_factory=Kinds)
     cost_estimated: bool = False
     """True where the task's dollars hold a reply whose price is not known for sure."""
+    usage_estimated: bool = False
+    """True where the task's tokens hold a reply with invalid usage, whose size is an estimate."""
     held_by_turn: tuple[tuple[int, Held], ...] = ()
-    """Turns with cut-off requests that hold something, in the order in which they began to."""
+    """Turns with requests that hold something, in the order in which they began to."""
     tasks_usd: Decimal = Decimal(0)
     """What tasks that tools ran have used; the task's ceilings count it, its `total` does not."""
     tasks_tokens: int = 0
+    """Likewise."""
+    tasks_unconfirmed_usd: Decimal = Decimal(0)
+    """What those tasks may have used beside it."""
+    tasks_unconfirmed_tokens: int = 0
+    """Likewise."""
 
     @property
     def held(self) -> Held:
-        """What cut-off requests of all turns hold."""
+        """What requests of all turns hold."""
         return sum((held for _, held in self.held_by_turn), Held())
 
     @property
@@ -122,6 +135,7 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
                 this_turn_kinds=_add_kinds(reading.this_turn_kinds, kinds),
                 total_kinds=_add_kinds(reading.total_kinds, kinds),
                 cost_estimated=reading.cost_estimated or fact.cost_estimated,
+                usage_estimated=reading.usage_estimated or not fact.usage_known,
             )
         case AttemptFailed():
             more = Spend(
@@ -135,6 +149,8 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
                 reading,
                 tasks_usd=reading.tasks_usd + fact.cost_usd,
                 tasks_tokens=reading.tasks_tokens + fact.tokens,
+                tasks_unconfirmed_usd=reading.tasks_unconfirmed_usd + fact.unconfirmed_usd,
+                tasks_unconfirmed_tokens=reading.tasks_unconfirmed_tokens + fact.unconfirmed_tokens,
             )
         case ToolFinished():
             return _spent(reading, Spend(tool_calls=int(fact.ran)))
@@ -185,6 +201,7 @@ def _held(reading: Reading, fact: AttemptFailed | StepFinished) -> Reading:
     by_turn = dict(reading.held_by_turn)
     by_turn[fact.turn] = by_turn.get(fact.turn, Held()) + Held(
         requests=1,
+        replies=int(isinstance(fact, StepFinished)),
         usd=fact.unconfirmed_usd,
         tokens=fact.unconfirmed_tokens,
         least_usd=fact.at_least_usd,

@@ -43,15 +43,18 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CutOff:
-    """A request that broke, held at its worst case until that is let go."""
+    """A request of unknown cost, held at its worst case until that is released."""
 
     task: str
     """Name of the task that sent it."""
     most: Amount
+    """Its worst case."""
     least: Amount
     """The part that had streamed, an estimate."""
     accounts: tuple[Account, ...] = field(repr=False)
     """Where it is held, the task's own first."""
+    is_reply: bool = False
+    """Whether it was answered, with invalid usage."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -74,6 +77,8 @@ class Account:
     """The part of `spent` that accounts below it in a chain were charged too."""
     unconfirmed: Amount = field(default_factory=Amount)
     """Worst case of requests that broke, or what had streamed of it; counts like spent."""
+    unconfirmed_below: Amount = field(default_factory=Amount)
+    """The part of `unconfirmed` that accounts below it in a chain hold too."""
     cut_off: list[CutOff] = field(default_factory=list)
     """Requests whose worst case is in `unconfirmed`."""
     held: Amount = field(default_factory=Amount)
@@ -81,13 +86,8 @@ class Account:
     requests_held: int = 0
 
     @property
-    def requests_unconfirmed(self) -> int:
-        """How many requests are held at their worst case."""
-        return len(self.cut_off)
-
-    @property
     def held_unconfirmed(self) -> Amount:
-        """The part of `unconfirmed` that can be let go."""
+        """The part of `unconfirmed` that can be released."""
         return sum((one.most for one in self.cut_off), Amount())
 
     @property
@@ -148,7 +148,10 @@ class Account:
         """Replace the worst case of a request that broke by what had streamed, if it is held."""
         if cut_off in self.cut_off:
             self.cut_off.remove(cut_off)
-            self.unconfirmed -= cut_off.most - cut_off.least
+            released = cut_off.most - cut_off.least
+            self.unconfirmed -= released
+            if cut_off.accounts[0] is not self:
+                self.unconfirmed_below -= released
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

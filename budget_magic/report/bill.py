@@ -79,8 +79,8 @@ def meters_view(
     searches = sum(step.usage.web_search_requests for step in steps)
     several = reading.total.steps != reading.this_turn.steps
     return MetersView(
-        counted=exact(spend.budget_tokens),
-        billed=exact(spend.billed_tokens),
+        counted=marked(exact(spend.budget_tokens), estimated=reading.usage_estimated),
+        billed=marked(exact(spend.billed_tokens), estimated=reading.usage_estimated),
         cost=marked(dollars(spend.cost_usd), estimated=reading.cost_estimated),
         counted_share=spend.budget_tokens / spend.billed_tokens if spend.billed_tokens else 0.0,
         rows=_rows(spend, lines, searches),

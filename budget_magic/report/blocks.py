@@ -77,7 +77,7 @@ def why_text(reply: StepFinished) -> str:
     """Why a step counted and cost what it did: its tokens by kind and its input by price."""
     usage = reply.usage
     if not reply.usage_known:
-        return f"no usable usage figures; ≈ {exact(reply.budget_tokens)} tokens counted"
+        return f"invalid usage; ≈ {exact(reply.budget_tokens)} tokens counted"
     split = "≈ " if reply.split_estimated else ""
     sized = "≈ " if reply.tool_result_tokens_estimated else ""
     return (

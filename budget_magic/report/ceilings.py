@@ -37,10 +37,11 @@ def ceiling_views(
         return ()
     ceilings, total = settings.ceilings, reading.total
     step = facts.live_step
-    held_usd = total.unconfirmed_usd + ((step and step.started and step.started.held_usd) or 0)
-    held_tokens = total.unconfirmed_tokens + (
-        step.started.held_tokens if step and step.started else 0
-    )
+    held_usd = total.unconfirmed_usd + reading.tasks_unconfirmed_usd
+    held_tokens = total.unconfirmed_tokens + reading.tasks_unconfirmed_tokens
+    if step and step.started:
+        held_usd += step.started.held_usd or 0
+        held_tokens += step.started.held_tokens
     spent_usd = None if total.cost_usd is None else total.cost_usd + reading.tasks_usd
     spent_tokens = total.ceiling_tokens + reading.tasks_tokens
     steps = reading.this_turn.steps + (1 if step else 0)

@@ -104,6 +104,7 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
     remaining = None if budget is None else budget - used
     over = remaining is not None and remaining < 0
     number, caption, used_text = _left(budget, used)
+    number = marked(number, estimated=reading.usage_estimated)
     split = ", ".join(f"{kind.label} {kind.text}" for kind in kinds)
     of = "" if budget is None else f" of {exact(budget)}"
     return GaugeView(

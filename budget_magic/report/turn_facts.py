@@ -37,8 +37,6 @@ class StepFacts:
     started: StepStarted | None = None
     finished: StepFinished | None = None
     failures: list[AttemptFailed] = field(default_factory=list)
-    held: list[AttemptFailed] = field(default_factory=list)
-    """Those whose worst case is held."""
     retry: RetryScheduled | None = None
     """The last pause before another try."""
     asked: dict[str, ApprovalAsked] = field(default_factory=dict)
@@ -120,8 +118,6 @@ def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per ki
             facts.waiting_for_room = None
         case HeldReleased():
             facts.released.append(fact)
-            for step in facts.steps:
-                step.held.clear()
         case TasksRun():
             pass  # the meter counts it
         case StepStarted():
@@ -144,8 +140,6 @@ def _take_in_step(step: StepFacts, fact: Fact) -> None:
             step.finished, step.retry = fact, None
         case AttemptFailed():
             step.failures.append(fact)
-            if fact.unconfirmed_usd or fact.unconfirmed_tokens:
-                step.held.append(fact)
         case RetryScheduled():
             step.retry = fact
         case ApprovalAsked():

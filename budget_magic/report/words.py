@@ -9,7 +9,8 @@ from typing import Final
 
 from budget_magic.events import HeldReleased
 from budget_magic.meter import Reading
-from budget_magic.report.numbers import clock, compact, dollars, marked, plural
+from budget_magic.meter.reading import Held
+from budget_magic.report.numbers import clock, compact, dollars, exact, marked, plural
 from budget_magic.report.shapes import (
     CeilingView,
     LiveState,
@@ -131,19 +132,19 @@ def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
 def unconfirmed_text(
     task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None
 ) -> str:
-    """What cut-off requests may have cost, both ends, and what lets it go.
+    """What requests of unknown cost may have cost, both ends, and what releases it.
 
     The ends are left out where the verdict says them.
     """
-    told = [_held_text(facts, reading, verdict), *map(released_text, facts.released)]
+    told = [_held_text(reading, verdict), *map(released_text, facts.released)]
     is_said = verdict is not None and "--release-held" in verdict.sentence
     if facts.finished is not None and reading.held.requests and not is_said:
-        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` lets it go.")
+        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` releases it.")
     return " ".join(filter(None, told))
 
 
 def released_text(fact: HeldReleased) -> str:
-    """What was let go, and what that risks."""
+    """What was released, and what that risks."""
     by_usd = bool(fact.released_usd or fact.kept_usd)
     gone = dollars(fact.released_usd) if by_usd else f"{compact(fact.released_tokens)} tokens"
     kept = ""
@@ -151,47 +152,61 @@ def released_text(fact: HeldReleased) -> str:
         shown = dollars(fact.kept_usd) if by_usd else f"{compact(fact.kept_tokens)} tokens"
         kept = f", {shown} that had streamed still counts"
     return (
-        f"Released {gone} held for {plural(fact.requests, 'cut-off request')}{kept}; if the API"
+        f"Released {gone} held for {held_for(fact.requests, fact.replies)}{kept}; if the API"
         " billed more, the bill is higher than shown here."
     )
 
 
+def held_for(requests: int, replies: int) -> str:
+    """What holds money, in words: `replies` of the `requests` were answered.
+
+    >>> held_for(1, 0), held_for(3, 1)
+    ('1 cut-off request', '2 cut-off requests and 1 reply with invalid usage')
+    """
+    cut_off = plural(requests - replies, "cut-off request") if requests > replies else ""
+    noun = "reply" if replies == 1 else "replies"
+    invalid = f"{exact(replies)} {noun} with invalid usage" if replies else ""
+    return " and ".join(filter(None, (cut_off, invalid)))
+
+
 def tasks_text(reading: Reading) -> str:
-    """What of the task's ceilings was used by tasks that its tools ran; empty without any."""
-    own, theirs = reading.total, reading.tasks_usd
-    if theirs and own.cost_usd is not None:
-        used = f"{dollars(own.cost_usd + theirs)} spent, of it {dollars(theirs)}"
-    elif reading.tasks_tokens:
+    """What of the task's ceilings was used by nested tasks; empty without any."""
+    own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
+    if own.cost_usd is not None and (theirs or unsure):
+        used = f"{dollars(own.cost_usd + theirs)} spent, including {dollars(theirs)}"
+        beside = f" and {dollars(unsure)} unconfirmed" if unsure else ""
+    elif reading.tasks_tokens or reading.tasks_unconfirmed_tokens:
         both = own.ceiling_tokens + reading.tasks_tokens
-        used = f"{compact(both)} tokens used, of them {compact(reading.tasks_tokens)}"
+        used = f"{compact(both)} tokens used, including {compact(reading.tasks_tokens)}"
+        more = reading.tasks_unconfirmed_tokens
+        beside = f" and {compact(more)} unconfirmed" if more else ""
     else:
         return ""
-    return f"{used} by tasks that its tools ran; all of it counts against the ceilings."
+    return f"{used} by nested tasks{beside}; all of it counts against the ceilings."
 
 
-def _held_text(facts: TurnFacts, reading: Reading, verdict: VerdictView | None) -> str:
-    broken = [failure for step in facts.steps for failure in step.held]
-    at_most = sum((failure.unconfirmed_usd for failure in broken), Decimal(0))
-    earlier = reading.held.usd - at_most
+def _held_text(reading: Reading, verdict: VerdictView | None) -> str:
+    held = dict(reading.held_by_turn).get(reading.turn, Held())
+    earlier = reading.held.usd - held.usd
     unsure = reading.total.unconfirmed_usd - reading.held.usd
-    parts = []
+    told = []
+    if held.requests and not _is_said(held.usd, verdict):
+        span = f"at most {compact(held.tokens)} tokens (held)"
+        if held.usd:
+            span = (
+                f"at least {dollars(held.least_usd)} (streamed), at most {dollars(held.usd)} (held)"
+            )
+        told.append(f"{held_for(held.requests, held.replies)}: {span}.")
     if unsure > 0:
-        parts.append(f"{dollars(unsure)} is unconfirmed: replies did not say what they cost.")
+        told.append(f"{dollars(unsure)} is unconfirmed and counts against the ceilings.")
     if earlier > 0:
-        parts.append(f"{dollars(earlier)} more is held from earlier turns.")
-    rest = " ".join(parts)
-    if not broken:
-        return rest
-    if verdict and at_most and dollars(at_most) in f"{verdict.sentence} {verdict.after}":
-        return rest
-    if at_most:
-        at_least = sum((failure.at_least_usd for failure in broken), Decimal(0))
-        span = f"at least {dollars(at_least)} (streamed), at most {dollars(at_most)} (held)"
-    else:
-        tokens = sum(failure.unconfirmed_tokens for failure in broken)
-        span = f"at most {compact(tokens)} tokens (held)"
-    verb = "was" if len(broken) == 1 else "were"
-    return f"{plural(len(broken), 'request')} {verb} cut off: {span}. {rest}".strip()
+        told.append(f"{dollars(earlier)} more is held from earlier turns.")
+    return " ".join(told)
+
+
+def _is_said(usd: Decimal, verdict: VerdictView | None) -> bool:
+    """Whether the sentence about the ending names what is held already."""
+    return bool(verdict and usd and dollars(usd) in f"{verdict.sentence} {verdict.after}")
 
 
 def steps_text(reading: Reading) -> str:

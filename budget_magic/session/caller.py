@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-from budget_magic.errors import ToolRefusal
+from budget_magic.errors import TaskInterrupted, ToolRefusal
 from budget_magic.events import Reason
 from budget_magic.loop.calling import CALLING, Calling
 from budget_magic.tools.text import explained
@@ -98,13 +98,19 @@ class WaitingThread:
             context.run(CALLING.set, job.calling)
             with interrupts_raise():
                 result = context.run(job.function)
+        except TaskInterrupted as error:
+            # A task that the function ran was stopped: by Ctrl-C, which means this turn too, or
+            # by itself.
+            if error.outcome.reason == "keyboard":
+                self._on_interrupt()
+            else:
+                _refuse(job, error)
         except KeyboardInterrupt:
             self._on_interrupt()
         except Exception as error:  # noqa: BLE001 - raised again where the call was made
             job.loop.call_soon_threadsafe(_fail, job.answered, error)
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
-            refusal = ToolRefusal(explained(error))
-            job.loop.call_soon_threadsafe(_fail, job.answered, refusal)
+            _refuse(job, error)
         else:
             job.loop.call_soon_threadsafe(_succeed, job.answered, result)
 
@@ -143,6 +149,10 @@ def _on_sigint(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
     finally:
         # None: it was not installed from Python, and cannot be put back from there.
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+
+
+def _refuse(job: _Job, error: BaseException) -> None:
+    job.loop.call_soon_threadsafe(_fail, job.answered, ToolRefusal(explained(error)))
 
 
 def _succeed(answered: asyncio.Future[Any], result: object) -> None:

@@ -107,8 +107,14 @@ _REAL: Final[dict[tuple[tuple[str, str], ...], Chosen]] = {}
 
 
 def _real() -> Chosen | None:
-    """The client with the credentials that the SDK finds, made once for each set of them."""
-    under = tuple(sorted(item for item in os.environ.items() if item[0].startswith("ANTHROPIC_")))
+    """The client with the credentials that the SDK finds; made anew when the variables change."""
+    under = tuple(
+        sorted(
+            (name, value)
+            for name, value in os.environ.items()
+            if name.startswith("ANTHROPIC_") and not name.endswith("_BUDGET")
+        )
+    )
     with _LOCK:
         if under not in _REAL:
             _REAL.clear()

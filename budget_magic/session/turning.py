@@ -179,16 +179,16 @@ class Turning:
 
     @property
     def held(self) -> Held:
-        """What cut-off requests hold against the ceilings."""
+        """What requests of unknown cost hold against the ceilings."""
         return self._bus.reading.held
 
     def release_held(self) -> str:
-        """Replace what cut-off requests hold by what had streamed of their replies.
+        """Replace what requests of unknown cost hold by what had streamed of their replies.
 
         Returns
         -------
         str
-            What was let go and what that risks, or that nothing was held.
+            What was released and the remaining risk, or that nothing was held.
 
         Raises
         ------
@@ -199,6 +199,7 @@ class Turning:
         return portal().call(self._release_held)
 
     def _release_held(self) -> str:
+        self.refuse_while_running()  # again, where nothing can begin meanwhile
         reading = self._bus.reading
         if not reading.held_by_turn:
             return f"{self.name} holds nothing for cut-off requests"
@@ -422,6 +423,7 @@ def _released(turn: int, held: Held) -> HeldReleased:
     return HeldReleased(
         turn=turn,
         requests=held.requests,
+        replies=held.replies,
         released_usd=held.usd - held.least_usd,
         released_tokens=held.tokens - held.least_tokens,
         kept_usd=held.least_usd,

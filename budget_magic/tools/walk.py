@@ -59,7 +59,7 @@ class Walk:
         """
         left = self.entry_limit
         folders: list[Parts] = [()]
-        while folders:
+        while folders and left and not self._is_over():
             folder = folders.pop()
             inner: list[Parts] = []
             try:
@@ -71,8 +71,7 @@ class Walk:
                         # A virtual environment holds thousands of files nobody means to search.
                         continue
                     for entry in sorted(entries, key=lambda entry: entry.name):
-                        if self.allowance.is_over:
-                            self.is_late = True
+                        if self._is_over():
                             return
                         parts = (*folder, entry.name)
                         if forbidden(entry.name):
@@ -84,6 +83,11 @@ class Walk:
             except OSError:
                 self.unreadable += 1
             folders.extend(reversed(inner))
+        self.is_cut = self.is_cut or (bool(folders) and not left)
+
+    def _is_over(self) -> bool:
+        self.is_late = self.is_late or self.allowance.is_over
+        return self.is_late
 
     def notes(self) -> list[str]:
         """What the reader must know about what is missing."""

@@ -187,7 +187,7 @@ def test_what_is_unconfirmed_counts_like_what_is_spent() -> None:
     room.settle(Amount(usd=Decimal(1), tokens=1), spent=Amount(), cut_off=broken)
 
     assert granted(wanted, room).max_tokens == 2_000
-    assert room.requests_unconfirmed == 1
+    assert len(room.cut_off) == 1
 
 
 def test_settling_gives_back_what_was_not_used() -> None:

@@ -74,7 +74,7 @@ def test_held_money_is_replaced_by_what_had_streamed_in_every_account() -> None:
     told = task.release_held()
 
     assert [one.unconfirmed for one in accounts] == [least] * 3
-    assert [one.requests_unconfirmed for one in accounts] == [0] * 3
+    assert [one.cut_off for one in accounts] == [[]] * 3
     assert task.spend.unconfirmed_usd == least.usd
     assert task.spend.unconfirmed_tokens == least.tokens
     assert told == (
@@ -205,7 +205,7 @@ def test_what_a_task_of_a_tool_holds_is_let_go_around_it_too() -> None:
     inner.release_held()
 
     assert account_of(outer).unconfirmed.usd == inner.spend.unconfirmed_usd < Decimal("0.1")
-    assert account_of(outer).requests_unconfirmed == 0
+    assert not account_of(outer).cut_off
 
 
 @pytest.mark.parametrize("kind", [StepFinished, ToolStarted, ToolFinished])
