@@ -58,6 +58,19 @@ class Usage:
         return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
 
     @property
+    def parts(self) -> tuple[IterationUsage, ...]:
+        """What is priced one by one: the iterations; without any, the whole reply."""
+        whole = IterationUsage(
+            kind="message",
+            input_tokens=self.input_tokens,
+            cache_read_input_tokens=self.cache_read_input_tokens,
+            cache_creation_input_tokens=self.cache_creation_input_tokens,
+            cache_creation_1h_input_tokens=self.cache_creation_1h_input_tokens,
+            output_tokens=self.output_tokens,
+        )
+        return self.iterations or (whole,)
+
+    @property
     def billed(self) -> IterationUsage:
         """All parts together, each kind of tokens once.
 

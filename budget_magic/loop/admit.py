@@ -10,9 +10,10 @@ from typing import Any, Final
 from budget_magic.events import Noted, Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
 from budget_magic.loop.carry import CarryPolicy, SentBudget
-from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, prompt_bound, text_block
+from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, prompt_bound, text_block, text_bytes
 from budget_magic.loop.effort import take_up_effort
 from budget_magic.loop.task import TurnContext
+from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
     LAST_REPLY_TOKENS,
     Account,
@@ -166,8 +167,9 @@ async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> 
     turn.counted_tokens = None
     context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)
     if context_is_near or not _fits_whole(demand, task.accounts):
-        counted = await _count(turn, request(turn, extra=with_sentence, max_tokens=1))
-        if counted is not None:
+        counting = request(turn, extra=with_sentence, max_tokens=1)
+        counted = await _count(turn, counting)
+        if counted is not None and is_count_possible(counted, text_bytes(counting.messages)):
             turn.counted_tokens = counted - SENTENCE_TOKENS
             at_most = counted + _count_margin(turn, counted)
             demand = _demand(turn, min(bound, at_most), must_be_last=must_be_last)

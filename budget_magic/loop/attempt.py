@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Final
 
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken, WireError
 from budget_magic.events import (
@@ -34,9 +35,14 @@ from budget_magic.meter.cost import (
     step_cost_usd,
 )
 from budget_magic.meter.estimate import split_output
+from budget_magic.meter.plausible import is_prompt_possible, is_reply_possible
 from budget_magic.meter.reserve import Amount, Granted
+from budget_magic.models import find_model
 from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Begun, BlockBegun, Piece, Reply
+
+GAVE_UP: Final = frozenset({408, 499, 502, 504})
+"""Statuses with which a gateway ends a request that the server behind it may have served."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +135,8 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
         async for event in events:
             match event:
                 case Begun():
-                    seen.begun = event.usage
+                    is_possible = event.usage and is_prompt_possible(event.usage, task.model)
+                    seen.begun = event.usage if is_possible else None
                 case BlockBegun():
                     seen.blocks += event.kind != "thinking"
                     name = without_lone_surrogates(event.name)
@@ -142,15 +149,30 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                 case Reply():
                     whole = mended(event, task.conversation.call_ids())
                     seen.reply, seen.faults = whole.reply, whole.faults
+                    if not _is_usage_possible(task, granted, seen, whole.reply):
+                        seen.reply = replace(whole.reply, usage=None)
     if seen.reply is None:
         raise ConnectionBroken("the stream ended without a reply", reached=True)
 
 
+def _is_usage_possible(task: TaskContext, granted: Granted, seen: _Seen, reply: Reply) -> bool:
+    return reply.usage is not None and is_reply_possible(
+        reply.usage,
+        find_model(reply.model or "") or task.model,
+        max_tokens=granted.max_tokens,
+        characters=seen.characters.get("text", 0) + seen.characters.get("call", 0),
+        searches=sum(block.get("type") == "server_tool_use" for block in reply.content),
+    )
+
+
 def _may_be_billed(error: WireError) -> bool:
-    """False where the server refused by status, or no connection was made."""
+    """False where the server refused by status, or no connection was made.
+
+    A gateway that gave up may have cut off a reply that was written and billed behind it.
+    """
     match error:
         case ApiError():
-            return error.in_mid_stream
+            return error.in_mid_stream or error.status in GAVE_UP
         case ConnectionBroken():
             return error.reached
         case _:
@@ -246,7 +268,10 @@ def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bi
     doubts = list(pricing_doubts(usage, asked=model, answered=reply.model, own=own))
     for doubt in doubts:
         task.note_once(turn.turn, doubt)
-    cost = step_cost_usd(usage, billed_model(model, reply.model, own), own)
+    answered = billed_model(model, reply.model, own)
+    if answered != model:
+        task.note_once(turn.turn, f"{answered} answered instead of {model} and is priced as such")
+    cost = step_cost_usd(usage, answered, own)
     taken = granted.hold.usd if cost is None else cost
     return _Bill(
         usage=usage,
@@ -287,7 +312,7 @@ def _learn(turn: TurnContext, seen: _Seen, usage: Usage) -> None:
     task, learned = turn.task, turn.task.client.learned
     task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
     learned.is_fast = learned.is_fast or usage.speed == "fast"
-    if turn.counted_tokens:
+    if turn.counted_tokens is not None and turn.counted_tokens > 0:
         model, before = task.settings.model, learned.count_errors
         error = Decimal(usage.prompt_tokens) / turn.counted_tokens - 1
         before[model] = max(error, before.get(model, Decimal(0)), Decimal(0))

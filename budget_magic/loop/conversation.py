@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -307,6 +307,17 @@ def prompt_bound(
         unseen = FIRST_REQUEST_TOKENS + conversation.hidden_tokens
         return unseen + len(_json(preamble)) + new
     return conversation.baseline.prompt_tokens + conversation.baseline.reply_tokens + new
+
+
+def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Return the size of what messages say, as UTF-8; thinking aside, which may be left out."""
+    said = [
+        block
+        for message in messages
+        for block in message["content"]
+        if block["type"] not in {"thinking", "redacted_thinking"}
+    ]
+    return len(_json(said))
 
 
 def _json(value: object) -> bytes:

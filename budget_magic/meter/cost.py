@@ -13,8 +13,6 @@ from budget_magic.models import Prices, PriceTable, find_model
 MTOK: Final = Decimal(1_000_000)
 US_INFERENCE: Final = Decimal("1.1")
 """Factor of `inference_geo: us` (platform.claude.com, "Pricing", 2026-11)."""
-BATCH: Final = Decimal("0.5")
-"""Factor of `service_tier: batch` (same page)."""
 WEB_SEARCH_USD: Final = Decimal("0.01")
 """Price of one web search (same page: $10 per 1,000)."""
 REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
@@ -42,14 +40,24 @@ def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> De
     own
         Prices that the user gave, by model id.
     """
-    parts = usage.iterations or (_as_iteration(usage),)
     total = Decimal(0)
-    for part in parts:
-        table = price_table(part.model or model, own)
+    for part in usage.parts:
+        table = part_prices(part, model, own)
         if table is None:
             return None
         total += _part_usd(part, prices_in_force(table, part.prompt_tokens, usage.speed))
     return total * billing_factor(usage) + WEB_SEARCH_USD * usage.web_search_requests
+
+
+def part_prices(
+    part: IterationUsage, model: str, own: Mapping[str, PriceTable]
+) -> PriceTable | None:
+    """Return the prices of one part of a reply: of the model it names, if known, else of `model`.
+
+    None where neither is known.
+    """
+    named = None if part.model is None else price_table(part.model, own)
+    return named or price_table(model, own)
 
 
 def billed_model(asked: str, answered: str | None, own: Mapping[str, PriceTable]) -> str:
@@ -81,7 +89,10 @@ def pricing_doubts(
     if answered is None:
         yield f"a reply names no model, so it is priced as {asked}"
     elif not _is_known(answered, asked, own):
-        yield f"a reply names the unknown model {answered[:80]!r}, so it is priced as {asked}"
+        yield _unknown_model(answered, asked)
+    for name in dict.fromkeys(part.model for part in usage.iterations if part.model):
+        if name != answered and not _is_known(name, asked, own):
+            yield _unknown_model(name, asked)
     table = price_table(billed_model(asked, answered, own), own)
     if usage.speed == "fast" and table is not None and table.fast is None:
         yield "a reply was served in fast mode, whose price is not known; the list price is shown"
@@ -89,9 +100,13 @@ def pricing_doubts(
         yield f"a reply was served at the unknown speed {usage.speed[:40]!r}; list prices are shown"
     if usage.service_tier == "priority":
         yield "a reply was served at the priority tier; list prices are shown, not your contract's"
-    elif usage.service_tier not in {None, "standard", "batch"}:
+    elif usage.service_tier not in {None, "standard"}:
         tier = usage.service_tier[:40]
         yield f"a reply was served at the unknown service tier {tier!r}; list prices are shown"
+
+
+def _unknown_model(name: str, asked: str) -> str:
+    return f"a reply names the unknown model {name[:80]!r}, so it is priced as {asked}"
 
 
 def _is_known(answered: str, asked: str, own: Mapping[str, PriceTable]) -> bool:
@@ -107,9 +122,8 @@ def prices_in_force(table: PriceTable, prompt_tokens: int, speed: str | None) ->
 
 
 def billing_factor(usage: Usage) -> Decimal:
-    """Return what the prices of a reply are multiplied by: for its region and service tier."""
-    factor = REGION_FACTORS.get(usage.inference_geo or "", Decimal(1))
-    return factor * BATCH if usage.service_tier == "batch" else factor
+    """Return what the prices of a reply are multiplied by for its region."""
+    return REGION_FACTORS.get(usage.inference_geo or "", Decimal(1))
 
 
 def worst_case_usd(
@@ -142,17 +156,6 @@ def rewrite_usd(table: PriceTable, cached_tokens: int) -> Decimal:
     """What it costs more, once, to write a cached prefix again instead of reading it."""
     prices = table.for_prompt(cached_tokens)
     return max(Decimal(0), (prices.write_5m - prices.cache_read) * cached_tokens / MTOK)
-
-
-def _as_iteration(usage: Usage) -> IterationUsage:
-    return IterationUsage(
-        kind="message",
-        input_tokens=usage.input_tokens,
-        cache_read_input_tokens=usage.cache_read_input_tokens,
-        cache_creation_input_tokens=usage.cache_creation_input_tokens,
-        cache_creation_1h_input_tokens=usage.cache_creation_1h_input_tokens,
-        output_tokens=usage.output_tokens,
-    )
 
 
 def _part_usd(part: IterationUsage, prices: Prices) -> Decimal:

@@ -15,7 +15,7 @@ from budget_magic.meter.cost import (
     WEB_SEARCH_USD,
     billed_model,
     billing_factor,
-    price_table,
+    part_prices,
     prices_in_force,
 )
 from budget_magic.models import PRICES_AS_OF, PriceTable
@@ -132,9 +132,9 @@ def _lines(
     for step in steps:
         usage = step.usage
         factor = billing_factor(usage)
-        for part in usage.iterations or (usage,):
-            model = getattr(part, "model", None) or billed_model(asked, step.model, own)
-            table = price_table(model, own)
+        model = billed_model(asked, step.model, own)
+        for part in usage.parts:
+            table = part_prices(part, model, own)
             if table is None:
                 return None
             prices = prices_in_force(table, part.prompt_tokens, usage.speed)

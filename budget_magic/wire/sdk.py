@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -192,6 +193,7 @@ def _lacks_credentials(client: Any) -> bool:
 async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
     kinds: dict[int, DeltaKind] = {}
     inputs: dict[int, list[str]] = {}
+    is_counted = False
     async for event in stream:
         match event.type:
             case "message_start":
@@ -208,8 +210,12 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
                     inputs.setdefault(event.index, []).append(text)
                 if text and event.index in kinds:
                     yield Piece(block=event.index, kind=kinds[event.index], text=text)
+            case "message_delta":
+                # Until then the snapshot has the placeholder of `message_start` as its output.
+                is_counted = is_counted or _has_output_tokens(event)
             case "message_stop":
-                yield _reply(stream, {at: "".join(parts) for at, parts in inputs.items()})
+                reply = _reply(stream, {at: "".join(parts) for at, parts in inputs.items()})
+                yield reply if is_counted else replace(reply, usage=None)
                 await _drain(stream)
                 return
     raise ConnectionBroken("the stream ended before message_stop", reached=True)
@@ -224,6 +230,11 @@ async def _drain(stream: Any) -> None:
     with anyio.move_on_after(DRAIN_S):
         async for _ in stream:
             pass
+
+
+def _has_output_tokens(event: Any) -> bool:
+    usage = getattr(event, "usage", None)
+    return type(getattr(usage, "output_tokens", None)) is int
 
 
 def _delta_text(delta: Any) -> str:

@@ -95,6 +95,34 @@ def test_a_count_that_hangs_hears_a_stop() -> None:
     assert not task.is_running
 
 
+class Miscounting(httpx2.AsyncBaseTransport):
+    """A server whose counts are far below its bill."""
+
+    def __init__(self, simulator: Simulator, tokens: int) -> None:
+        self._inner, self._tokens = simulator.transport(), tokens
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer everything but a count."""
+        if request.url.path.endswith("/count_tokens"):
+            return httpx2.Response(200, json={"input_tokens": self._tokens})
+        return await self._inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 20, 21, 5_000])
+@pytest.mark.parametrize(
+    "ceilings", [Ceilings(cost_usd=Decimal("0.10")), Ceilings(total_tokens=20_000)]
+)
+def test_a_count_that_cannot_be_right_is_not_used(tokens: int, ceilings: Ceilings) -> None:
+    simulator = Simulator([Reply(text="Done.", output_tokens=50)] * 3)
+    client = simulated_client(Miscounting(simulator, tokens))
+    task = task_on(simulator, client=client, budget=None, tools="none", ceilings=ceilings)
+
+    outcome = task.run(LONG)
+
+    assert outcome.state == "halted"
+    assert simulator.requests == []
+
+
 class Compressing(httpx2.AsyncBaseTransport):
     """A server that compresses what was asked for without compression."""
 

@@ -97,12 +97,6 @@ def test_us_inference_costs_a_tenth_more() -> None:
     assert step_cost_usd(Usage(inference_geo="global"), OPUS, {}) == 0
 
 
-def test_a_batch_costs_half() -> None:
-    assert step_cost_usd(Usage(output_tokens=1_000, service_tier="batch"), OPUS, {}) == Decimal(
-        "0.01"
-    )
-
-
 def test_fast_mode_has_prices_of_its_own() -> None:
     fast = Usage(input_tokens=1_000, output_tokens=1_000, speed="fast")
 

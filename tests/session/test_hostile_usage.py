@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 from budget_magic import Ceilings, Task
@@ -47,6 +48,13 @@ WRONG: dict[str, Mapping[str, Any]] = {
     "an iteration is no object": {"iterations": [7]},
     "more for an hour than written": {"cache_creation": {"ephemeral_1h_input_tokens": 10**7}},
     "absurd searches": {"server_tool_use": {"web_search_requests": 10**30}},
+    "searches nobody offered": {"server_tool_use": {"web_search_requests": 1_000}},
+    "more than max_tokens": {"output_tokens": 5_000_000, "iterations": GONE},
+    "less than was written": {"output_tokens": 1, "iterations": GONE},
+    "more than the context window": {"input_tokens": 90_000_000, "iterations": GONE},
+    "an iteration beyond max_tokens": {
+        "iterations": [{"type": "message", "input_tokens": 10**5, "output_tokens": 5_000_000}]
+    },
 }
 
 
@@ -68,7 +76,7 @@ def rewritten(figures: Mapping[str, Any]) -> Edit:
 def forever(view: View) -> Reply:
     """A model that never ends its turn."""
     return Reply(
-        text=f"Step {view.replies}.",
+        text=f"Step {view.replies}. " + "It goes on. " * 80,
         calls=[Call("lookup", {"word": f"word {view.replies}"}, 500)],
         output_tokens=1_500,
     )
@@ -110,11 +118,11 @@ def test_a_reply_without_usable_figures_counts_its_worst_case_and_says_so_once()
     assert outcome.spend.budget_tokens > 0
     (noted,) = facts(task, Noted)
     assert noted.text == (
-        "a reply came without usable usage figures: its worst case counts as unconfirmed, its"
-        " tokens are an estimate"
+        "a reply came with invalid usage: its worst-case cost is unconfirmed and its token counts"
+        " are estimates"
     )
     report = str(task.report()["text/plain"])
-    assert report.count("usable usage figures") == 1
+    assert report.count("came with invalid usage") == 1
     assert simulator.bill.total_usd < outcome.spend.unconfirmed_usd
 
 
@@ -155,6 +163,78 @@ def test_a_reply_without_a_known_model_is_priced_as_the_one_asked_for(model: obj
     assert "≈ $0.07 of $5.00" in str(task.report()["text/plain"])
 
 
+def test_a_part_by_an_unknown_model_is_priced_as_the_one_asked_for() -> None:
+    def edit(event: dict[str, Any]) -> None:
+        usage = event.get("usage") or {}
+        for part in usage.get("iterations") or ():
+            part["model"] = "claude-of-tomorrow"
+
+    simulator, task = on_liar(edit, ceilings=Ceilings(steps=2))
+
+    outcome = task.run("Look.")
+
+    assert outcome.total.cost_usd == simulator.bill.total_usd
+    assert all(step.cost_estimated for step in facts(task, StepFinished))
+    (noted,) = facts(task, Noted)
+    assert "'claude-of-tomorrow', so it is priced as claude-opus-5-5" in noted.text
+
+
+def test_another_known_model_that_answers_is_named() -> None:
+    def edit(event: dict[str, Any]) -> None:
+        if event["type"] == "message_start":
+            event["message"]["model"] = "claude-haiku-4-5"
+
+    _, task = on_liar(edit, ceilings=Ceilings(steps=2))
+
+    task.run("Look.")
+
+    (noted,) = facts(task, Noted)
+    assert (
+        noted.text == "claude-haiku-4-5 answered instead of claude-opus-5-5 and is priced as such"
+    )
+
+
+def test_a_reply_that_never_says_its_final_usage_counts_its_worst_case() -> None:
+    def edit(event: dict[str, Any]) -> None:
+        if event["type"] == "message_delta":
+            event.clear()
+            event["type"] = "ping"
+
+    simulator, task = on_liar(edit, ceilings=Ceilings(cost_usd=Decimal("0.50")))
+    outcomes = [task.run(f"Look {number}.") for number in range(4)]
+
+    spend = outcomes[-1].total
+    assert spend.cost_usd == 0
+    assert 0 < simulator.bill.total_usd <= spend.unconfirmed_usd <= Decimal("0.50")
+
+
+class Gateway(httpx2.AsyncBaseTransport):
+    """A gateway that answers with a status after the server behind it has written the reply."""
+
+    def __init__(self, simulator: Simulator, status: int) -> None:
+        self._inner, self._status = simulator.transport(), status
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Let the server work, and give its reply up."""
+        response = await self._inner.handle_async_request(request)
+        if request.url.path != "/v1/messages":
+            return response
+        await response.aread()
+        error = {"type": "api_error", "message": "upstream timed out"}
+        return httpx2.Response(self._status, json={"type": "error", "error": error})
+
+
+@pytest.mark.parametrize("status", [408, 499, 502, 504])
+def test_a_gateway_that_gives_up_holds_what_the_server_may_have_billed(status: int) -> None:
+    simulator = Simulator(forever)
+    client = simulated_client(Gateway(simulator, status))
+    task = task_on(simulator, client=client, budget=None, ceilings=Ceilings(cost_usd=Decimal(1)))
+    for prompt in ("One.", "Two.", "Three."):
+        task.run(prompt)
+
+    assert 0 < simulator.bill.total_usd <= task.spend.unconfirmed_usd <= 1
+
+
 @pytest.mark.parametrize("model", ["claude-opus-5-5-20261001", "claude-opus-5-5"])
 def test_a_dated_id_of_the_model_asked_for_is_no_doubt(model: str) -> None:
     def edit(event: dict[str, Any]) -> None:
@@ -173,6 +253,7 @@ def test_a_dated_id_of_the_model_asked_for_is_no_doubt(model: str) -> None:
     ("figures", "told"),
     [
         ({"service_tier": "priority"}, "served at the priority tier"),
+        ({"service_tier": "batch"}, "unknown service tier 'batch'"),
         ({"service_tier": "platinum"}, "unknown service tier 'platinum'"),
         ({"speed": "ludicrous"}, "unknown speed 'ludicrous'"),
     ],
