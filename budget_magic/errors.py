@@ -116,6 +116,9 @@ class TaskFailed(BudgetMagicError):  # noqa: N818 - public name
         super().__init__(outcome.detail)
         self.outcome = outcome
 
+    def __reduce__(self) -> tuple[type[TaskFailed], tuple[Ending]]:
+        return type(self), (self.outcome,)
+
     def _render_traceback_(self) -> list[str]:
         return one_line(self)
 
@@ -126,6 +129,9 @@ class TaskInterrupted(KeyboardInterrupt):
     def __init__(self, outcome: Ending) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+    def __reduce__(self) -> tuple[type[TaskInterrupted], tuple[Ending]]:
+        return type(self), (self.outcome,)
 
     def _render_traceback_(self) -> list[str]:
         return one_line(self)

@@ -27,7 +27,7 @@ class Ceilings:
     Raises
     ------
     ConfigurationError
-        A value is not a number of at least 0.
+        A value is not a number of at least 0, or one of tokens or steps is not whole.
 
     Examples
     --------
@@ -49,13 +49,22 @@ class Ceilings:
         elapsed_s: float | None = 1800.0,
     ) -> None:
         cost = _number("cost_usd", cost_usd)
-        tokens = _number("total_tokens", total_tokens)
-        count = _number("steps", steps)
+        tokens = _count("total_tokens", total_tokens)
+        count = _count("steps", steps)
         seconds = _number("elapsed_s", elapsed_s)
         object.__setattr__(self, "cost_usd", cost)
-        object.__setattr__(self, "total_tokens", None if tokens is None else int(tokens))
-        object.__setattr__(self, "steps", None if count is None else int(count))
+        object.__setattr__(self, "total_tokens", tokens)
+        object.__setattr__(self, "steps", count)
         object.__setattr__(self, "elapsed_s", None if seconds is None else float(seconds))
+
+
+def _count(name: str, value: Any) -> int | None:
+    number = _number(name, value)
+    if number is None:
+        return None
+    if number != int(number):
+        raise ConfigurationError(f"the ceiling {name} is {value!r}; give a whole number, or None")
+    return int(number)
 
 
 def _number(name: str, value: Any) -> Decimal | None:

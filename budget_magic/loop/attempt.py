@@ -210,7 +210,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     text, calls, is_split = _split(task, seen, bill.usage)
     counted = usage.thinking_tokens + text + calls + results
     before = task.reading().remaining
-    turn.step += 1
+    turn.step, turn.is_sending = turn.step + 1, False
     turn.is_first_request = False
     turn.longest_step_s = max(turn.longest_step_s, took_s)
     task.emit(

@@ -48,7 +48,7 @@ async def take_step(turn: TurnContext) -> Answered:
         await anyio.lowlevel.checkpoint()
         admitted = await admit(turn, last_before=last_before)
         granted, last_before = admitted.granted, admitted.last_before
-        ceilings = turn.task.settings.ceilings
+        ceilings, turn.is_sending = turn.task.settings.ceilings, True
         if attempt == 1:
             turn.task.emit(_started(turn, granted, is_last=last_before is not None))
         try:
@@ -81,7 +81,7 @@ async def _wait_before_retry(turn: TurnContext, error: WireError, attempt: int) 
     left_s = turn.left_s
     if left_s is not None and wait_s >= left_s:
         why = f"the next attempt is {plural(math.ceil(wait_s), 'second')} away"
-        raise stop.Halted(stop.time_ceiling(turn, why)) from error
+        raise stop.Halted(stop.time_ceiling(turn, why, wait_s)) from error
     turn.task.emit(
         RetryScheduled(
             turn=turn.turn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
@@ -20,7 +21,7 @@ from budget_magic.report.numbers import (
     spent_dollars,
     step_time,
 )
-from budget_magic.report.words import held_for
+from budget_magic.report.words import held_for, span_text
 from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})
@@ -93,7 +94,7 @@ def step_ceiling(turn: TurnContext) -> Ending:
     )
 
 
-def time_ceiling(turn: TurnContext, why: str = "") -> Ending:
+def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Ending:
     """Return the ending for a turn without time for another step.
 
     Parameters
@@ -102,13 +103,18 @@ def time_ceiling(turn: TurnContext, why: str = "") -> Ending:
         The turn.
     why
         What would take longer than the time that is left; empty for another step.
+    wait_s
+        Seconds to wait before anything can be sent.
     """
     ceiling = turn.task.settings.ceilings.elapsed_s or 0.0
     longer = max(round(ceiling * 2), 60)
+    if wait_s:
+        longer = 60 * math.ceil((turn.watch.elapsed_s + wait_s + longer) / 60)
     option = f"--max-time {longer // 60}m" if longer % 60 == 0 else f"--max-time {longer}s"
     if turn.left_s is None or turn.left_s <= 0:
         told = f"the time ceiling of {clock(ceiling)} is reached"
-        return _halted(turn, "time_ceiling", told, option)
+        halted = f"halted at step {turn.current_step}: {told}"
+        return _stopped(turn, "time_ceiling", halted, option)
     needs = why or f"the next step could take {step_time(turn.longest_step_s)}"
     told = f"stopped at {clock(turn.watch.elapsed_s)} of {clock(ceiling)}{_in_step(turn)}: {needs}"
     return _stopped(turn, "time_ceiling", told, option)
@@ -217,15 +223,12 @@ def server_compaction(turn: TurnContext) -> Ending:
 
 
 def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
-    """A person stopped the turn, or what watched it failed."""
+    """Return the ending for a turn stopped by a person or by a failing display."""
     command = f"%claude_resume {turn.task.name}"
     why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
-    told = f"stopped in step {turn.step + 1}{why}; what was done is kept"
+    told = f"stopped in step {turn.current_step}{why}; what was done is kept"
     if turn.cut_off is not None:
-        told += (
-            f"; cut off: at least {_fine(turn.cut_off.at_least_usd)} (streamed),"
-            f" at most {dollars(turn.cut_off.unconfirmed_usd)} (held)"
-        )
+        told += f"; cut off: {span_text(turn.cut_off.at_least_usd, turn.cut_off.unconfirmed_usd)}"
     return Ending(
         state="interrupted",
         reason=stopped.reason,
@@ -235,10 +238,10 @@ def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
 
 
 def broken(turn: TurnContext, error: BaseException) -> Ending:
-    """Something failed that never should: a mistake of ours, or a hostile object."""
+    """Return the ending for an unexpected error: a bug here, or a hostile object."""
     command = f"%claude_resume {turn.task.name}"
     what = turn.task.redactor.redact(explained(error))
-    told = f"step {turn.step + 1} failed: {what}; nothing is lost; go on with `{command}`"
+    told = f"step {turn.step + 1} failed: {what}; the history is kept; go on with `{command}`"
     return Ending(state="failed", reason="api_error", detail=told, command=command)
 
 
@@ -248,12 +251,11 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
     tries = f" after {plural(attempts, 'attempt')}" if attempts > 1 else ""
     place = f"step {turn.step + 1} failed{tries}"
     if not isinstance(error, ApiError):
+        told = f"{place}: the connection broke ({error}); the history is kept"
         return Ending(
             state="failed",
             reason="connection",
-            detail=(
-                f"{place}: the connection broke ({error}); nothing is lost; go on with `{command}`"
-            ),
+            detail=f"{told}; go on with `{command}`",
             command=command,
         )
     reason, way_out = _api_failure(error, command)
@@ -271,7 +273,7 @@ def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
     return Ending(
         state="failed",
         reason="configuration",
-        detail=f"step {turn.step + 1} was not sent: {error}; when that is mended, `{command}`",
+        detail=f"step {turn.step + 1} was not sent: {error}; when that is fixed, `{command}`",
         command=command,
     )
 
@@ -285,8 +287,8 @@ def _api_failure(error: ApiError, command: str) -> tuple[Reason, str]:
     if error.status == BAD_REQUEST and "task_budget" in text:
         return "configuration", f"run without a task budget: `{command} --budget none`"
     if error.status in {BAD_REQUEST, TOO_LARGE}:
-        return "api_error", f"nothing is lost; when that is mended, `{command}`"
-    return "api_error", f"nothing is lost; go on with `{command}`"
+        return "api_error", f"the history is kept; when that is fixed, `{command}`"
+    return "api_error", f"the history is kept; go on with `{command}`"
 
 
 def _status(error: ApiError) -> str:
@@ -307,10 +309,13 @@ def _stopped(turn: TurnContext, reason: Reason, told: str, option: str) -> Endin
 def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
     command = f"%claude_resume {turn.task.name}"
     unit = _USD if _is_nearer_by_cost(account) else _TOKENS
-    way_out = account.way_out or f"raise {unit.variable}"
+    way_out = f"raise {unit.setting(account)}, then `{command}`"
     if account.of_task:
-        way_out = f"raise it with `%claude_resume {account.name} {_raising(account)}`"
-    detail = f"{_told(turn, account, needs, unit)}; {way_out}, then `{command}`"
+        way_out = (
+            f"`%claude_task {account.name} {_raising(account)}` gives it more room from its next"
+            f" turn on, `{command}` goes on outside of it"
+        )
+    detail = f"{_told(turn, account, needs, unit)}; {way_out}"
     return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
 
 
@@ -324,8 +329,8 @@ class _Unit:
     cost: str
     """What a step does to the ceiling: "cost up to"."""
     spent: str
-    variable: str
-    """Environment variable of the session's ceiling."""
+    setting: Callable[[Account], str]
+    """What sets the ceiling of a group or session."""
     taken: Callable[[Decimal, Decimal], str]
     """Shows what stands against a ceiling, beside that."""
     limit: Callable[[Decimal], str]
@@ -348,7 +353,7 @@ _USD: Final = _Unit(
     reached="the cost ceiling is reached",
     cost="cost up to",
     spent="spent",
-    variable="ANTHROPIC_COST_BUDGET",
+    setting=lambda account: account.cost_setting,
     taken=spent_dollars,
     limit=ceiling_dollars,
     needed=_fine,
@@ -360,7 +365,7 @@ _TOKENS: Final = _Unit(
     reached="the token ceiling is reached",
     cost="taken up to",
     spent="used",
-    variable="ANTHROPIC_TOKEN_BUDGET",
+    setting=lambda account: account.tokens_setting,
     taken=lambda tokens, _: _count(tokens),
     limit=lambda tokens: f"{_count(tokens)} tokens",
     needed=_count,

@@ -175,6 +175,8 @@ class TurnContext:
     """What the time ceiling ends; moved when that is raised."""
     attempt: int = 1
     """Number of the attempt within the step."""
+    is_sending: bool = False
+    """Whether the next step has begun: its request is admitted and not answered yet."""
     granted: Granted | None = None
     """What was held for the last request; settled or not."""
     cut_off: AttemptFailed | None = None
@@ -183,6 +185,11 @@ class TurnContext:
     """The ceiling for which `max_tokens` was shrunk, so that the last reply was cut."""
     counted_tokens: int | None = None
     """What `count_tokens` said of the next prompt; None where it was not asked."""
+
+    @property
+    def current_step(self) -> int:
+        """The step under way, from 1; between two steps the last one."""
+        return max(self.step + self.is_sending, 1)
 
     @property
     def left_s(self) -> float | None:

@@ -22,7 +22,7 @@ from budget_magic.tools.text import explained, is_data_frame, markdown_table
 _PLACE: Final = re.compile(r"\\\{\{|\{\{(.+?)\}\}", re.DOTALL)
 _ALLOWED: Final = (
     ast.Expression, ast.Name, ast.Load, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant,
-    ast.List, ast.Tuple, ast.USub,
+    ast.List, ast.Set, ast.Tuple, ast.USub,
 )  # fmt: skip
 LARGE_TOKENS: Final = 20_000
 """Inserted text of more tokens than this is said, and asked about, before it is sent."""
@@ -140,6 +140,8 @@ def _only_looks(node: ast.AST) -> bool:
             operand = node.operand
             is_number = isinstance(operand, ast.Constant) and isinstance(operand.value, int | float)
             return isinstance(node.op, ast.USub) and is_number
+        case ast.Dict():
+            return None not in node.keys  # `{**d}` would call what `d` says
         case _:
             return isinstance(node, _ALLOWED)
 

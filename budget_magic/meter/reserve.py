@@ -69,8 +69,10 @@ class Account:
     """Whether it is a task's own; above another task's, a tool of its task runs that one."""
     simulated: bool = False
     """Whether its task is simulated: simulated spend counts against such accounts only."""
-    way_out: str = ""
-    """What a sentence says to do once a group's is full; empty names the session's variable."""
+    cost_setting: str = ""
+    """What sets the cost ceiling of a group or session, as a sentence calls it."""
+    tokens_setting: str = ""
+    """Likewise the token ceiling."""
     spent: Amount = field(default_factory=Amount)
     """Confirmed by usage figures."""
     spent_below: Amount = field(default_factory=Amount)

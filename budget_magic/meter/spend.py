@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from budget_magic.events import Reason, State
@@ -78,6 +79,26 @@ class Outcome:
     """Left of it by our own meter; may be below 0."""
     bundle: Callable[[], dict[str, object]] | None = field(default=None, repr=False, compare=False)
     """Gives the static report by MIME type; None where nothing was recorded."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON values by field name, the report aside; dollars are exact decimal strings."""
+        return {
+            "task": self.task,
+            "turn": self.turn,
+            "state": self.state,
+            "reason": self.reason,
+            "detail": self.detail,
+            "text": self.text,
+            "spend": self.spend.as_json(),
+            "total": self.total.as_json(),
+            "budget": self.budget,
+            "remaining": self.remaining,
+        }
+
+    def __getstate__(self) -> list[object]:
+        """Return what is pickled: the report as it stands, since its records stay here."""
+        *values, _ = (getattr(self, one.name) for one in fields(self))
+        return [*values, None if self.bundle is None else partial(dict, self.bundle())]
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         return {"text/plain": repr(self)} if self.bundle is None else self.bundle()

@@ -42,6 +42,8 @@ def ceiling_views(
     if step and step.started:
         held_usd += step.started.held_usd or 0
         held_tokens += step.started.held_tokens
+    is_held = bool(reading.held.requests or facts.live_step or reading.tasks_unconfirmed_tokens)
+    word = "held" if is_held else "unconfirmed"
     spent_usd = None if total.cost_usd is None else total.cost_usd + reading.tasks_usd
     spent_tokens = total.ceiling_tokens + reading.tasks_tokens
     steps = reading.this_turn.steps + (1 if step else 0)
@@ -51,7 +53,7 @@ def ceiling_views(
         _Row(
             "cost",
             marked(spent_dollars(spent_usd, cost), estimated=reading.cost_estimated),
-            dollars(held_usd) if held_usd else "",
+            f"{dollars(held_usd)} {word}" if held_usd else "",
             "" if cost is None else ceiling_dollars(cost),
             _share(spent_usd or Decimal(0), cost),
             _share(held_usd, cost),
@@ -59,7 +61,7 @@ def ceiling_views(
         _Row(
             "tokens",
             compact(spent_tokens),
-            compact(held_tokens) if held_tokens else "",
+            f"{compact(held_tokens)} {word}" if held_tokens else "",
             "" if tokens is None else compact(tokens),
             _share(spent_tokens, tokens),
             _share(held_tokens, tokens),

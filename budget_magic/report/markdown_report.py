@@ -65,7 +65,7 @@ def _ceilings(view: TurnView) -> str:
     heads = [", ".join(filter(None, (c.label, c.word))) for c in view.ceilings] + ["input"]
     cells = [
         escape_markdown(
-            f"{c.spent}{' ' if c.ceiling else ', '}{c.of}" + (f", {c.held} held" if c.held else "")
+            f"{c.spent}{' ' if c.ceiling else ', '}{c.of}" + (f", {c.held}" if c.held else "")
         )
         for c in view.ceilings
     ]

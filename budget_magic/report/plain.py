@@ -228,7 +228,7 @@ def _ceilings(view: TurnView, *, utf8: bool) -> list[str]:
 def _ceiling(ceiling: CeilingView, *, utf8: bool) -> str:
     filled = round(ceiling.share * _CEILING_BAR)
     bar = ("━" if utf8 else "=") * (filled or (1 if ceiling.share else 0))
-    held = f"  {ceiling.held} held" if ceiling.held else ""
+    held = f"  {ceiling.held}" if ceiling.held else ""
     line = f"{INDENT}{ceiling.label:<8}{ceiling.spent:>7} {ceiling.of:<10}"
     if not ceiling.ceiling:
         return line + held

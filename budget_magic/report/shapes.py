@@ -160,7 +160,7 @@ class CeilingView:
     label: str
     spent: str
     held: str
-    """Worst case of the step under way and of cut-off requests; empty where nothing is held."""
+    """What counts beside `spent`: "$0.64 held", or "$0.01 unconfirmed"; empty for nothing."""
     ceiling: str
     """Empty where it is open."""
     of: str

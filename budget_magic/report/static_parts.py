@@ -187,7 +187,7 @@ def ceilings_html(view: TurnView) -> str:
 def _ceiling(ceiling: CeilingView) -> str:
     spent = words(ceiling.spent)
     spent = f"<b>{spent}</b>" if ceiling.word else spent
-    held = f", {words(ceiling.held)} held" if ceiling.held else ""
+    held = f", {words(ceiling.held)}" if ceiling.held else ""
     return f"{spent}{' ' if ceiling.ceiling else ', '}{words(ceiling.of)}{held}"
 
 

@@ -40,6 +40,7 @@ DETAIL_CHARS: Final = 2_000
 SCOPE_CHARS: Final = 200
 """Longer sentences about an ending, with a whole error page in them, are cut."""
 GO_ON: Final = "Go on with"
+CENT: Final = Decimal("0.01")
 PLAYED: Final = (
     "Claude is played by a script; tokens and dollars are what the real model would be billed "
     "for this text."
@@ -115,7 +116,7 @@ after='')
     sentence = before[:place] if place >= 0 else ""
     return VerdictView(
         sentence=_sentence(sentence),
-        lead=_capital(lead.strip().rstrip(":")) or ("" if after else GO_ON),
+        lead=_capital(lead.strip().rstrip(":,")) or ("" if after else GO_ON),
         command=command,
         after=_closed(after),
     )
@@ -169,6 +170,16 @@ def held_for(requests: int, replies: int) -> str:
     return " and ".join(filter(None, (cut_off, invalid)))
 
 
+def span_text(least: Decimal, most: Decimal) -> str:
+    """Both ends of what a request of unknown cost may have cost; less than a cent is no end.
+
+    >>> span_text(Decimal("0.02"), Decimal("0.64")), span_text(Decimal("0.001"), Decimal("0.64"))
+    ('at least $0.02 (streamed), at most $0.64 (held)', 'at most $0.64 (held)')
+    """
+    start = f"at least {dollars(least)} (streamed), " if least >= CENT else ""
+    return f"{start}at most {dollars(most)} (held)"
+
+
 def tasks_text(reading: Reading) -> str:
     """What of the task's ceilings was used by nested tasks; empty without any."""
     own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
@@ -193,9 +204,7 @@ def _held_text(reading: Reading, verdict: VerdictView | None) -> str:
     if held.requests and not _is_said(held.usd, verdict):
         span = f"at most {compact(held.tokens)} tokens (held)"
         if held.usd:
-            span = (
-                f"at least {dollars(held.least_usd)} (streamed), at most {dollars(held.usd)} (held)"
-            )
+            span = span_text(held.least_usd, held.usd)
         told.append(f"{held_for(held.requests, held.replies)}: {span}.")
     if unsure > 0:
         told.append(f"{dollars(unsure)} is unconfirmed and counts against the ceilings.")

@@ -16,7 +16,7 @@ from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
-from budget_magic.session.accounts import COST_VARIABLE, ROOM, session_account
+from budget_magic.session.accounts import ROOM, SESSION, session_account
 from budget_magic.session.bus import Bus
 from budget_magic.session.caller import WaitingThread
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
@@ -137,11 +137,11 @@ def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> t
 def _refuse_without_price(model: str, account: Account) -> None:
     if account.cost_usd is None:
         return
-    held, way_out = f"the cap of {account.name}", "run the task outside it"
+    held, way_out = account.cost_setting, "run the task outside it"
     if account.of_task:
         held = f"the cost ceiling of {account.name}, whose tool runs this task,"
-    elif not account.way_out:
-        held, way_out = COST_VARIABLE, "unset it"
+    elif account is SESSION:
+        way_out = "unset it"
     raise ConfigurationError(
         f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"
         f" or give a price with `%config ClaudeTaskMagics.prices`"

@@ -128,6 +128,10 @@ def check(settings: Settings) -> None:
     ConfigurationError
         In one sentence, with what works instead.
     """
+    if not isinstance(settings.ceilings, Ceilings):
+        raise ConfigurationError(
+            f"ceilings is {settings.ceilings!r}; give a Ceilings, such as Ceilings(cost_usd=5)"
+        )
     _check_model(settings)
     _check_budget(settings)
     _check_effort(settings)

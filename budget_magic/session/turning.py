@@ -202,7 +202,9 @@ class Turning:
         self.refuse_while_running()  # again, where nothing can begin meanwhile
         reading = self._bus.reading
         if not reading.held_by_turn:
-            return f"{self.name} holds nothing for cut-off requests"
+            nothing = f"{self.name} holds nothing for cut-off requests"
+            others = dict.fromkeys(one.task for one in self._account.cut_off)
+            return f"{nothing} of its own, {' and '.join(others)} does" if others else nothing
         ROOM.release(self._account)
         for turn, held in reading.held_by_turn:
             self._bus.emit(_released(turn, held))

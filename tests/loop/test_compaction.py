@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,20 @@ from budget_magic.events import (
     StepStarted,
     TurnStarted,
 )
+from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.loop.compaction import ASK, KEPT
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
-from budget_magic.simulator import Call, Fault, LongAudit, Reply, Simulator, drop, status_error
+from budget_magic.simulator import (
+    Call,
+    Fault,
+    LongAudit,
+    Reply,
+    RequestRecord,
+    Simulator,
+    drop,
+    status_error,
+)
 from tests.loop.running import (
     LOOK,
     facts,
@@ -74,13 +85,14 @@ class StopAtStep:
         """Let it stream."""
 
 
+def says(request: RequestRecord, sentence: str) -> bool:
+    """Whether the last message of a request has this sentence."""
+    return any(block.get("text") == sentence for block in last_content(request))
+
+
 def asked_for_summary(simulator: Simulator) -> list[int]:
     """Numbers of the requests that asked for a summary."""
-    return [
-        number
-        for number, request in enumerate(simulator.requests)
-        if any(block.get("text") == ASK for block in last_content(request))
-    ]
+    return [number for number, request in enumerate(simulator.requests) if says(request, ASK)]
 
 
 def test_it_is_off_unless_it_is_asked_for() -> None:
@@ -243,6 +255,18 @@ def test_the_last_step_is_never_spent_on_a_summary() -> None:
     outcome = task.run("Look.")
     assert outcome.text == "All done."
     assert asked_for_summary(simulator) == []
+
+
+def test_the_last_answer_after_a_cut_reply_is_not_spent_on_a_summary() -> None:
+    long = Reply(text="It goes on. " * 2_000, output_tokens=40_000)
+    simulator, task = compacting(
+        long, ANSWER, compact_at=3_000, ceilings=Ceilings(cost_usd=Decimal("0.30"))
+    )
+    outcome = task.run("Look.")
+
+    assert outcome.reason == "cost_ceiling"
+    (last,) = [n for n, r in enumerate(simulator.requests) if says(r, LAST_ANSWER)]
+    assert last not in asked_for_summary(simulator)
 
 
 def test_a_long_audit_goes_on_from_its_own_summary(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ NAMES: dict[str, Any] = {
         ("{{ d['key'][-1] }}", "20"),
         ("{{ d['key'][0:1] }}{{ d['key'][-2:][0] }}", "[10]10"),
         ("{{ -3 }} {{ 'word' }} {{ [n, (1, 2)] }}", "-3 word [3, (1, 2)]"),
+        ("{{ {'a': n} }} {{ {n} }}", "{'a': 3} {3}"),
         (r"\{{ n }} stays", "{{ n }} stays"),
         ("{ n } and {n}", "{ n } and {n}"),
         ("no places", "no places"),
@@ -106,3 +108,47 @@ def test_looking_runs_nothing_by_name() -> None:
 def test_a_failing_expression_says_so_and_that_nothing_was_sent(expression: str) -> None:
     with pytest.raises(ConfigurationError, match=r"failed with .*; nothing was sent"):
         fill("{{ " + expression + " }}", NAMES)
+
+
+class Leaving:
+    """A value that ends the process when it is looked at."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no text")
+
+    @property
+    def text(self) -> str:
+        """Raise too."""
+        raise asyncio.CancelledError
+
+
+class Mute(Exception):  # noqa: N818 - not an error of ours
+    """An error whose own text fails."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Failing:
+    """A value whose error has no text."""
+
+    @property
+    def text(self) -> str:
+        """Raise."""
+        raise Mute
+
+
+@pytest.mark.parametrize(
+    ("expression", "names", "said"),
+    [
+        ("one", {"one": Leaving()}, "failed with SystemExit: no text"),
+        ("one.text", {"one": Leaving()}, "failed with CancelledError"),
+        ("one.text", {"one": Failing()}, "failed with Mute: (its message could not be read)"),
+    ],
+)
+def test_whatever_a_value_raises_is_an_error_of_the_cell(
+    expression: str, names: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        fill(f"{{{{ {expression} }}}}", names)
+    assert said in str(caught.value)

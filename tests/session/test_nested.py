@@ -23,6 +23,7 @@ from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold, silence
 from tests.loop.running import facts, interruption, lookup, results, steps, task_on
+from tests.session.test_interrupt import stop_when_silent
 from tests.session.test_shared_ceilings import OnWait
 from tests.support import examples
 
@@ -102,7 +103,7 @@ def test_what_a_task_of_a_tool_spends_counts_against_the_one_around_it(
     assert outer.spend.cost_usd == simulator.bill.total_usd
     assert sum(fact.cost_usd for fact in facts(outer, TasksRun)) == inner_usd > 0
     told = " ".join(str(outer.report()["text/plain"]).split())
-    assert f"${spent:.2f} spent, of it ${inner_usd:.2f} by tasks that its tools ran" in told
+    assert f"${spent:.2f} spent, including ${inner_usd:.2f} by nested tasks" in told
 
 
 @every_way
@@ -123,8 +124,8 @@ def test_a_task_of_a_tool_halts_where_the_one_around_it_has_no_room(way: Way) ->
     assert inner.outcome is not None
     assert (inner.outcome.state, inner.outcome.reason) == ("halted", "session_ceiling")
     assert "of $0.40 for outer, whose tool runs this task," in inner.outcome.detail
-    assert "raise it with `%claude_resume outer --max-cost 0.60`" in inner.outcome.detail
-    assert "then `%claude_resume inner`" in inner.outcome.detail
+    assert "`%claude_task outer --max-cost 0.60` gives it more room" in inner.outcome.detail
+    assert "`%claude_resume inner` goes on outside of it" in inner.outcome.detail
     billed = simulator.bill.total_usd + inner_simulator.bill.total_usd
     assert Decimal("0.20") < billed <= Decimal("0.40")
     assert outcome.reason in {"cost_ceiling", "end_turn"}
@@ -136,7 +137,42 @@ def test_the_sentence_of_the_outer_task_says_what_tasks_of_its_tools_spent() -> 
 
     detail = outer.run("Look.").detail
 
-    assert f"of it ${inner.spend.cost_usd:.2f} by tasks that its tools ran" in detail
+    assert f"including ${inner.spend.cost_usd:.2f} by nested tasks" in detail
+
+
+@every_way
+def test_what_a_cut_off_task_of_a_tool_holds_stands_in_the_outer_one_s_report(way: Way) -> None:
+    inner_simulator = Simulator(steps(1), faults=[silence(on=0)])
+    inner = task_on(inner_simulator, "inner")
+    stop_when_silent(inner, inner_simulator, 0)
+    outer, _ = outer_on(way(inner))
+
+    assert outer.run("Look.").state == "completed"
+
+    (held,) = (fact.unconfirmed_usd for fact in facts(outer, TasksRun))
+    assert held == inner.spend.unconfirmed_usd == account_of(outer).unconfirmed_below.usd > 0
+    told = " ".join(str(outer.report()["text/plain"]).split())
+    assert f"by nested tasks and ${held:.2f} unconfirmed; all of it counts" in told
+    assert f"${held:.2f} held" in told
+    assert outer.release_held() == (
+        "outer holds nothing for cut-off requests of its own, inner does"
+    )
+    inner.release_held()
+    assert account_of(outer).unconfirmed_below.usd == inner.spend.unconfirmed_usd < held
+
+
+@every_way
+def test_a_task_of_a_tool_that_is_stopped_alone_does_not_stop_the_one_around_it(way: Way) -> None:
+    inner_simulator = Simulator(steps(1), faults=[silence(on=0)])
+    inner = task_on(inner_simulator, "inner")
+    stop_when_silent(inner, inner_simulator, 0)
+    outer, _ = outer_on(way(inner))
+
+    assert outer.run("Look.").state == "completed"
+
+    assert inner.outcome is not None
+    assert inner.outcome.reason == "stop_button"
+    assert "TaskInterrupted" in results(outer)[0]
 
 
 def test_a_token_ceiling_around_a_task_is_kept_and_named() -> None:

@@ -29,7 +29,6 @@ from tests.loop.running import facts, is_append_only, resumed, sent, steps, stop
 SOON = 0.001
 
 NOT_BILLED = {
-    "408": status_error(408, on=1, retry_after=SOON),
     "409": status_error(409, on=1, retry_after=SOON),
     "429": rate_limit(on=1, retry_after=SOON),
     "500": status_error(500, on=1, retry_after=SOON),
@@ -44,6 +43,11 @@ MAYBE_BILLED = {
     "drop in the middle of a byte": drop(on=1, after_bytes=700),
     "truncated": truncate(on=1),
 }
+GAVE_UP = {
+    "408": status_error(408, on=1, retry_after=SOON),
+    "504": status_error(504, on=1, retry_after=SOON),
+}
+"""Statuses of a gateway: the server behind it may have billed the request."""
 
 
 def run(*faults: Fault, **options: Any) -> tuple[Simulator, Task]:
@@ -57,10 +61,10 @@ def run(*faults: Fault, **options: Any) -> tuple[Simulator, Task]:
 @cache
 def ran(name: str) -> tuple[Simulator, Task]:
     """The turn during which the failure of that name happens once."""
-    return run({**NOT_BILLED, **MAYBE_BILLED}[name])
+    return run({**NOT_BILLED, **MAYBE_BILLED, **GAVE_UP}[name])
 
 
-@pytest.mark.parametrize("name", [*NOT_BILLED, *MAYBE_BILLED])
+@pytest.mark.parametrize("name", [*NOT_BILLED, *MAYBE_BILLED, *GAVE_UP])
 def test_a_passing_failure_is_tried_again_and_no_tool_runs_twice(name: str) -> None:
     simulator, task = ran(name)
 
@@ -95,6 +99,15 @@ def test_an_attempt_that_may_have_been_billed_is_booked_as_unconfirmed(name: str
     assert task.spend.cost_usd == simulator.bill.total_usd - billed.cost_usd
 
 
+@pytest.mark.parametrize("name", GAVE_UP)
+def test_an_attempt_that_a_gateway_gave_up_is_held(name: str) -> None:
+    _, task = ran(name)
+
+    (failed,) = facts(task, AttemptFailed)
+    assert task.spend.unconfirmed_usd == failed.unconfirmed_usd > 0
+    assert task.held.requests == 1
+
+
 def test_what_a_broken_stream_cost_at_least_is_its_input_and_what_had_streamed() -> None:
     whole = [Reply(text="word " * 200), Reply(text="Done.")]
     simulator = Simulator(whole, faults=[drop(on=0, after_events=6)])
@@ -127,6 +140,7 @@ def test_a_wait_longer_than_the_time_left_halts_at_once() -> None:
     assert task.outcome is not None
     assert (task.outcome.state, task.outcome.reason) == ("halted", "time_ceiling")
     assert "3,600 seconds away" in task.outcome.detail
+    assert "--max-time 63m" in task.outcome.detail
     assert len(simulator.requests) == 2
     assert not facts(task, RetryScheduled)
 

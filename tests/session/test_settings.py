@@ -132,3 +132,14 @@ def test_max_tokens_follow_the_effort(effort: str) -> None:
 
     assert Task("audit", effort=effort).settings.reply_tokens == expected
     assert Task("audit", effort=effort, max_tokens=9_000).settings.reply_tokens == 9_000
+
+
+def test_ceilings_that_are_no_ceilings_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"ceilings is 5; give a Ceilings, such as"):
+        Task("audit", ceilings=5)  # type: ignore[arg-type] # what a user may write
+
+
+@pytest.mark.parametrize("name", ["steps", "total_tokens"])
+def test_a_fraction_of_a_step_or_token_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"the ceiling {name} is 2.5; give a whole"):
+        Ceilings(**{name: 2.5})  # type: ignore[arg-type] # what a user may write

@@ -152,6 +152,7 @@ def test_a_session_ceiling_that_is_no_number_is_refused(name: str, value: str) -
 
 def test_defaults_go_before_the_environment() -> None:
     account = session_account(Defaults(session_cost_usd=Decimal(3)), {"ANTHROPIC_COST_BUDGET": "9"})
+    assert account.cost_setting == "`%config ClaudeTaskMagics.session_cost`"
 
     assert account.cost_usd == Decimal(3)
     assert account.total_tokens is None

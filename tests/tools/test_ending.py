@@ -19,6 +19,9 @@ from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.tools import answer, file_tools
+from budget_magic.tools.allowance import Allowance
+from budget_magic.tools.handles import Below
+from budget_magic.tools.walk import Walk
 from tests.loop.running import facts, interruption, task_on
 from tests.tools.calling import NOTHING_SECRET, Files, here
 
@@ -74,6 +77,22 @@ def endless(files: Files) -> Files:
     for number in range(1_000):
         files.write(f"{deep}/{number}.txt", "")
     return files
+
+
+def test_a_walk_through_empty_folders_ends_too(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / str(number)).mkdir()
+    allowance = Allowance(LONG_S)
+    with Below(str(tmp_path)) as below:
+        walk = Walk(below=below, start=(), allowance=allowance)
+
+        def enters(_parts: tuple[str, ...]) -> bool:
+            allowance.withdraw()
+            return True
+
+        assert list(walk.files(enters)) == []
+
+    assert walk.is_late
 
 
 @pytest.mark.parametrize("name", ENDLESS)

@@ -1007,7 +1007,7 @@ class CeilingsSection {
       attrs(cell.el, { "data-nearest": row.nearest, "data-level": row.level });
       place(cell.done, row.share);
       place(cell.held, row.held_share);
-      const held = row.held ? `, ${row.held} reserved` : "";
+      const held = row.held ? `, ${row.held}` : "";
       attrs(cell.bar, {
         "aria-label": `${row.label} ceiling`,
         "aria-valuenow": String(Math.round(100 * row.share)),
