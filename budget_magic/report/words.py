@@ -171,12 +171,13 @@ def held_for(requests: int, replies: int) -> str:
 
 
 def span_text(least: Decimal, most: Decimal) -> str:
-    """Both ends of what a request of unknown cost may have cost; less than a cent is no end.
+    """Both ends of what a request of unknown cost may have cost; the lower one unless it is 0.
 
-    >>> span_text(Decimal("0.02"), Decimal("0.64")), span_text(Decimal("0.001"), Decimal("0.64"))
+    >>> span_text(Decimal("0.02"), Decimal("0.64")), span_text(Decimal(0), Decimal("0.64"))
     ('at least $0.02 (streamed), at most $0.64 (held)', 'at most $0.64 (held)')
     """
-    start = f"at least {dollars(least)} (streamed), " if least >= CENT else ""
+    places = 2 if least >= CENT else 4
+    start = f"at least {dollars(least, places)} (streamed), " if round(least, places) else ""
     return f"{start}at most {dollars(most)} (held)"
 
 

@@ -90,7 +90,7 @@ def test_an_interrupted_turn_says_both_ends() -> None:
     assert (
         "  Stopped in step 8; what was done is kept.\n  Go on with: %claude_resume audit" in report
     )
-    assert "cut off: at least $0.02 (streamed), at most $0.64 (held)." in report
+    assert "1 cut-off request: at least $0.02 (streamed), at most $0.64 (held)." in report
 
 
 def test_the_moving_line_fits_into_the_width() -> None:

@@ -104,7 +104,7 @@ def test_a_ceiling_is_near_from_ninety_percent_of_spent_and_held() -> None:
     story = audit_until_step_8(replace(SETTINGS, ceilings=Ceilings(cost_usd="1.2")))
     view = story.ask(held_usd=Decimal("0.64")).view(live=LIVE)
     assert ceiling(view, "cost").level == "near"
-    assert ceiling(view, "cost").held == "$0.64"
+    assert ceiling(view, "cost").held == "$0.64 held"
     assert ceiling(view, "cost").word == "nearest"
 
 
@@ -313,12 +313,12 @@ def interrupted(detail: str) -> TurnView:
 
 def test_unconfirmed_money_is_said_with_both_ends_but_not_twice() -> None:
     assert interrupted("stopped in step 8").unconfirmed == (
-        "1 request was cut off: at least $0.02 (streamed), at most $0.64 (held)."
-        " `%claude_task audit --release-held` lets it go."
+        "1 cut-off request: at least $0.02 (streamed), at most $0.64 (held)."
+        " `%claude_task audit --release-held` releases it."
     )
     said_already = interrupted("stopped; cut off: at least $0.02 (streamed), at most $0.64 (held)")
-    assert said_already.unconfirmed == "`%claude_task audit --release-held` lets it go."
-    assert ceiling(said_already, "cost").held == "$0.64"
+    assert said_already.unconfirmed == "`%claude_task audit --release-held` releases it."
+    assert ceiling(said_already, "cost").held == "$0.64 held"
     cut = said_already.steps[-1]
     assert (cut.number, cut.state, cut.cost) == (8, "cut", "up to $0.640")
     assert [mark.text for mark in cut.marks] == ["cut off"]
