@@ -120,6 +120,7 @@ class AttemptFailed:
     at_least_usd: Decimal = Decimal(0)
     """What the streamed part cost at least, an estimate."""
     at_least_tokens: int = 0
+    """Likewise, the part of `unconfirmed_tokens`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,7 @@ class StepFinished:
     at_least_usd: Decimal = Decimal(0)
     """The part of `unconfirmed_usd` that had streamed, an estimate; 0 where `usage_known`."""
     at_least_tokens: int = 0
+    """Likewise, of `unconfirmed_tokens`."""
     elapsed_s: float
     request_id: str | None = None
 

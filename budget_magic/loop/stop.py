@@ -53,6 +53,7 @@ class NextStep:
     """What the step that was not sent would have needed at most."""
 
     alone: Amount
+    """By itself."""
     beside_last_answer: Amount
     """With the last answer after it, for which room is kept."""
 

@@ -184,7 +184,7 @@ class TurnContext:
     cut_by: Reason | None = None
     """The ceiling for which `max_tokens` was shrunk, so that the last reply was cut."""
     counted_tokens: int | None = None
-    """What `count_tokens` said of the next prompt; None where it was not asked."""
+    """The next prompt by `count_tokens`, the last-answer sentence aside; None if not counted."""
 
     @property
     def current_step(self) -> int:

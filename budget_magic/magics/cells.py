@@ -150,7 +150,7 @@ class Cells:
         """Change settings without running, as `%claude_task` does."""
         if "release-held" in line.given:
             if "new" in line.given:
-                raise ConfigurationError("a new task holds nothing; leave out --release-held")
+                raise ConfigurationError("--release-held cannot be combined with --new")
             existing(line.task).refuse_while_running()
         name = line.task or last_used() or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in line.given)
@@ -205,7 +205,7 @@ class Cells:
         except (KeyboardInterrupt, EOFError):
             said = ""
         if said.strip().lower() not in YES:
-            raise ConfigurationError(f"{sentence}: not sent, as you chose; insert less of it")
+            raise ConfigurationError(f"{sentence}: not sent; insert less text")
 
     def _show(
         self, task: Task, settings: Settings, *, resumes: bool, background: bool = False

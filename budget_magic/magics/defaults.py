@@ -64,7 +64,9 @@ class TaskDefaults(Configurable):
     stuck_rule = Checked("(3, 9): halt at the third same call within nine; None: never")
     compact_at = Checked("prompt size from which on a summary replaces the history; None: never")
     carry = Checked("today, or documented: each prompt starts a fresh budget on the server")
-    inference_geo = Checked("us or global; None: the workspace's default, held at 1.1 at first")
+    inference_geo = Checked(
+        "us or global; None: the workspace's default, held at 1.1 x until known"
+    )
     prices = Checked("USD per million tokens by model id; fill gaps and override")
     session_cost = Checked("ceiling of all tasks in US dollars; None: ANTHROPIC_COST_BUDGET")
     session_tokens = Checked("likewise in tokens; None: ANTHROPIC_TOKEN_BUDGET")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from IPython.utils.process import arg_split  # type: ignore[attr-defined] # re-exported there
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.meter.cost import REGION_FACTORS
 
 _SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -123,12 +124,11 @@ def _decimal_hint(text: str) -> str:
 
 def region_or_none(text: str) -> str | None:
     """Return an inference region, or None for `none`."""
-    if text not in {*REGIONS, "none"}:
-        raise ValueError(f"choose one of {', '.join(REGIONS)}, none")
+    if text not in {*REGION_FACTORS, "none"}:
+        raise ValueError(f"choose one of {', '.join(REGION_FACTORS)}, none")
     return None if text == "none" else text
 
 
-REGIONS: Final = ("us", "global")
 EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 OPTIONS: Final = (
     Option(name="budget", short="b", value="TOKENS", read=tokens_or_none,
@@ -159,7 +159,7 @@ OPTIONS: Final = (
     Option(name="compact-at", value="N", read=tokens_or_none,
            help="prompt size from which on a summary replaces the history (100k, none)"),
     Option(name="inference-geo", value="REGION", read=region_or_none,
-           help="region that serves the requests (us, global, none), which fixes its price factor"),
+           help="inference region of the requests: us (1.1 x the price), global, none"),
     Option(name="background", help="return at once; task.wait() waits"),
     Option(name="tag", value="KEY=VALUE", read=tag, repeats=True, help="label; may repeat"),
     Option(name="release-held",

@@ -25,7 +25,7 @@ def by_input(caller: WaitingThread) -> Approver:
         if not (caller.is_attended and HERE.has_stdin()):
             way_out = "`--approve all` runs it unasked"
             if call.secrets:
-                way_out = f"a call that holds {labels(call.secrets)} never runs unasked"
+                way_out = f"a call that holds {labels(call.secrets)} always requires approval"
             reason = f"no interactive user is attached to approve {call.name}; {way_out}"
             return Decision(kind="denied", reason=reason, by="policy")
         return await caller.run(lambda: _ask(call))

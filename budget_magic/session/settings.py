@@ -13,7 +13,7 @@ from typing import Any, Final
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Carry, Ceilings
 from budget_magic.loop.stuck import StuckRule
-from budget_magic.meter.cost import price_table
+from budget_magic.meter.cost import REGION_FACTORS, price_table
 from budget_magic.models import (
     EFFORT_LEVELS,
     MINIMUM_BUDGET_TOKENS,
@@ -30,7 +30,6 @@ SYSTEM: Final = (
 )
 LARGE_EFFORTS: Final = frozenset({"xhigh", "max"})
 CARRIES: Final = ("today", "documented")
-INFERENCE_REGIONS: Final = ("us", "global")
 LEAST_HISTORY: Final = 2_000
 """A history smaller than this is hardly larger than its summary."""
 MAX_TOKENS: Final = 32_000
@@ -207,9 +206,9 @@ def _check_compaction(settings: Settings) -> None:
 
 def _check_inference_geo(settings: Settings) -> None:
     region, model = settings.inference_geo, find_model(settings.model)
-    if region is not None and region not in INFERENCE_REGIONS:
+    if region is not None and region not in REGION_FACTORS:
         raise ConfigurationError(
-            f"the inference region {region!r} is not one of {', '.join(INFERENCE_REGIONS)}"
+            f"the inference region {region!r} is not one of {', '.join(REGION_FACTORS)}"
         )
     if region is not None and model is not None and not model.takes_inference_geo:
         raise ConfigurationError(

@@ -342,7 +342,9 @@ class Turning:
     def _put_in_force(self, prepared: _Prepared) -> None:
         self.refuse_while_running()
         if self._run is not prepared.after:
-            raise ConfigurationError(f"{self.name} ran another turn meanwhile; run this one again")
+            raise ConfigurationError(
+                f"another turn of {self.name} was started at the same time; run this one again"
+            )
         settings = self._settings = prepared.settings
         self._context, self._chosen = prepared.context, prepared.chosen
         self._bus.redact_with(prepared.context.redactor)

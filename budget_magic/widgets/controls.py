@@ -23,6 +23,7 @@ class Raise:
     value: str
     """The ceiling from which it was computed; once another is in force, the raise is stale."""
     to: str
+    """The ceiling that it sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ class SdkClient:
         with_options = getattr(client, "with_options", None)
         self._client = with_options(max_retries=0) if with_options else client
         self._learned = Learned() if learned is None else learned
-        self._takes_inference_geo = type(client).__name__ in _TAKE_INFERENCE_GEO
+        self._takes_inference_geo = _sdk_class(client) in _TAKE_INFERENCE_GEO
 
     @property
     def learned(self) -> Learned:
@@ -171,6 +171,12 @@ def _refuse_compressed(response: Any) -> None:
         )
 
 
+def _sdk_class(client: object) -> str:
+    """Return the name of the SDK's own class that a client is of; empty for another object."""
+    own = (one for one in type(client).__mro__ if one.__module__.partition(".")[0] == "anthropic")
+    return next((one.__name__ for one in own), "")
+
+
 def _beta_messages(client: Any) -> Any:
     return getattr(getattr(client, "beta", None), "messages", None)
 
@@ -222,10 +228,10 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
 
 
 async def _drain(stream: Any) -> None:
-    """Read a reply to the end of its body, which comes at once where the server means well.
+    """Read a reply to the end of its body, which normally follows immediately.
 
-    Else the SDK's generators are left in the middle of it, and Python ends them at some later
-    moment, in any thread, with a complaint on stderr.
+    Otherwise the SDK's generators are left in the middle of it, and Python closes them at some
+    later moment, in any thread, and logs to stderr.
     """
     with anyio.move_on_after(DRAIN_S):
         async for _ in stream:
@@ -281,7 +287,7 @@ def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
 
 
 def _plain(message: Any) -> dict[str, Any]:
-    """Return a message as JSON values; what the server made up is not warned of."""
+    """Return a message as JSON values, without warnings for unexpected types."""
     return dict(message.to_dict(warnings=False))
 
 

@@ -87,7 +87,7 @@ def test_it_is_refused_elsewhere_with_one_sentence(notebook: Notebook, cell: str
     ("line", "sentence"),
     [
         ("%claude_task adit --release-held", "there is no task adit; did you mean audit?"),
-        (f"{WAY_OUT} --new", "a new task holds nothing; leave out --release-held"),
+        (f"{WAY_OUT} --new", "--release-held cannot be combined with --new"),
         (f"{WAY_OUT} --system other", "--system is for a task's first turn"),
     ],
 )

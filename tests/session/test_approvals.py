@@ -230,7 +230,7 @@ def test_a_call_that_holds_a_secret_is_denied_where_no_user_is_attached(policy: 
         "because its input holds [secret PLANTED_API_KEY]"
         if policy == "none"
         else "no interactive user is attached to approve look; a call that holds"
-        " [secret PLANTED_API_KEY] never runs unasked"
+        " [secret PLANTED_API_KEY] always requires approval"
     )
     assert expected in given.reason
     assert expected in results(task)[0]
@@ -241,7 +241,7 @@ def test_a_task_in_the_background_denies_a_call_that_holds_a_secret() -> None:
     task.begin(Prompt(typed="Go.", sent="Go."), Start(reads_only=True))
     task.wait()
 
-    assert "never runs unasked" in results(task)[0]
+    assert "always requires approval" in results(task)[0]
 
 
 def test_an_approval_function_is_asked_about_a_secret_in_a_reading_call() -> None:
