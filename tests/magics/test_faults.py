@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import random
@@ -132,6 +133,15 @@ class Faults:
         """The door of Python."""
         self.task(name).run("Look.")
 
+    def awaited(self, name: str) -> None:
+        """The door of a cell in a kernel, which awaits its turn."""
+        line = f"{name} --client mine -t note,lookup --approve all -o out"
+        asyncio.run(self.actions.run_cell_awaited(line, "Look."))
+
+    def arun(self, name: str) -> None:
+        """The door of async code."""
+        asyncio.run(self.task(name).arun("Look."))
+
     def task(self, name: str, approve: Any = "all") -> Task:
         """A task of that name, made or found."""
         return tasks().get(name) or Task(
@@ -196,11 +206,11 @@ def quietly(work: Callable[[], object]) -> BaseException | None:
 
 
 @pytest.mark.parametrize("what", [raise_interrupt, press_ctrl_c])
-@pytest.mark.parametrize("door", ["cell", "python"])
+@pytest.mark.parametrize("door", ["cell", "awaited", "python", "arun"])
 def test_an_interrupt_at_any_line_of_ours_leaves_nothing_behind(
     faults: Faults, what: Callable[[], None], door: str
 ) -> None:
-    enter = faults.cell if door == "cell" else faults.python
+    enter = getattr(faults, door)
     enter("warm")
     count = faults.lines("counted", enter)
     chance = random.Random(f"{what.__name__} {door}")  # noqa: S311 - a seed
