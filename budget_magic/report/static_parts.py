@@ -89,12 +89,20 @@ def header(view: TurnView) -> str:
     if view.verdict is not None:
         html.append(_verdict(view.verdict))
     if view.unconfirmed:
-        html.append(_small(words(view.unconfirmed)))
+        html.append(_small(_with_code(view.unconfirmed)))
     return "\n".join(html)
 
 
 def _small(inner: str) -> str:
     return f'<p style="margin:0 0 4px 0"><span style="opacity:0.7">{inner}</span></p>'
+
+
+def _with_code(text: str) -> str:
+    """Text of ours as HTML, what stands between backticks as code."""
+    return "".join(
+        f"{_COMMAND}{code(part)}</code>" if number % 2 else words(part)
+        for number, part in enumerate(text.split("`"))
+    )
 
 
 def _verdict(verdict: VerdictView) -> str:

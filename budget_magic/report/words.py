@@ -140,7 +140,7 @@ def unconfirmed_text(
     told = [_held_text(reading, verdict), *map(released_text, facts.released)]
     is_said = verdict is not None and "--release-held" in verdict.sentence
     if facts.finished is not None and reading.held.requests and not is_said:
-        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` releases it.")
+        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` releases what is held.")
     return " ".join(filter(None, told))
 
 

@@ -34,7 +34,7 @@ def cut_off_cell(notebook: Notebook) -> str:
 def test_a_report_with_held_money_names_what_lets_it_go(notebook: Notebook) -> None:
     out = " ".join(cut_off_cell(notebook).split())
     assert "(held)" in out
-    assert f"`{WAY_OUT}` releases it." in out
+    assert f"`{WAY_OUT}` releases what is held." in out
     assert WAY_OUT in str(tasks()["audit"].report()["text/html"])
     markdown = str(tasks()["audit"].report()["text/markdown"])
     assert WAY_OUT in markdown.replace("\\", "")  # what Markdown reads as marks is escaped

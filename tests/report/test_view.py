@@ -314,10 +314,10 @@ def interrupted(detail: str) -> TurnView:
 def test_unconfirmed_money_is_said_with_both_ends_but_not_twice() -> None:
     assert interrupted("stopped in step 8").unconfirmed == (
         "1 cut-off request: at least $0.02 (streamed), at most $0.64 (held)."
-        " `%claude_task audit --release-held` releases it."
+        " `%claude_task audit --release-held` releases what is held."
     )
     said_already = interrupted("stopped; cut off: at least $0.02 (streamed), at most $0.64 (held)")
-    assert said_already.unconfirmed == "`%claude_task audit --release-held` releases it."
+    assert said_already.unconfirmed == "`%claude_task audit --release-held` releases what is held."
     assert ceiling(said_already, "cost").held == "$0.64 held"
     cut = said_already.steps[-1]
     assert (cut.number, cut.state, cut.cost) == (8, "cut", "up to $0.640")
