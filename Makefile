@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CLIENTS := .venv-clients
+# One worker a core; tests are handed out in order, so that those in a browser come last in each.
+PARALLEL := -n auto --dist load
 
 # Without compiled modules every start of a kernel would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +18,7 @@ demo: $(VENV)/.installed  ## run the main job on this repository's own source
 	$(BIN)/budget-magic demo budget_magic
 
 test: $(VENV)/.installed-test  ## everything that this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -28,7 +30,7 @@ bench: $(VENV)/.installed-test  ## harness overhead and load cost, for the READM
 	$(BIN)/python -m tests.bench
 
 soak: $(VENV)/.installed-test soak-clients  ## the same properties with more examples, more clients
-	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-10000} $(BIN)/python -m pytest
+	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-10000} $(BIN)/python -m pytest $(PARALLEL)
 
 clients: $(CLIENTS)/pydantic-ai/.installed  ## clients that nobody here wrote, for make test
 
@@ -37,7 +39,7 @@ soak-clients: clients $(CLIENTS)/langchain/.installed tests/clients/node_modules
 newest: $(VENV)-newest/bin/python  ## the newest version of everything, constraints.txt left aside
 	$(VENV)-newest/bin/python -m pip install -qq --upgrade --upgrade-strategy eager -e '.[test]'
 	$(VENV)-newest/bin/python -m pip freeze --exclude-editable
-	$(VENV)-newest/bin/python -m pytest
+	$(VENV)-newest/bin/python -m pytest $(PARALLEL)
 
 dev: $(VENV)/.installed-dev  ## the environment for working on the code
 
