@@ -66,6 +66,7 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     """
     conversation, told = turn.task.conversation, last_before is not None
     must_be_last = told or turn.is_last_step or turn.cut_by is not None
+    conversation.answer_the_rest()
     blocks, effort = take_up_effort(turn.task, conversation.outgoing())
     if blocks and not any(block["type"] == "tool_result" for block in blocks):
         begin_user_turn(turn)

@@ -56,6 +56,9 @@ async def run_calls(turn: TurnContext) -> None:
                     await _run(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
             raise stop.Halted(stop.time_ceiling(turn))
+    # A tool that was cancelled though nobody stopped the turn leaves its call open: the task group
+    # keeps such a cancellation to itself.
+    answer_open_calls(turn, "its tool was cancelled")
     if turn.repeated is not None:
         raise stop.Halted(stop.stuck_loop(turn, turn.repeated))
 

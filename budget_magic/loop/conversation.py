@@ -15,6 +15,7 @@ FIRST_REQUEST_TOKENS: Final = 2_000
 BLOCK_TOKENS: Final = 64
 """Added to the bound for each new block."""
 GO_ON: Final = "Go on with the task."
+NOT_RUN: Final = "not run"
 NOT_SHOWN: Final = "not shown: the ceiling is near"
 
 _RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
@@ -109,6 +110,11 @@ class Conversation:
     def unanswered(self) -> list[OpenCall]:
         """Open calls without a result, in the order of the reply."""
         return [call for call in self.open_calls if call.id not in self.answers]
+
+    def answer_the_rest(self) -> None:
+        """Answer what is still open, because the API refuses a history with an open call."""
+        for call in self.unanswered():
+            self.answer(call.id, NOT_RUN, is_error=True)
 
     def outgoing(self) -> list[dict[str, Any]]:
         """Content of the next user message; empty where the last one is to be sent again."""

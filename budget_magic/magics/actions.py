@@ -173,7 +173,8 @@ class Actions:
             cell.run.wait(cell.display.beat)
 
     async def _await(self, cell: CellTurn) -> None:
-        with self._shown(cell):
+        # By the signal itself: the kernel's cancellation comes only where the cell awaits.
+        with interrupts_stop(cell.run), self._shown(cell):
             await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
 
     @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from budget_magic.errors import TaskInterrupted, ToolRefusal
 from budget_magic.events import Reason
@@ -42,32 +42,47 @@ class Interruptible(Protocol):
         ...
 
 
+class _Interrupt:
+    """Whether an interrupt came while a job ran."""
+
+    came = False
+
+
+_JOBS: Final[list[_Interrupt]] = []
+"""One for each job under way on the main thread, the innermost last: an interrupt is meant for all.
+
+Noted by the signal handler, because the function may swallow the KeyboardInterrupt.
+"""
+
+
 class WaitingThread:
     """Runs functions for the loop on the thread that waits, one at a time.
 
     Parameters
     ----------
-    on_interrupt
-        Called when a function was ended by KeyboardInterrupt; it must cancel the turn, because
-        asyncio would end the whole loop if the interrupt itself went there.
     is_attended
         False where no cell waits for the turn, so that nobody can be asked by `input()`.
     """
 
-    def __init__(self, on_interrupt: Callable[[], None], *, is_attended: bool = True) -> None:
+    def __init__(self, *, is_attended: bool = True) -> None:
         self.is_attended = is_attended
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._on_interrupt = on_interrupt
-        self._wake: Callable[[], None] = lambda: None
+        self._wakers: list[Callable[[], object]] = []
         self._context = contextvars.copy_context()
 
-    def wake_with(self, wake: Callable[[], None]) -> None:
+    @contextmanager
+    def waking(self, wake: Callable[[], object]) -> Iterator[None]:
         """Have `wake` called, from the loop's thread, whenever there is something to do."""
-        self._wake = wake
+        self._wakers.append(wake)
+        try:
+            yield
+        finally:
+            self._wakers.remove(wake)
 
     def wake(self) -> None:
-        """Tell the waiting thread to look."""
-        self._wake()
+        """Tell the waiting threads to look."""
+        for wake in list(self._wakers):
+            wake()
 
     async def run(self, function: Callable[[], T], /) -> T:
         """What `function` returns or raises on the waiting thread; called on the loop."""
@@ -75,7 +90,7 @@ class WaitingThread:
         answered: asyncio.Future[T] = loop.create_future()
         job = _Job(function=function, answered=answered, loop=loop, calling=CALLING.get())
         self._jobs.put(job)
-        self._wake()
+        self.wake()
         return await answered
 
     @property
@@ -83,36 +98,76 @@ class WaitingThread:
         """Whether something waits to be run."""
         return not self._jobs.empty()
 
-    def work_off(self) -> None:
-        """Run what has been asked for; called on the waiting thread."""
+    def work_off(self, on_interrupt: Callable[[], None]) -> None:
+        """Run what has been asked for; called on the waiting thread.
+
+        Parameters
+        ----------
+        on_interrupt
+            Called when an interrupt came while a function ran, whatever that made of it. Where it
+            does not stop the turn, the call is answered with an error.
+        """
         while True:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
                 return
-            self._do(job)
+            self._do(job, on_interrupt)
 
-    def _do(self, job: _Job) -> None:
+    def _do(self, job: _Job, on_interrupt: Callable[[], None]) -> None:
+        interrupt, result = _Interrupt(), None
+        failed: BaseException | None = None
         try:
             context = self._context.copy()
             context.run(CALLING.set, job.calling)
-            with interrupts_raise():
-                result = context.run(job.function)
-        except TaskInterrupted as error:
-            # A task that the function ran was stopped: by Ctrl-C, which means this turn too, or
-            # by itself.
-            if error.outcome.reason == "keyboard":
-                self._on_interrupt()
-            else:
-                _refuse(job, error)
-        except KeyboardInterrupt:
-            self._on_interrupt()
-        except Exception as error:  # noqa: BLE001 - raised again where the call was made
-            job.loop.call_soon_threadsafe(_fail, job.answered, error)
+            result = _call(lambda: context.run(job.function), interrupt)
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
-            _refuse(job, error)
+            failed = error
+        if interrupt.came or _is_interrupt(failed):
+            # The turn is cancelled first: then it waits for no answer any more.
+            on_interrupt()
+            _refuse(job, KeyboardInterrupt())
+        elif isinstance(failed, Exception) and not isinstance(failed, StopIteration):
+            job.loop.call_soon_threadsafe(_fail, job.answered, failed)
+        elif failed is not None:  # a future takes no StopIteration either
+            _refuse(job, failed)
         else:
             job.loop.call_soon_threadsafe(_succeed, job.answered, result)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error means that a person interrupted.
+
+    A task that the function ran may have been stopped by itself, which is an error like others.
+    """
+    if isinstance(error, TaskInterrupted):
+        return error.outcome.reason == "keyboard"
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _call(function: Callable[[], T], interrupt: _Interrupt) -> T:
+    """Call a function; SIGINT raises KeyboardInterrupt in it, and nowhere else."""
+    if threading.current_thread() is not threading.main_thread():
+        return function()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        _note_interrupt()
+        if frame is None or frame.f_code is not _call.__code__:
+            signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, handle)
+    _JOBS.append(interrupt)
+    try:
+        return function()
+    finally:
+        _JOBS.remove(interrupt)
+        # Here, not in a function: the frame tells the handler that the job is over.
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+
+
+def _note_interrupt() -> None:
+    for interrupt in _JOBS:
+        interrupt.came = True
 
 
 @contextmanager
@@ -130,9 +185,22 @@ def interrupts_stop(run: Interruptible) -> Iterator[None]:
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
+        _note_interrupt()
         if not run.has_begun:
             signal.default_int_handler(number, frame)
         run.stop("keyboard")
+
+    with _on_sigint(handle):
+        yield
+
+
+@contextmanager
+def interrupts_call(function: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT call a function inside; it must take no lock, since it may cut into itself."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        _note_interrupt()
+        function()
 
     with _on_sigint(handle):
         yield

@@ -1,4 +1,4 @@
-"""The one thread on which all loops of this process run."""
+"""The one thread on which all turns of this process run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
+
+from budget_magic.tools.loop_thread import LoopThread, is_function_loop
 
 T = TypeVar("T")
 AsyncFunction = Callable[[], Coroutine[Any, Any, T]]
@@ -23,16 +25,15 @@ class Portal:
 
     def __init__(self) -> None:
         self._open: dict[int, AsyncFunction[None]] = {}
-        self._closing = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="budget_magic loop", daemon=True)
-        self._thread.start()
+        self._thread = LoopThread("budget_magic loop")
+        self._loop = self._thread.loop
+        self._ending: asyncio.Task[None] | None = None
         atexit.register(self._close)
 
     @property
     def is_here(self) -> bool:
         """Whether the calling thread is the loop's own."""
-        return threading.current_thread() is self._thread
+        return self._thread.is_here
 
     def call(self, function: Callable[[], T]) -> T:
         """Return what a function returns on the loop's thread; called there, it runs at once.
@@ -68,27 +69,22 @@ class Portal:
         if aclose is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self._loop.create_task(_quietly(aclose)))
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        main = self._loop.create_task(self._serve())
-        while not main.done():
-            # asyncio lets a KeyboardInterrupt or SystemExit of any task end the whole loop.
-            with suppress(KeyboardInterrupt, SystemExit):
-                self._loop.run_until_complete(main)
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+    async def _end(self) -> None:
+        try:
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            for aclose in list(self._open.values()):
+                await _quietly(aclose)
+        finally:
+            self._thread.end()
 
-    async def _serve(self) -> None:
-        await self._closing.wait()
-        running = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        for aclose in list(self._open.values()):
-            await _quietly(aclose)
+    def _begin_to_end(self) -> None:
+        self._ending = self._loop.create_task(self._end())
 
     def _close(self) -> None:
-        self._loop.call_soon_threadsafe(self._closing.set)
+        self._loop.call_soon_threadsafe(self._begin_to_end)
         self._thread.join(EXIT_S)
 
 
@@ -108,6 +104,11 @@ def portal() -> Portal:
         if not _PORTALS:
             _PORTALS.append(Portal())
         return _PORTALS[0]
+
+
+def is_shared_loop() -> bool:
+    """Whether the calling thread runs a loop that others need: it must not be held up."""
+    return portal().is_here or is_function_loop()
 
 
 def cancel(task: asyncio.Task[object]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,8 +16,8 @@ from anyio.to_thread import run_sync
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import TurnContext, run_turn
 from budget_magic.loop.stop import Stopped
-from budget_magic.session.caller import WaitingThread
-from budget_magic.session.portal import cancel, portal
+from budget_magic.session.caller import WaitingThread, interrupts_call
+from budget_magic.session.portal import cancel, is_shared_loop, portal
 from budget_magic.session.turns import Turn
 from budget_magic.tools.text import explained
 
@@ -23,7 +25,7 @@ BEAT_S: Final = 0.05
 """How often a waiting thread looks up by itself, so that interrupts are seen on every platform."""
 BOOKED_WITHIN_S: Final = 5.0
 """How long a failing caller waits for its turn to be stopped and booked."""
-
+STOPPED_WAITING: Final = "stopped waiting; the turn itself was not stopped: `task.stop()` does that"
 
 Keep = Callable[[Turn, TurnFinished], None]
 
@@ -41,13 +43,15 @@ class Run:
     """
 
     def __init__(self) -> None:
-        self.caller = WaitingThread(lambda: self.stop("keyboard"))
+        self.caller = WaitingThread()
         self.done = threading.Event()
         self.finished: TurnFinished | None = None
         self.turn: Turn | None = None
         """The turn, once it is recorded."""
         self.has_begun = False
         """Whether the turn may exist: from here on an interrupt stops it."""
+        self._is_owned = False
+        """Whether the thread that started the turn waits for it, and does the work asked for."""
         self._stopped: Stopped | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
@@ -95,7 +99,7 @@ class Run:
                 self.done.set()
         if not self.done.is_set():
             self.stop(reason, why)
-            if not portal().is_here:
+            if not is_shared_loop():
                 self.done.wait(BOOKED_WITHIN_S)
 
     def __enter__(self) -> Self:
@@ -117,45 +121,93 @@ class Run:
 
     def wait(self, on_beat: Callable[[], None] = nothing) -> TurnFinished:
         """Wait in this thread, doing the work that must be done here."""
+        self._is_owned = True
         woken = threading.Event()
-        self.caller.wake_with(woken.set)
-        while not self.done.is_set():
-            self.caller.work_off()
-            on_beat()
-            woken.wait(BEAT_S)
-            woken.clear()
+        with self.caller.waking(woken.set):
+            while not self.done.is_set():
+                self.caller.work_off(self._interrupt)
+                on_beat()
+                woken.wait(BEAT_S)
+                woken.clear()
         return self.result()
 
     async def wait_async(
         self, on_cancel: Callable[[], None], on_beat: Callable[[], None] = nothing
     ) -> TurnFinished:
         """Wait in a coroutine; `on_cancel` decides what a cancellation of it does."""
-        loop, woken = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(woken.set)
-
-        self.caller.wake_with(wake)
-        # On the loop itself the result must be there before it is asked for: asking would block.
-        while not self.done.is_set():
-            on_beat()
+        self._is_owned = True
+        while True:
             try:
-                await self._work_off()
-                await asyncio.wait_for(woken.wait(), BEAT_S)
-            except TimeoutError:
-                continue
+                return await self._until_done(self._interrupt, on_beat, is_owner=True)
             except asyncio.CancelledError:
                 _uncancel()
                 on_cancel()
-            woken.clear()
+
+    def watch(self) -> TurnFinished:
+        """Wait in this thread for a turn that belongs to none: an interrupt ends only the waiting.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The waiting was interrupted.
+        """
+        woken, leaving = threading.Event(), _Leaving()
+        with self.caller.waking(woken.set), interrupts_call(leaving.leave):
+            while not self.done.is_set() and not leaving.is_asked:
+                if not self._is_owned:
+                    self.caller.work_off(leaving.leave)
+                woken.wait(BEAT_S)
+                woken.clear()
+        if leaving.is_asked:
+            raise KeyboardInterrupt(STOPPED_WAITING)
         return self.result()
 
-    async def _work_off(self) -> None:
-        if not portal().is_here:
-            self.caller.work_off()
+    async def watch_async(self) -> TurnFinished:
+        """Do the same in a coroutine; cancelling it ends only the waiting."""
+        leaving = _Leaving()
+
+        def beat() -> None:
+            if leaving.is_asked:
+                raise KeyboardInterrupt(STOPPED_WAITING)
+
+        try:
+            return await self._until_done(leaving.leave, beat, is_owner=False)
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError(STOPPED_WAITING) from None
+
+    def _interrupt(self) -> None:
+        self.stop("keyboard")
+
+    async def _until_done(
+        self, on_interrupt: Callable[[], None], on_beat: Callable[[], None], *, is_owner: bool
+    ) -> TurnFinished:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop has closed: nobody waits on it any more
+                loop.call_soon_threadsafe(woken.set)
+
+        with self.caller.waking(wake):
+            # On the loop itself the result must be there before it is asked for, or it blocks.
+            while not self.done.is_set():
+                if is_owner or not self._is_owned:
+                    await self._work_off(on_interrupt)
+                on_beat()
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the
+                # event.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_S):
+                        await woken.wait()
+                woken.clear()
+        return self.result()
+
+    async def _work_off(self, on_interrupt: Callable[[], None]) -> None:
+        if not is_shared_loop():
+            self.caller.work_off(on_interrupt)
         elif self.caller.is_asked:
             # A tool of another task waits on the loop itself, which must not be held up.
-            await run_sync(self.caller.work_off, limiter=CapacityLimiter(1))
+            work_off = partial(self.caller.work_off, on_interrupt)
+            await run_sync(work_off, limiter=CapacityLimiter(1))
 
     def result(self) -> TurnFinished:
         """Return how the turn ended; raises what broke the bookkeeping itself."""
@@ -192,6 +244,15 @@ class Run:
         finally:
             self.done.set()
             self.caller.wake()
+
+
+class _Leaving:
+    """Whether somebody who only watches was interrupted; no lock, for a signal handler."""
+
+    is_asked = False
+
+    def leave(self) -> None:
+        self.is_asked = True
 
 
 def _uncancel() -> None:

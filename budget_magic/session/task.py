@@ -17,7 +17,7 @@ from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
 from budget_magic.session.caller import interrupts_stop
-from budget_magic.session.portal import portal
+from budget_magic.session.portal import is_shared_loop
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
 from budget_magic.session.surroundings import HERE
@@ -160,22 +160,22 @@ class Task(Turning):
     def wait(self) -> Outcome:
         """Wait for the turn that runs, or give the outcome of the last one.
 
+        Ctrl-C ends only the waiting; `stop` stops the turn.
+
         Raises
         ------
         TaskInterrupted
             The turn was stopped.
+        KeyboardInterrupt
+            The waiting was interrupted; the turn runs on.
         """
         self._refuse_on_the_loop()
-        run = self._any_run()
-        with interrupts_stop(run), run:
-            run.wait()
+        self._any_run().watch()
         return self._ended()
 
     async def await_end(self) -> Outcome:
-        """The same as `wait` in async code."""
-        run = self._any_run()
-        with run:
-            await _await(run)
+        """The same as `wait` in async code; cancelling it ends only the waiting."""
+        await self._any_run().watch_async()
         return self._ended()
 
     # What is shown
@@ -235,7 +235,7 @@ class Task(Turning):
         return self._ended()
 
     def _refuse_on_the_loop(self) -> None:
-        if portal().is_here:
+        if is_shared_loop():
             raise ConfigurationError(
                 f"an async tool declared with reads=True cannot block for {self.name}:"
                 " use `await task.arun(...)` there"
@@ -267,6 +267,7 @@ async def _await(run: Run) -> None:
         was_cancelled = True
         run.stop("keyboard")
 
-    await run.wait_async(on_cancel)
-    if was_cancelled and not HERE.awaits_cells():
+    finished = await run.wait_async(on_cancel)
+    # A cell that a person interrupted ends as its turn did, unless that had ended well before.
+    if was_cancelled and not (HERE.awaits_cells() and finished.state == "interrupted"):
         raise asyncio.CancelledError

@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
+from budget_magic.tools.loop_thread import run_apart
 from budget_magic.tools.marks import is_declared_read_only
 from budget_magic.tools.text import as_text, explained
 from budget_magic.tools.tool import RunInCaller
@@ -36,10 +37,11 @@ class FunctionTool:
     """A function of the notebook.
 
     Where it runs
-        Declared `reads=True`: in a worker thread, or on the loop if it is async, beside other
-        calls; a Stop does not wait for it. Not declared: on the thread that waits, one call at a
-        time, where an Interrupt reaches it. An async one cannot use objects that belong to the
-        notebook's own event loop, since that loop waits while it runs (see `run_to_end`).
+        Declared `reads=True`: in a worker thread, or on a loop for all such functions if it is
+        async (see `run_apart`), beside other calls; a Stop does not wait for it. Not declared: on
+        the thread that waits, one call at a time, where an Interrupt reaches it. An async one
+        cannot use objects that belong to the notebook's own event loop, since that loop waits
+        while it runs (see `run_to_end`).
     """
 
     why_it_asks = "It is a function of this notebook, so it asks."
@@ -72,8 +74,8 @@ class FunctionTool:
             if not self._reads_only:
                 return await run_in_caller(partial(self._run_waited_for, arguments))
             if self._is_async:
-                return await self._run_on_the_loop(arguments)
-            run = partial(self._run_waited_for, arguments)
+                return await run_apart(partial(self._run_async, arguments))
+            run = partial(self._run_in_worker, arguments)
             return await run_sync(run, abandon_on_cancel=True, limiter=self._threads)
         except _Raised as raised:
             if isinstance(raised.error, Exception):
@@ -88,11 +90,20 @@ class FunctionTool:
         except asyncio.CancelledError as error:  # it cancelled itself: nobody cancels from here
             raise _Raised(error) from error
 
-    async def _run_on_the_loop(self, arguments: dict[str, Any]) -> str:
-        result = await self._inner.call(arguments)
+    def _run_in_worker(self, arguments: dict[str, Any]) -> str:
         try:
-            return as_text(result)
-        except asyncio.CancelledError as error:  # as above
+            return self._run_waited_for(arguments)
+        except _Raised:
+            raise
+        except BaseException as error:  # a GeneratorExit would close what awaits the thread
+            raise _Raised(error) from error
+
+    async def _run_async(self, arguments: dict[str, Any]) -> str:
+        try:
+            return as_text(await self._inner.call(arguments))
+        except _Raised:
+            raise
+        except BaseException as error:  # a cancellation of its own is none of the turn
             raise _Raised(error) from error
 
 

@@ -53,6 +53,7 @@ class Kernel:
         person: bool = True,
         answer: str | None = "",
         interrupt_when: Callable[[Ran], bool] | None = None,
+        interrupts: int = 1,
     ) -> Ran:
         """Run a cell to its end.
 
@@ -66,6 +67,8 @@ class Kernel:
             What is typed where `input()` asks; None leaves it waiting.
         interrupt_when
             Interrupts the kernel once this holds of what has arrived.
+        interrupts
+            How often, one right after the other.
         """
         message_id = self.client.execute(source, allow_stdin=person)
         ran = Ran(status="", took_after_s=0.0)
@@ -80,7 +83,8 @@ class Kernel:
             if interrupt_when is not None and interrupt_when(ran):
                 interrupt_when = None
                 since = time.monotonic()
-                self.manager.interrupt_kernel()
+                for _ in range(interrupts):
+                    self.manager.interrupt_kernel()
             if not self.client.iopub_channel.msg_ready():
                 self.client.iopub_channel.socket.poll(50)
                 continue
@@ -90,8 +94,16 @@ class Kernel:
             if message["parent_header"].get("msg_id") == message_id and _take(message, ran):
                 break
         ran.took_after_s = time.monotonic() - since
-        ran.status = self.client.get_shell_msg(timeout=GUARD_S)["content"]["status"]
+        ran.status = self._reply_to(message_id)["status"]
         return ran
+
+    def _reply_to(self, message_id: str) -> dict[str, Any]:
+        # Others may still lie there, such as one to a question whether the kernel is ready.
+        while True:
+            reply = self.client.get_shell_msg(timeout=GUARD_S)
+            if reply["parent_header"].get("msg_id") == message_id:
+                content: dict[str, Any] = reply["content"]
+                return content
 
 
 def _take(message: dict[str, Any], ran: Ran) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.kernel.conftest import Kernel, Ran
@@ -66,6 +68,79 @@ def test_interrupt_reaches_code_of_the_notebook(kernel: Kernel) -> None:
     assert ran.last[TURN]["state"] == "completed"
 
 
+STEPS = """
+def act(word: str) -> str:
+    time.sleep(.02)
+    return word
+def scene(view):
+    if view.replies >= 40:
+        return Reply(text='Done.')
+    return Reply(text='Step. ' * 5, calls=[Call('act', {'word': f'w{view.replies}'})])
+def fresh():
+    global sim, mine
+    sim = Simulator(scene, pace_tokens_per_s=2000)
+    mine = simulated_client(sim.transport())
+"""
+BUSY = "%%claude_task {name} --client mine -t act --approve all\nGo."
+BUSY_ARUN = (
+    "from budget_magic import Task\n"
+    "out = await Task('{name}', client=mine, tools=['act'], approve='all').arun('Go.')"
+)
+
+
+@pytest.mark.parametrize("cell", [BUSY, BUSY_ARUN], ids=["cell", "arun"])
+def test_no_interrupt_is_lost_while_functions_come_and_go(kernel: Kernel, cell: str) -> None:
+    kernel.run(STEPS)
+    for number in range(8):
+        kernel.run("fresh()")
+        since = time.monotonic()
+        ran = kernel.run(
+            cell.format(name=f"task{number}"),
+            interrupt_when=lambda _, since=since, wait_s=0.3 + 0.07 * number: (  # type: ignore[misc] # bound now
+                time.monotonic() > since + wait_s
+            ),
+        )
+        assert [error["ename"] for error in ran.errors] == ["TaskInterrupted"]
+
+
+def test_interrupt_stops_a_turn_whose_function_swallows_it(kernel: Kernel) -> None:
+    kernel.run(
+        "def wait_long() -> str:\n"
+        "    try:\n        print('began', flush=True)\n        time.sleep(60)\n"
+        "    except:\n        pass\n    return 'x'\n"
+        "sim, mine = scripted(Reply(calls=[Call('wait_long', {})]), Reply(text='Done.'))"
+    )
+    ran = kernel.run(
+        "%%claude_task audit --client mine -t wait_long --approve all\nWait.",
+        interrupt_when=lambda ran: "began" in ran.text,
+    )
+    assert ran.errors[0]["ename"] == "TaskInterrupted"
+    assert kernel.run("print(len(sim.requests))").text == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("wait", "error"),
+    [("audit.wait()", "KeyboardInterrupt"), ("await audit.await_end()", "CancelledError")],
+)
+def test_interrupt_ends_only_the_waiting_for_a_background_task(
+    kernel: Kernel, wait: str, error: str
+) -> None:
+    kernel.run(
+        "go_on = Signal()\n"
+        "sim = Simulator([Reply(text='Done.')], faults=[hold(go_on, on=0)])\n"
+        "mine = simulated_client(sim.transport())"
+    )
+    kernel.run("%%claude_task audit --client mine -t none --background\nWrite.")
+    ran = kernel.run(
+        "audit = tasks()['audit']\nprint('waiting', flush=True)\n" + wait,
+        interrupt_when=lambda ran: "waiting" in ran.text,
+    )
+    assert ran.errors[0]["ename"] == error
+    assert "the turn itself was not stopped" in ran.errors[0]["evalue"]
+    assert kernel.run("print(audit.is_running)").text == "True\n"
+    assert kernel.run("go_on.set(); print(audit.wait().state)").text == "completed\n"
+
+
 @pytest.mark.parametrize(
     ("said", "saved"), [("y", ["first", "second"]), ("t", ["first", "second"]), ("n", [])]
 )
@@ -111,12 +186,14 @@ def test_a_question_shows_the_call_exactly(kernel: Kernel) -> None:
     assert kernel.run("print(called)").text.strip() == "[]"
 
 
-def test_interrupt_ends_a_question(kernel: Kernel) -> None:
+@pytest.mark.parametrize("interrupts", [1, 3])
+def test_interrupt_ends_a_question(kernel: Kernel, interrupts: int) -> None:
     kernel.run("sim, mine = scripted(Reply(calls=[note('first')]), Reply(text='Done.'))")
     ran = kernel.run(
         "%%claude_task audit --client mine -t save_note\nSave one.",
         answer=None,
         interrupt_when=lambda ran: bool(ran.asked),
+        interrupts=interrupts,
     )
     assert ran.errors[0]["ename"] == "TaskInterrupted"
     assert kernel.run("print(called)").text.strip() == "[]"

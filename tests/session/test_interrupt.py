@@ -156,6 +156,120 @@ def test_a_keyboard_interrupt_in_a_function_ends_the_turn_and_not_the_loop() -> 
     assert task_on(Simulator([Reply(text="Alive.")]), name="other").run("Look.").text == "Alive."
 
 
+def swallows() -> str:
+    """Swallow the interrupt."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return "swallowed"
+    return "never"
+
+
+def fails_instead() -> str:
+    """Raise another error in its place."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ValueError("no") from None
+    return "never"
+
+
+def leaves_twice() -> str:
+    """Be interrupted once more while it cleans up."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+    return "never"
+
+
+async def swallows_async() -> str:
+    """Swallow it in a coroutine."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return "swallowed"
+    return "never"
+
+
+async def cleans_up() -> str:
+    """Be interrupted while it sleeps."""
+    threading.Timer(0, lambda: signal.raise_signal(signal.SIGINT)).start()
+    try:
+        await asyncio.sleep(20)
+    finally:
+        await asyncio.sleep(0)
+    return "never"
+
+
+@pytest.mark.parametrize(
+    "function", [swallows, fails_instead, leaves_twice, swallows_async, cleans_up]
+)
+def test_an_interrupt_of_a_function_stops_the_turn_whatever_the_function_makes_of_it(
+    function: Any,
+) -> None:
+    name = function.__name__
+    simulator = Simulator([Reply(calls=[Call(name, {}), Call(name, {})]), Reply(text="Done.")])
+    task = task_on(simulator, tools=[function])
+    before = signal.getsignal(signal.SIGINT)
+
+    outcome = interruption(lambda: task.run("Look."))
+
+    assert (outcome.state, outcome.reason) == ("interrupted", "keyboard")
+    assert results(task) == ["interrupted", "not run: the turn ended before"]
+    assert len(simulator.requests) == 1
+    assert signal.getsignal(signal.SIGINT) is before
+    assert task.resume().text == "Done."
+
+
+def test_an_interrupt_of_a_task_in_a_function_stops_the_outer_one_though_it_is_swallowed() -> None:
+    inner_simulator = Simulator(steps(1), faults=[silence(on=0)])
+    inner = task_on(inner_simulator, "inner")
+
+    def ask() -> str:
+        """Ask the other one."""
+        try:
+            return inner.run("Look.").text
+        except KeyboardInterrupt:
+            return "swallowed"
+
+    def interrupt() -> None:
+        assert inner_simulator.arrival(0).wait()
+        assert inner_simulator.requests[0].silent.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    simulator = Simulator([Reply(calls=[Call("ask", {})]), Reply(text="Done.")])
+    outer = task_on(simulator, "outer", tools=[ask])
+    threading.Thread(target=interrupt, daemon=True).start()
+
+    outcome = interruption(lambda: outer.run("Look."))
+
+    assert (outcome.task, outcome.reason) == ("outer", "keyboard")
+    assert inner.outcome is not None
+    assert inner.outcome.reason == "keyboard"
+    assert len(simulator.requests) == 1
+
+
+def test_an_interrupt_of_an_approval_function_runs_nothing_though_it_approves() -> None:
+    noted: list[str] = []
+
+    def note(text: str) -> str:
+        """Write something down."""
+        noted.append(text)
+        return text
+
+    def decide(_call: object) -> bool:
+        swallows()
+        return True
+
+    simulator = Simulator([Reply(calls=[Call("note", {"text": "x"})]), Reply(text="Done.")])
+    task = task_on(simulator, tools=[note], approve=decide)
+
+    assert interruption(lambda: task.run("Look.")).reason == "keyboard"
+    assert noted == []
+    assert len(simulator.requests) == 1
+
+
 def test_ctrl_c_stops_the_turn() -> None:
     simulator = Simulator(steps(1), faults=[silence(on=0)])
     task = task_on(simulator)

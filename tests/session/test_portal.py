@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -82,6 +84,24 @@ def test_the_loop_outlives_a_task_that_raises_what_ends_a_loop() -> None:
     assert portal().start(answer).result(10) == 42
 
 
+def test_the_loop_outlives_whoever_stops_it_or_cancels_what_runs_on_it() -> None:
+    async def stop() -> None:
+        asyncio.get_running_loop().stop()
+
+    async def cancel_all() -> None:
+        for task in asyncio.all_tasks():
+            task.cancel()
+
+    async def answer() -> int:
+        return 42
+
+    portal().start(stop).result(10)
+    with pytest.raises(concurrent.futures.CancelledError):
+        portal().start(cancel_all).result(10)
+
+    assert portal().start(answer).result(10) == 42
+
+
 class Leaves:
     """A result that ends whoever reads it."""
 
@@ -109,8 +129,15 @@ def _fails() -> Any:
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize(
     "give",
-    [lambda: Leaves(SystemExit), lambda: Leaves(KeyboardInterrupt), _fails],
-    ids=["exit", "interrupt", "error"],
+    [
+        lambda: Leaves(SystemExit),
+        lambda: Leaves(KeyboardInterrupt),
+        lambda: Leaves(GeneratorExit),
+        lambda: Leaves(StopIteration),
+        lambda: Leaves(BaseException),
+        _fails,
+    ],
+    ids=["exit", "interrupt", "generator-exit", "stop-iteration", "base", "error"],
 )
 def test_a_result_that_ends_whoever_reads_it_is_an_error_result(
     give: Any, *, is_async: bool, reads: bool

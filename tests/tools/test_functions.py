@@ -202,7 +202,7 @@ def test_a_declared_sync_function_runs_in_a_thread_of_its_own() -> None:
     assert names != [threading.current_thread().name]
 
 
-def test_a_declared_async_function_runs_on_the_loop() -> None:
+def test_declared_async_functions_share_a_loop_that_is_not_the_turns() -> None:
     loops: list[object] = []
 
     @tool(reads=True)
@@ -210,10 +210,15 @@ def test_a_declared_async_function_runs_on_the_loop() -> None:
         loops.append(asyncio.get_running_loop())
 
     async def main() -> None:
-        await answer(function_tool(look), {}, here, NOTHING_SECRET)
-        assert loops == [asyncio.get_running_loop()]
+        for _ in range(2):
+            await answer(function_tool(look), {}, here, NOTHING_SECRET)
+        assert asyncio.get_running_loop() not in loops
 
     asyncio.run(main())
+    asyncio.run(main())
+
+    assert len(loops) == 4
+    assert len(set(loops)) == 1
 
 
 def test_declared_functions_run_beside_each_other() -> None:
