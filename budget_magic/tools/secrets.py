@@ -9,18 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
+from budget_magic.characters import ESCAPES
 from budget_magic.tools.credentials import credentials, parts
 
 T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
-_ESCAPES: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
-    r"|\x1b[ -/]*+[0-~]|\ufeff"
-)
-"""What views of a text leave out."""
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
@@ -123,9 +118,9 @@ class Redactor:
 
         Colours do, around what a search has found. Views leave them out, and would show it whole.
         """
-        if _ESCAPES.search(text) is None:
+        if ESCAPES.search(text) is None:
             return text
-        plain = _ESCAPES.sub("", text)
+        plain = ESCAPES.sub("", text)
         return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
 
     def _pattern(self, text: str) -> re.Pattern[str] | None:
