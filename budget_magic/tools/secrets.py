@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
+_QUOTES: Final = ("'", '"')
+_QUOTE: Final = re.compile("(['\"])")
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
@@ -206,10 +208,11 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a secret as it stands, and as JSON, URLs, base64 and hex write it."""
+    """Yield a secret as it stands, and as JSON, Python, URLs, base64 and hex write it."""
     if len(value) < MINIMUM_LENGTH:
         return
     yield value
+    yield from _in_python(value)
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield from (escaped, escaped.replace("/", "\\/"))
@@ -222,6 +225,20 @@ def _forms(value: str) -> Iterator[str]:
     for encoded in _in_base64(data):
         yield encoded
         yield encoded.translate(_URL_SAFE)
+
+
+def _in_python(value: str) -> Iterator[str]:
+    """Yield what `repr` and `ascii` make of a text and of its bytes, anywhere in a longer one.
+
+    What stands around the value decides which quotes are escaped: none, single or double ones.
+    """
+    in_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
+    for written, text in ((repr, value), (ascii, value), (ascii, in_bytes)):
+        pieces = _QUOTE.split(text)
+        inside = [piece if piece in _QUOTES else written(piece)[1:-1] for piece in pieces]
+        yield "".join(inside)
+        for quote_mark in _QUOTES:
+            yield "".join(f"\\{one}" if one == quote_mark else one for one in inside)
 
 
 _URL_SAFE: Final = str.maketrans("+/", "-_")

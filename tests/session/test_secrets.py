@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import anthropic
 import pytest
 
@@ -58,6 +60,24 @@ def test_the_key_of_a_client_is_replaced_unless_it_is_a_placeholder(key: str, sa
     task.run("Look.")
 
     assert results(task) == [said]
+
+
+@tool(reads=True)
+def find_account() -> str:
+    """Look for the account of a password."""
+    return str({"other": 1}[os.environ["DB_PASSWORD"]])
+
+
+def test_a_secret_is_replaced_as_an_error_of_python_writes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", 'pa"ss\\word-1')
+    simulator = Simulator(Scripted([Reply(calls=[Call("find_account", {})]), Reply(text="Done.")]))
+    task = task_on(simulator, tools=[find_account])
+    task.run("Look.")
+
+    assert results(task) == ["KeyError: '[secret DB_PASSWORD]'"]
+    assert "word-1" not in str(simulator.requests[-1].body)
 
 
 def test_the_credentials_of_a_cloud_are_replaced() -> None:
