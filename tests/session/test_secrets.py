@@ -164,6 +164,19 @@ def test_a_credential_that_was_set_once_is_replaced_for_the_rest_of_the_turn(
     assert set(results(task)) == {"the token is [secret NEW_RUN_TOKEN]"}
 
 
+def test_the_key_of_a_simulated_client_is_an_ordinary_word() -> None:
+    simulator = Simulator(
+        Scripted(
+            [Reply(calls=[Call("lookup", {"word": "simulated"})]), Reply(text="It is simulated.")]
+        )
+    )
+    task = task_on(simulator, tools=[lookup])
+
+    assert task.run("What is simulated here?").text == "It is simulated."
+    assert results(task) == ["simulated is a word"]
+    assert "What is simulated here?" in str(simulator.requests[0].body)
+
+
 def test_the_credentials_of_a_cloud_are_replaced() -> None:
     client = anthropic.AsyncAnthropicBedrock(
         aws_access_key="AKIA0", aws_secret_key="0123456789abcdef", aws_region="us-east-1"
