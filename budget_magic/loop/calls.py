@@ -103,6 +103,7 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
         return True
     if first == "ask":
         decision = await _asked(turn, call, tool, secrets)
+        task.redactor.refresh()  # an approval function is the user's code
     else:
         decision = _denied(first, by="policy")
     _note_decision(turn, call, decision)

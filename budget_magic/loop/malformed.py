@@ -27,7 +27,8 @@ SAME_ID: Final = "the reply had another call with the same id"
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,256}")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_OF_A_CALL: Final = frozenset({"type", "id", "name", "input"})
+_CODE_EXECUTION: Final = re.compile(r"code_execution_\d{8}")
+_SERVER_ID: Final = re.compile(r"srvtoolu_[a-zA-Z0-9_]{1,256}")
 _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -89,8 +90,20 @@ def _call(
     ids.add(call_id)
     if fault is not None:
         faults[call_id] = fault
-    rest = {key: value for key, value in _cleaned(block).items() if key not in _OF_A_CALL}
-    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments, **rest}
+    made = {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
+    caller = block.get("caller")
+    return {**made, "caller": caller} if _is_caller(caller) else made
+
+
+def _is_caller(value: object) -> bool:
+    """Whether a call says as the API does who made it: the model, or its code on the server."""
+    if not isinstance(value, dict) or not isinstance(kind := value.get("type"), str):
+        return False
+    if kind == "direct":
+        return value.keys() == {"type"}
+    made_by = value.get("tool_id")
+    is_known = _CODE_EXECUTION.fullmatch(kind) is not None and value.keys() == {"type", "tool_id"}
+    return is_known and isinstance(made_by, str) and _SERVER_ID.fullmatch(made_by) is not None
 
 
 def _is_intact(block: dict[str, Any]) -> bool:
@@ -105,16 +118,30 @@ def _unsigned(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cleaned(block: dict[str, Any]) -> dict[str, Any]:
-    """Return the block without values that JSON cannot carry; texts keep what it can."""
+    """Return the block without what the API may refuse or JSON cannot carry; texts keep the rest.
+
+    `cache_control` belongs to requests, where ours stands elsewhere.
+    """
     kept = {}
     for key, value in block.items():
+        if key == "cache_control":
+            continue
         if isinstance(value, str):
             kept[key] = without_lone_surrogates(value)
         elif _is_sendable(value):
             kept[key] = value
-    if kept["type"] == "text" and not isinstance(kept.get("text"), str):
-        kept["text"] = ""
-    return kept
+    return _text(kept) if kept["type"] == "text" else kept
+
+
+def _text(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a text block with the fields that it may have."""
+    text, citations = block.get("text"), block.get("citations", ())
+    made = {"type": "text", "text": text if isinstance(text, str) else ""}
+    is_cited = citations is None or (
+        isinstance(citations, list)
+        and all(isinstance(one, dict) and isinstance(one.get("type"), str) for one in citations)
+    )
+    return {**made, "citations": citations} if is_cited else made
 
 
 def _is_sendable(value: object, depth: int = MAX_DEPTH) -> bool:

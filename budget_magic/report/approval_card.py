@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from budget_magic.report.plain import columns, in_ascii
@@ -13,10 +12,12 @@ from budget_magic.report.titles import input_fields
 
 _EDITS: Final = (("old_str", "new_str"), ("old_string", "new_string"), ("old_text", "new_text"))
 _INDENT: Final = 4
-_GO_ON: Final = "↪ "
+_GO_ON: Final = "↪"
+_GO_ON_ASCII: Final = ">"
 _NAME_COLUMNS: Final = 16
 """Longest name that stands before its value on one line."""
 _TAB: Final = 4
+_LAST_SPACE: Final = "\\x20"
 
 
 def approval_card(
@@ -31,7 +32,7 @@ def approval_card(
     why
         Why it asks, in one sentence; it may be empty.
     call_input
-        All that Claude passes to it. Nothing of it is cut, and what cannot be seen is escaped.
+        All that Claude passes to it. Two different inputs never give the same card: see `exact`.
     width
         Columns, at least 40.
     utf8
@@ -40,8 +41,9 @@ def approval_card(
     Returns
     -------
     str
-        Lines of at most `width` columns. Every line of the input is indented, so that none can
-        look like the question; where a line of it goes on in the next one, that begins with ↪.
+        Lines of at most `width` columns, none of which ends in a space. Every line of the input is
+        indented, so that none can look like the question; where a line goes on in the next one, ↪
+        (in ASCII >) stands before that, where no text of the input can.
 
     Examples
     --------
@@ -53,27 +55,20 @@ def approval_card(
           two
     """
     head = " ".join(f"Claude wants to run {exact_line(name)}. {exact_line(why)}".split())
-    lines = list(_folded(head, width - 2))
-    card = [f"? {lines[0]}", *(f"    {line}" for line in _rest(lines, width))]
-    card += _fields([_expanded(field, utf8=utf8) for field in input_fields(call_input)], width)
+    first, *rest = (line.strip() for line in _folded(head, width - _INDENT))
+    fields = input_fields(call_input, ascii_only=not utf8)
+    lines = _fields(fields, width, _GO_ON if utf8 else _GO_ON_ASCII)
+    card = [f"? {first}", *(f"    {line}" for line in rest), *lines]
     text = "\n".join(line.rstrip() for line in card)
-    return text if utf8 else in_ascii(text.replace(_GO_ON, "+ "))
+    return text if utf8 else in_ascii(text)
 
 
-def _rest(lines: list[str], width: int) -> Iterator[str]:
-    for line in lines[1:]:
-        yield from _folded(line, width - _INDENT)
+def _fields(fields: Sequence[InputField], width: int, go_on: str) -> Iterator[str]:
+    """The lines of the input: short values, long ones below their names, an edit as a comparison.
 
-
-def _expanded(field: InputField, *, utf8: bool) -> InputField:
-    """The field with its tabs as spaces, and in ASCII where the terminal has nothing else."""
-    name, value = field.name, field.value.expandtabs(_TAB)
-    if not utf8:
-        name, value = (text.encode("ascii", "backslashreplace").decode() for text in (name, value))
-    return replace(field, name=name, value=value)
-
-
-def _fields(fields: Sequence[InputField], width: int) -> Iterator[str]:
+    Names stand at the fourth column and hold no space, values below them at the sixth. That, the
+    two spaces before a value on the same line, and the one before a size tell them apart.
+    """
     if not fields:
         yield " " * _INDENT + "(no input)"
     by_name = {field.name: field for field in fields}
@@ -81,18 +76,22 @@ def _fields(fields: Sequence[InputField], width: int) -> Iterator[str]:
     left = [field for field in fields if field.name not in edit]
     for field in left:
         if _is_short(field, width):
-            yield f"{' ' * _INDENT}{field.name:<9} {field.value or '(empty)'}"
+            yield f"{' ' * _INDENT}{field.name:<8}  {_expanded(field.value)}"
     for field in left:
         if not _is_short(field, width):
-            yield from _indented(_titled(field), width, _INDENT)
+            yield from _indented(_titled(field), width, _INDENT, go_on)
             for line in field.value.split("\n"):
-                yield from _indented(line, width, _INDENT + 2)
+                yield from _indented(line, width, _INDENT + 2, go_on)
     if edit:
         before, after = (by_name[name] for name in edit)
-        for field in filter(lambda field: field.size, (before, after)):
-            yield from _indented(_titled(field), width, _INDENT)
+        yield from _indented(f"{_titled(before)} to {_titled(after)}", width, _INDENT, go_on)
         for sign, line in _compared(before.value.split("\n"), after.value.split("\n")):
-            yield from _indented(line, width, _INDENT, sign)
+            yield from _indented(line, width, _INDENT + 2, go_on, sign)
+
+
+def _expanded(line: str) -> str:
+    """The line with spaces behind the mark of each tab, up to the next stop."""
+    return line.expandtabs(_TAB).rstrip(" ")
 
 
 def _titled(field: InputField) -> str:
@@ -101,34 +100,48 @@ def _titled(field: InputField) -> str:
 
 def _is_short(field: InputField, width: int) -> bool:
     """Whether name and value stand on one line."""
-    room = width - _INDENT - _NAME_COLUMNS - 1
-    fits = columns(field.name) <= _NAME_COLUMNS and columns(field.value) <= room
-    return fits and "\n" not in field.value
+    room = width - _INDENT - _NAME_COLUMNS - 2
+    fits = columns(field.name) <= _NAME_COLUMNS and columns(_expanded(field.value)) <= room
+    return fits and "\n" not in field.value and not field.value.startswith(" ")
 
 
-def _indented(line: str, width: int, indent: int, sign: str = " ") -> Iterator[str]:
+def _indented(line: str, width: int, indent: int, go_on: str, sign: str = " ") -> Iterator[str]:
     """The line behind `sign`, folded without losing a character."""
-    lead = " " * (indent - 2) + sign + " "
-    pieces = _folded(line, width - indent - 2)
-    yield lead + next(pieces)
-    for piece in pieces:
-        yield lead + _GO_ON + piece
+    first, *rest = _folded(_expanded(line), width - indent)
+    lead = " " * (indent - 2)
+    yield f"{lead}{sign} {first}"
+    yield from (f"{lead}{go_on} {piece}" for piece in rest)
 
 
 def _folded(line: str, width: int) -> Iterator[str]:
-    """The line in pieces of at most `width` columns, after a space where one is near the end."""
-    while columns(line) > width:
-        end, used = 0, 0
-        for character in line:
-            used += columns(character)
-            if used > width:
-                break
-            end += 1
-        space = line.rfind(" ", end // 2, end)
-        end = space + 1 if space >= 0 else max(end, 1)
-        yield line[:end]
-        line = line[end:]
-    yield line
+    """The line in pieces of at most `width` columns, none of which ends in a space.
+
+    Joined, they are the line. It is broken before a space where one is near the end.
+    """
+    start = 0
+    while (end := _end_of_piece(line, start, width)) < len(line):
+        piece = line[start:end].rstrip(" ")
+        if not piece:
+            spaces = width - len(_LAST_SPACE)
+            yield " " * spaces + _LAST_SPACE
+            start += spaces + 1
+            continue
+        if len(piece) == end - start and line[end] != " ":
+            space = piece.rfind(" ", len(piece) // 2)
+            piece = piece[: max(space, 0)].rstrip(" ") or piece
+        yield piece
+        start += len(piece)
+    yield line[start:]
+
+
+def _end_of_piece(line: str, start: int, width: int) -> int:
+    """Where the characters end that have room beside each other."""
+    used = 0
+    for end in range(start, len(line)):
+        used += columns(line[end])
+        if used > width:
+            return max(end, start + 1)
+    return len(line)
 
 
 def _compared(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:

@@ -290,7 +290,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputField:
-    """One part of a call's input: nothing cut, characters that cannot be seen escaped."""
+    """One part of a call's input, whole and exact: see `exact`."""
 
     name: str
     value: str

@@ -6,22 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from budget_magic.characters import ESCAPES, is_seen
 from budget_magic.report.numbers import exact
 
-# Possessive repeats keep each pattern linear; an escape that never ends loses only its start.
-_ESCAPES: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
-    r"|\x1b[ -/]*+[0-~]"
-)
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNFIT: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
-_UNSEEN: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Printable as Unicode has it, but not to be seen: fillers, joiners and variation selectors."""
 _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F
@@ -49,7 +40,7 @@ def clean_text(text: str) -> str:
     """
     if _UNFIT.search(text) is None:
         return text
-    text = _ESCAPES.sub("", text)
+    text = ESCAPES.sub("", text)
     text = _LINE_ENDS.sub("\n", text)
     return _UNFIT.sub(_visible, text)
 
@@ -83,8 +74,7 @@ def exact_line(text: str) -> str:
 def _exact_character(character: str) -> str:
     if character in "\n\t":
         return character
-    is_seen = character.isprintable() and _UNSEEN.match(character) is None
-    return character if is_seen else character.encode("unicode_escape").decode()
+    return character if is_seen(character) else character.encode("unicode_escape").decode()
 
 
 def one_line(text: str, limit: int) -> str:
@@ -140,4 +130,4 @@ def _visible(match: re.Match[str]) -> str:
         return "␡"
     if 0x202A <= code <= 0x2069:  # noqa: PLR2004 - the directional codes
         return f"[U+{code:04X}]"
-    return "" if code == 0xFEFF else "�"  # noqa: PLR2004 - a byte order mark says nothing
+    return "�"

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from budget_magic.report.exact import shown_name, shown_value
 from budget_magic.report.numbers import plural
 from budget_magic.report.shapes import InputField, TitlePart
-from budget_magic.report.text import exact_line, exact_text, one_line
+from budget_magic.report.text import exact_text, one_line
 
 _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
 """Names of inputs that say by themselves what they are."""
@@ -98,12 +99,25 @@ def part_text(part: TitlePart) -> str:
     return " ".join(filter(None, (part.name, times, part.detail)))
 
 
-def input_fields(call_input: Mapping[str, Any]) -> tuple[InputField, ...]:
-    """The whole input of a call, name by name: nothing cut, left out or hidden."""
+def input_fields(
+    call_input: Mapping[str, Any], *, ascii_only: bool = False
+) -> tuple[InputField, ...]:
+    """The whole input of a call, name by name, so that no two inputs give the same fields.
+
+    Parameters
+    ----------
+    call_input
+        What JSON can hold; nothing of it is cut, left out or hidden.
+    ascii_only
+        Whether characters beyond ASCII are escaped too.
+    """
     return tuple(
-        InputField(name=exact_line(str(key)), value=exact_text(text), size=_size(text))
+        InputField(
+            name=shown_name(str(key), ascii_only=ascii_only),
+            value=shown_value(value, ascii_only=ascii_only),
+            size=_size(value if isinstance(value, str) else _json(value)),
+        )
         for key, value in call_input.items()
-        for text in [value if isinstance(value, str) else _json(value)]
     )
 
 

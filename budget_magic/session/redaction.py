@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
 
@@ -22,16 +22,28 @@ F = TypeVar("F")
 
 
 def process_redactor(of_client: Iterable[tuple[str, str]] = ()) -> Redactor:
-    """Return the redactor for the credentials of this process as they stand now.
+    """Return the redactor for the credentials of this process; `refresh` reads them again.
 
     Parameters
     ----------
     of_client
         Names and values of the credentials that the task's client holds.
     """
-    named = ((name, value) for name, value in _named_secrets() if isinstance(value, str))
     real = ((name, value) for name, value in of_client if not is_placeholder(value))
-    return Redactor(os.environ, (*named, *real))
+    return Redactor(os.environ, _Given(tuple(real)))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Given:
+    """Names and values beside the environment: those of variables that `secrets` names now."""
+
+    of_client: tuple[tuple[str, str], ...]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for name, value in _named_secrets():
+            if isinstance(value, str):
+                yield name, value
+        yield from self.of_client
 
 
 def refuse_unreadable_secrets() -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Final, Literal, TypeAlias
 
+from budget_magic.characters import UNSEEN
 from budget_magic.errors import ConfigurationError
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import RunInCaller, Tool
 from budget_magic.tools.waiting import run_to_end
 
 POLICIES: Final = ("ask", "all", "none")
-_UNSEEN: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Printable as Unicode has it, but not to be seen: fillers, joiners and variation selectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +46,7 @@ class Call:
 def _exact(value: object) -> str:
     """`repr`, with what that leaves though it cannot be seen escaped too."""
     shown = repr(value)
-    return ascii(value) if _UNSEEN.search(shown) else shown
+    return ascii(value) if UNSEEN.search(shown) else shown
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]

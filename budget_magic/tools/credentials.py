@@ -64,7 +64,7 @@ _HARMLESS_VALUES: Final = frozenset(
         "anonymous", "anthropic", "automatic", "changeme", "completed", "credentials",
         "development", "disabled", "external", "internal", "localhost", "no-key-required",
         "not-needed", "optional", "password", "placeholder", "postgres", "production", "required",
-        "simulator", "standard", "undefined", "username", "your-api-key",
+        "simulated", "simulator", "standard", "undefined", "username", "your-api-key",
     }
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[+-]?[\d.,_]+(?:e[+-]?\d+)?", re.IGNORECASE)

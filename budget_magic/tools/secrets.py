@@ -5,22 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
+from budget_magic.characters import ESCAPES
 from budget_magic.tools.credentials import credentials, parts
 
 T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
-_ESCAPES: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
-    r"|\x1b[ -/]*+[0-~]|\ufeff"
-)
-"""What views of a text leave out."""
+_QUOTES: Final = ("'", '"')
+_QUOTE: Final = re.compile("(['\"])")
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
@@ -33,10 +30,10 @@ class Redactor:
     ----------
     environ
         Environment variables; `credentials` says which of them count. Values of fewer than 8
-        characters, paths, numbers and known harmless variables do not.
+        characters, paths, numbers and known harmless variables do not. Read again by `refresh`.
     extra
         More names and values, such as the key that a client was made with; one name may stand
-        for several values.
+        for several values. Read again by `refresh`.
 
     Examples
     --------
@@ -44,27 +41,32 @@ class Redactor:
     {'log': ['key=[secret MY_API_KEY]!']}
     """
 
-    __slots__ = ("_by_first", "_by_gram", "_gram", "_longest", "_names", "_step")
+    __slots__ = ("_environ", "_extra", "_index", "_names", "_read")
 
     def __init__(self, environ: Mapping[str, str], extra: Iterable[tuple[str, str]] = ()) -> None:
-        names: dict[str, str] = {}
+        self._environ, self._extra = environ, extra
+        self._names: dict[str, str] = {}
+        self._index = _Index(self._names)
+        self._read: object = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn the credentials that came since, and forget none: what was one stays one."""
+        # Another thread may take a variable out meanwhile.
+        found = ((name, self._environ.get(name)) for name in list(self._environ))
+        environ = {name: value for name, value in found if value is not None}
+        extra = list(self._extra)
+        if (environ, extra) == self._read:
+            return
+        names = dict(self._names)
         given = ((name, part) for name, value in extra for part in parts(value))
         for name, value in (*given, *credentials(environ)):
             for form in _forms(value):
                 names.setdefault(form, name)
-        self._names = names
-        lengths = [len(form) for form in names]
-        self._longest, shortest = max(lengths, default=0), min(lengths, default=MINIMUM_LENGTH)
-        # Wherever a form stands, one of its grams stands at a multiple of `_step`: a text is
-        # searched for all forms at once by looking up every `_step`th gram of it.
-        self._gram = min(shortest // 2, _LONGEST_GRAM)
-        self._step = shortest - self._gram + 1
-        self._by_gram: dict[str, set[str]] = {}
-        self._by_first: dict[str, list[str]] = {}
-        for form in names:
-            self._by_first.setdefault(form[0], []).append(form)
-            for at in range(self._step):
-                self._by_gram.setdefault(form[at : at + self._gram], set()).add(form)
+        if len(names) > len(self._names):
+            # In this order: another thread that still has the old index finds each name.
+            self._names, self._index = names, _Index(names)
+        self._read = environ, extra
 
     def __repr__(self) -> str:
         return f"Redactor({', '.join(self.names) or 'nothing to replace'})"
@@ -123,9 +125,9 @@ class Redactor:
 
         Colours do, around what a search has found. Views leave them out, and would show it whole.
         """
-        if _ESCAPES.search(text) is None:
+        if ESCAPES.search(text) is None:
             return text
-        plain = _ESCAPES.sub("", text)
+        plain = ESCAPES.sub("", text)
         return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
 
     def _pattern(self, text: str) -> re.Pattern[str] | None:
@@ -136,8 +138,9 @@ class Redactor:
         return re.compile("|".join(map(re.escape, sorted(found, key=len, reverse=True))))
 
     def _forms_in(self, text: str) -> list[str]:
-        size, by_gram = self._gram, self._by_gram
-        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, self._step)]
+        index = self._index
+        size, by_gram = index.gram, index.by_gram
+        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, index.step)]
         if by_gram.keys().isdisjoint(grams):
             return []
         candidates = {form for gram in by_gram.keys() & grams for form in by_gram[gram]}
@@ -160,12 +163,35 @@ class Redactor:
 
     def _beginning_of_a_secret(self, text: str, start: int) -> int:
         """Where the first ending of the text starts that a longer secret could go on from."""
-        for at in range(max(start, len(text) - self._longest + 1), len(text)):
+        index = self._index
+        for at in range(max(start, len(text) - index.longest + 1), len(text)):
             left = len(text) - at
-            for form in self._by_first.get(text[at], ()):
+            for form in index.by_first.get(text[at], ()):
                 if len(form) > left and text.endswith(form[:left]):
                     return at
         return len(text)
+
+
+class _Index:
+    """Finds which of many forms may stand in a text.
+
+    Wherever a form stands, one of its grams stands at a multiple of `step`: a text is searched for
+    all forms at once by looking up every `step`th gram of it.
+    """
+
+    __slots__ = ("by_first", "by_gram", "gram", "longest", "step")
+
+    def __init__(self, forms: Collection[str]) -> None:
+        lengths = [len(form) for form in forms]
+        self.longest, shortest = max(lengths, default=0), min(lengths, default=MINIMUM_LENGTH)
+        self.gram = min(shortest // 2, _LONGEST_GRAM)
+        self.step = shortest - self.gram + 1
+        self.by_gram: dict[str, set[str]] = {}
+        self.by_first: dict[str, list[str]] = {}
+        for form in forms:
+            self.by_first.setdefault(form[0], []).append(form)
+            for at in range(self.step):
+                self.by_gram.setdefault(form[at : at + self.gram], set()).add(form)
 
 
 class StreamRedactor:
@@ -211,10 +237,11 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a secret as it stands, and as JSON, URLs, base64 and hex write it."""
+    """Yield a secret as it stands, and as JSON, Python, URLs, base64 and hex write it."""
     if len(value) < MINIMUM_LENGTH:
         return
     yield value
+    yield from _in_python(value)
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield from (escaped, escaped.replace("/", "\\/"))
@@ -227,6 +254,20 @@ def _forms(value: str) -> Iterator[str]:
     for encoded in _in_base64(data):
         yield encoded
         yield encoded.translate(_URL_SAFE)
+
+
+def _in_python(value: str) -> Iterator[str]:
+    """Yield what `repr` and `ascii` make of a text and of its bytes, anywhere in a longer one.
+
+    What stands around the value decides which quotes are escaped: none, single or double ones.
+    """
+    in_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
+    for written, text in ((repr, value), (ascii, value), (ascii, in_bytes)):
+        pieces = _QUOTE.split(text)
+        inside = [piece if piece in _QUOTES else written(piece)[1:-1] for piece in pieces]
+        yield "".join(inside)
+        for quote_mark in _QUOTES:
+            yield "".join(f"\\{one}" if one == quote_mark else one for one in inside)
 
 
 _URL_SAFE: Final = str.maketrans("+/", "-_")

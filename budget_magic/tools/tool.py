@@ -78,6 +78,8 @@ async def answer(
 ) -> ToolAnswer:
     """The answer to one call: secrets replaced, length capped, every error told as text.
 
+    Credentials that the call brought into the environment count already.
+
     A cancellation alone passes through. A KeyboardInterrupt or SystemExit that arrives here is the
     tool's own, and would end the event loop that all tasks share.
     """
@@ -86,6 +88,7 @@ async def answer(
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told to the model
+        redactor.refresh()
         content, is_error = explained(error, redactor.redact), True
     return sendable(content, redactor, is_error=is_error, cap_bytes=cap_bytes)
 
@@ -94,6 +97,7 @@ def sendable(
     content: str, redactor: Redactor, *, is_error: bool = False, cap_bytes: int = RESULT_CAP_BYTES
 ) -> ToolAnswer:
     """A text as the answer to a call: secrets are replaced before a cut could split one."""
+    redactor.refresh()
     text = redactor.redact(without_lone_surrogates(content))
     text, cut_bytes = capped(text, cap_bytes)
     return ToolAnswer(content=text, is_error=is_error, cut_bytes=cut_bytes)

@@ -7,6 +7,7 @@ Links that stay under the root may be followed; a hard link to a file outside ca
 from __future__ import annotations
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable
@@ -23,16 +24,45 @@ CREDENTIAL_NAMES: Final = (
     "*.key",
     "*.p12",
     "*.pfx",
+    "*.ppk",
     "*.keystore",
     "*.jks",
+    "*.kdbx",
+    "*.tfstate",
     "credentials*",
+    "*credentials",
+    "*credential",
+    "*credential*.*",
+    "service[-_]account*.json",
+    "token.json",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.json",
+    "secrets.toml",
+    "kubeconfig",
+    "*.kubeconfig",
+    "netrc",
+    "_netrc",
+    "htpasswd",
     "id_rsa*",
     "id_dsa*",
     "id_ecdsa*",
     "id_ed25519*",
 )
+"""Names of files that hold credentials, and what begins like them; see `CODE` and `_BACKUP`."""
+CODE: Final = tuple(
+    f".{ending}"
+    for ending in (
+        "c", "cc", "cjs", "cpp", "cs", "dart", "ex", "exs", "go", "h", "hpp", "hs", "java", "jl",
+        "js", "jsx", "kt", "kts", "lua", "mjs", "ml", "php", "pl", "py", "pyi", "r", "rb", "rs",
+        "scala", "swift", "ts", "tsx", "vue",
+    )
+)  # fmt: skip
+"""Endings of source code, which is about credentials more often than it holds them."""
+_BACKUP: Final = re.compile(r"(?:~|\.(?:bak|backup|copy|old|orig|save|swp|tmp|\d{1,9})?)+\Z")
+"""What editors and people put behind the name of a file to keep a copy of it."""
 NEVER_SHOWN: Final = (
-    "names that start with a dot and credential files, such as *.pem, *.key, *.p12 or "
+    "names that start with a dot and credential files, such as *.pem, *.key, *.tfstate or "
     "credentials*, are never listed, searched or read"
 )
 
@@ -59,7 +89,8 @@ def usable_root(root: Path) -> Path:
 def forbidden(name: str) -> str | None:
     """Why a file or folder of this name is never touched, as the end of a sentence; None if it may.
 
-    Letter case and the Unicode form of the name do not matter, since they do not on every disk.
+    Letter case and the Unicode form of the name do not matter, since they do not on every disk. A
+    copy, such as `server.pem.bak`, is judged by the name that it is a copy of.
 
     Examples
     --------
@@ -71,7 +102,10 @@ def forbidden(name: str) -> str | None:
     plain = unicodedata.normalize("NFKC", name).casefold().rstrip(" ")
     if plain.startswith("."):
         return "is hidden, since its name starts with a dot; names like it are never read"
-    if any(fnmatchcase(plain, pattern) for pattern in CREDENTIAL_NAMES):
+    kept = _BACKUP.sub("", plain)
+    if kept.endswith(CODE):
+        return None
+    if any(fnmatchcase(kept, pattern) for pattern in CREDENTIAL_NAMES):
         return "is a credential file by its name; files like it are never read"
     return None
 

@@ -134,6 +134,48 @@ def test_nobody_is_asked_about_a_malformed_call() -> None:
     assert results(task) == [f"not run: {BAD_INPUT}"]
 
 
+DIRECT = {"type": "direct"}
+BY_CODE = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"caller": DIRECT}, {"caller": DIRECT}),
+        ({"caller": BY_CODE}, {"caller": BY_CODE}),
+        ({"caller": None}, {}),
+        ({"caller": "direct"}, {}),
+        ({"caller": {}}, {}),
+        ({"caller": {"type": ["direct"]}}, {}),
+        ({"caller": {"type": "of_tomorrow"}}, {}),
+        ({"caller": {"type": "direct", "tool_id": "srvtoolu_1"}}, {}),
+        ({"caller": {"type": "code_execution_20260120"}}, {}),
+        ({"caller": {**BY_CODE, "tool_id": 5}}, {}),
+        ({"caller": {**BY_CODE, "tool_id": "a b"}}, {}),
+        ({"cache_control": {"type": "ephemeral"}}, {}),
+        ({"cache_control": "yes", "caller": DIRECT}, {"caller": DIRECT}),
+        ({"cache_control": {"type": "of_tomorrow", "ttl": -1}}, {}),
+        ({"of_tomorrow": 1, "citations": []}, {}),
+    ],
+)
+def test_fields_of_a_call_that_the_api_may_refuse_are_not_sent_back(
+    given: Event, kept: Event
+) -> None:
+    task, server = played(reply(call(**given, input={"word": "budget"})))
+
+    assert results(task) == ["budget is a word"]
+    (sent,) = json.loads(server.bodies[-1])["messages"][1]["content"]
+    assert sent == {**call(input={"word": "budget"})[0], **kept}
+
+
+def test_fields_of_a_text_that_the_api_may_refuse_are_not_sent_back() -> None:
+    odd = {"cache_control": {"type": "of_tomorrow"}, "citations": "none", "of_tomorrow": 1}
+    task, server = played(reply([{**TEXT, **odd}], call(input={"word": "budget"})))
+
+    assert results(task) == ["budget is a word"]
+    assert json.loads(server.bodies[-1])["messages"][1]["content"][0] == TEXT
+
+
 def test_well_formed_calls_beside_a_malformed_one_run() -> None:
     good = call('{"word": ', '"budget"}', id="toolu_2")
 

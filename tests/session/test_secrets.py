@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import anthropic
 import pytest
 
 from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
+from budget_magic.events import Delta, Live, Record
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.session.clients import choose_client
+from budget_magic.session.turning import Start
+from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
+from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import lookup, results, task_on
 from tests.planted import ENVIRON, KEY, WORD
@@ -58,6 +64,117 @@ def test_the_key_of_a_client_is_replaced_unless_it_is_a_placeholder(key: str, sa
     task.run("Look.")
 
     assert results(task) == [said]
+
+
+@tool(reads=True)
+def find_account() -> str:
+    """Look for the account of a password."""
+    return str({"other": 1}[os.environ["DB_PASSWORD"]])
+
+
+def test_a_secret_is_replaced_as_an_error_of_python_writes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", 'pa"ss\\word-1')
+    simulator = Simulator(Scripted([Reply(calls=[Call("find_account", {})]), Reply(text="Done.")]))
+    task = task_on(simulator, tools=[find_account])
+    task.run("Look.")
+
+    assert results(task) == ["KeyError: '[secret DB_PASSWORD]'"]
+    assert "word-1" not in str(simulator.requests[-1].body)
+
+
+@tool(reads=True)
+def log_in(how: str) -> str:
+    """Get a token for this run."""
+    token = "".join(reversed("10-nekot-nur-wen"))
+    os.environ["NEW_RUN_TOKEN"] = token
+    if how == "fails":
+        raise ValueError(f"cannot use {token}")
+    if how == "for a while":
+        del os.environ["NEW_RUN_TOKEN"]
+    return f"the token is {token}"
+
+
+class Watching:
+    """Keeps what a view is shown."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    def record(self, record: Record) -> None:
+        self.shown += repr(record)
+
+    def live(self, event: Live) -> None:
+        self.shown += event.text if isinstance(event, Delta) else event.name
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("works", "the token is [secret NEW_RUN_TOKEN]"),
+        ("fails", "ValueError: cannot use [secret NEW_RUN_TOKEN]"),
+    ],
+)
+def test_a_credential_that_comes_during_a_turn_is_replaced_from_its_result_on(
+    monkeypatch: pytest.MonkeyPatch, how: str, said: str
+) -> None:
+    monkeypatch.setenv("NEW_RUN_TOKEN", "")
+    again = Call("lookup", {"word": "new-run-token-01"})
+    simulator = Simulator(
+        Scripted(
+            [
+                Reply(calls=[Call("log_in", {"how": how})]),
+                Reply(text="I use new-run-token-01 now.", calls=[again]),
+                Reply(text="It was new-run-token-01."),
+            ]
+        )
+    )
+    asked, view = list[AskedCall](), Watching()
+
+    def approve(call: AskedCall) -> bool:
+        asked.append(call)
+        return True
+
+    task = task_on(simulator, tools=[lookup, log_in], approve=approve)
+    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[view]))
+    outcome = task.wait()
+
+    assert results(task) == [said, "[secret NEW_RUN_TOKEN] is a word"]
+    assert asked[-1].secrets == ("NEW_RUN_TOKEN",)
+    assert outcome.text == "It was [secret NEW_RUN_TOKEN]."
+    assert "I use [secret NEW_RUN_TOKEN] now." in view.shown
+    assert "new-run-token" not in view.shown
+    first, second, _ = simulator.requests
+    assert "new-run-token" not in str(second.body)
+    assert first.body["tools"] == second.body["tools"]
+
+
+def test_a_credential_that_was_set_once_is_replaced_for_the_rest_of_the_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NEW_RUN_TOKEN", "")
+    calls = [Call("log_in", {"how": "works"}), Call("log_in", {"how": "for a while"})]
+    simulator = Simulator(
+        Scripted([*(Reply(calls=[one]) for one in calls), Reply(text="Done: new-run-token-01.")])
+    )
+    task = task_on(simulator, tools=[log_in])
+
+    assert task.run("Look.").text == "Done: [secret NEW_RUN_TOKEN]."
+    assert set(results(task)) == {"the token is [secret NEW_RUN_TOKEN]"}
+
+
+def test_the_key_of_a_simulated_client_is_an_ordinary_word() -> None:
+    simulator = Simulator(
+        Scripted(
+            [Reply(calls=[Call("lookup", {"word": "simulated"})]), Reply(text="It is simulated.")]
+        )
+    )
+    task = task_on(simulator, tools=[lookup])
+
+    assert task.run("What is simulated here?").text == "It is simulated."
+    assert results(task) == ["simulated is a word"]
+    assert "What is simulated here?" in str(simulator.requests[0].body)
 
 
 def test_the_credentials_of_a_cloud_are_replaced() -> None:

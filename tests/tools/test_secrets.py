@@ -216,6 +216,48 @@ def test_escaped_forms_are_replaced_too(form: str) -> None:
     assert "[secret MY_API_KEY]" in redactor.redact(f"<{form}>")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        'pa"ss\\word-1',
+        "pa'ss\\word-1",
+        "pa'ss\"word-1",
+        "pass\tw\u00f6rd-1",
+        "\x07pass\x1b\\'word-1",
+        "pa\u4e2d'\"\U0001f511\u2028word-1",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "it's {}", 'say "{}"', 'it\'s "{}"\n'])
+def test_what_python_writes_of_a_secret_is_replaced_too(value: str, around: str) -> None:
+    text, redactor = around.format(value), Redactor({"MY_API_KEY": value})
+    written = [repr(text), ascii(text), str(KeyError(text)), repr({text: [text]}), repr({text})]
+    written += [repr(text.encode()), repr([bytearray(text.encode())])]
+    written += ['"' + repr(text + "'\"")[1:-1].replace("\\'", "'").replace('"', '\\"') + '"']
+
+    for one in written:
+        shown = redactor.redact(one)
+        assert LABEL in shown
+        assert "word-1" not in shown
+
+
+def test_what_comes_later_is_learnt_and_nothing_is_forgotten() -> None:
+    environ, named = {"FIRST_API_KEY": "k-12345678"}, [("customer", "Ada Lovelace")]
+    redactor, text = Redactor(environ, named), "Grace Hopper, Ada Lovelace, k-12345678, k-87654321"
+    stream = StreamRedactor(redactor)
+    pieces = [stream.feed("k-8765")]
+    del environ["FIRST_API_KEY"]
+    environ["MY_API_KEY"], named[0] = "k-87654321", ("customer", "Grace Hopper")
+
+    assert redactor.redact(text).startswith("Grace Hopper, [secret customer], [secret FIRST")
+    redactor.refresh()
+    assert redactor.redact(text) == (
+        "[secret customer], [secret customer], [secret FIRST_API_KEY], [secret MY_API_KEY]"
+    )
+    assert redactor.names == ["FIRST_API_KEY", "MY_API_KEY", "customer"]
+    pieces += [stream.feed("k-8765"), stream.feed("4321"), stream.flush()]
+    assert "".join(pieces) == f"k-8765{LABEL}"
+
+
 def test_base64_and_hex_forms_are_replaced_too() -> None:
     redactor = Redactor({"MY_API_KEY": KEY})
     data = KEY.encode()

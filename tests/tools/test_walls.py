@@ -27,6 +27,32 @@ SECRET_NAMES = [
     "Credentials.json",
     "id_rsa",
     "id_ed25519.pub",
+    "netrc",
+    "_netrc",
+    "deploy.ppk",
+    "Passwords.kdbx",
+    "kubeconfig",
+    "prod.kubeconfig",
+    "service-account.json",
+    "service_account-prod.json",
+    "my_credentials.json",
+    "aws-credentials",
+    "credential.txt",
+    "token.json",
+    "secrets.yaml",
+    "Secrets.YML",
+    "secrets.json",
+    "secrets.toml",
+    "htpasswd",
+    "terraform.tfstate",
+    "terraform.tfstate.backup",
+    "server.pem.bak",
+    "tls.key~",
+    "server.pem.",
+    "server.pem.old.1",
+    "id_rsa.orig",
+    "secrets.yaml.save",
+    "credentials.bak~",
     ".git/config",
     "sub/.hidden/deep/plans.txt",
     "credentials/plans.txt",
@@ -43,6 +69,36 @@ def test_a_hidden_or_credential_file_is_not_read_and_the_refusal_says_why(
 
     assert SECRET not in refusal
     assert "files like it are never read" in refusal or "names like it are never read" in refusal
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "credentials.py",
+        "my_credentials.ts",
+        "credentials.py.bak",
+        "credential_helpers/store.go",
+        "tokens.py",
+        "token.py",
+        "test_secrets.py",
+        "secrets.py",
+        "secrets.md",
+        "tokenizer.json",
+        "package.json",
+        "monkey.txt",
+        "keys.csv",
+        "notes.txt~",
+        "main.tf",
+        "kubeconfig.go",
+        "~",
+        "1",
+    ],
+)
+def test_ordinary_files_and_source_code_are_read(files: Files, name: str) -> None:
+    files.write(name, "plain")
+
+    assert files.text("read", file_path=name) == "plain"
+    assert name in files.text("glob", pattern="**/*")
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)

@@ -210,11 +210,15 @@ NASTY = {
     "a \x9d hidden \x9c \x9b31m \x7f b": r"a \x9d hidden \x9c \x9b31m \x7f b",
     "rm \u202e txt.exe \u2066x\u2069": r"rm \u202e txt.exe \u2066x\u2069",
     "a\u200bb\u200d\ufeffc\u2060": r"a\u200bb\u200d\ufeffc\u2060",
-    "a\u2028b\u2029c\x85d\x0be\rf": r"a\u2028b\u2029c\x85d\x0be\rf",
+    "a\u2028b\u2029c\x85d\x0be\rf": r"a\u2028b\u2029c\x85d\x0be\x0df",
     "tag \U000e0041\U000e007f vs \ufe0f": r"tag \U000e0041\U000e007f vs \ufe0f",
     "half \ud800 and \udfff": r"half \ud800 and \udfff",
     "wide \xa0 and \u3000": r"wide \xa0 and \u3000",
-    "two\n\tlines  kept": "two\n\tlines  kept",
+    "two\n\tlines  kept": "two\n⇥\tlines  kept",
+    "ends in spaces  \nhere ": "ends in spaces \\x20\nhere\\x20",
+    r"\x1b in letters": r"\\x1b in letters",
+    "": "(empty)",
+    "true": '"true"',
 }
 
 
@@ -238,7 +242,7 @@ def test_an_approval_shows_the_call_exactly(stage: Stage, in_page: InPage[Any]) 
         assert set(NASTY.values()) <= set(values)
         assert r'{"a": ["\u001b]x\u0007\u202e"]}' in values
         names = exact.locator("dt").evaluate_all("all => all.map((one) => one.textContent)")
-        assert r"name\u202e\n" in names
+        assert r"name\u202e\x0a" in names
         assert whole.locator(".bm-field").inner_text() == "command (12,400 characters)"
         assert whole.locator("pre").text_content() == long
         box = whole.locator(".bm-approval-input")
@@ -247,7 +251,7 @@ def test_an_approval_shows_the_call_exactly(stage: Stage, in_page: InPage[Any]) 
             return el.lastChild.getBoundingClientRect().bottom
                 <= el.getBoundingClientRect().bottom + 1; }"""
         assert box.evaluate(ends)
-        assert edit.locator(".bm-field").inner_text() == "old_str (12,400 characters)"
+        assert edit.locator(".bm-field").inner_text() == "old_str (12,400 characters) to new_str"
         assert edit.locator(".del").text_content() == f"-   {long}"
 
     shown(in_page, show, comm, look)

@@ -1621,13 +1621,13 @@ function wholeInput(fields) {
     ...long.flatMap((field) => [fieldTitle(field), h("pre", "", field[1])]),
   ];
   if (!edit) return parts;
-  const changed = fields.filter(([name]) => edit.includes(name));
   const [before = "", after = ""] = edit.map((name) => byName.get(name)?.[1]);
+  const [from = [], to = []] = edit.map((name) => named(byName.get(name) ?? [name, "", ""]));
   const lines = lineDiff(before, after);
   const signs = { same: " ", del: "-", ins: "+" };
   return [
     ...parts,
-    ...changed.filter(([, , size]) => size).map(fieldTitle),
+    h("p", "bm-field", ...from, " to ", ...to),
     h(
       "pre",
       "bm-diff",
@@ -1637,8 +1637,16 @@ function wholeInput(fields) {
 }
 
 /** @param {InputField} field */
-function fieldTitle([name, , size]) {
-  return h("p", "bm-field", name, size && h("span", "bm-quiet", ` (${size})`));
+function fieldTitle(field) {
+  return h("p", "bm-field", ...named(field));
+}
+
+/**
+ * The name of a field, and its size where it is long.
+ * @param {InputField} field
+ */
+function named([name, , size]) {
+  return [name, size && h("span", "bm-quiet", ` (${size})`)];
 }
 
 /** All steps, following their end unless the reader scrolled away. */
