@@ -100,10 +100,11 @@ _PORTALS: Final[list[Portal]] = []
 
 def portal() -> Portal:
     """Return the portal of this process, started on first use; from any thread."""
-    with _LOCK:
-        if not _PORTALS:
-            _PORTALS.append(Portal())
-        return _PORTALS[0]
+    if not _PORTALS:  # an interrupt must find no lock taken once there is one
+        with _LOCK:
+            if not _PORTALS:
+                _PORTALS.append(Portal())
+    return _PORTALS[0]
 
 
 def is_shared_loop() -> bool:

@@ -104,7 +104,8 @@ async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def _function_loop() -> asyncio.AbstractEventLoop:
-    with _LOCK:
-        if not _LOOPS:
-            _LOOPS.append(LoopThread("budget_magic functions"))
-        return _LOOPS[0].loop
+    if not _LOOPS:
+        with _LOCK:
+            if not _LOOPS:
+                _LOOPS.append(LoopThread("budget_magic functions"))
+    return _LOOPS[0].loop
