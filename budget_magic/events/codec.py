@@ -37,7 +37,7 @@ def to_json(record: Record) -> dict[str, Any]:
     >>> noted = Noted(turn=1, text="hello")
     >>> at = datetime(2026, 11, 22, tzinfo=UTC)
     >>> to_json(Record(id="a", task="audit", sequence=1, at=at, fact=noted))["fact"]
-    {'kind': 'noted', 'turn': 1, 'text': 'hello'}
+    {'kind': 'notice_posted', 'turn': 1, 'text': 'hello'}
     """
     return {"version": SCHEMA_VERSION, **_encoded(record)}
 

@@ -34,7 +34,7 @@ class TurnSettings:
     budget: int | None
     """Total of the task budget in tokens; None sends none."""
     carry: Carry = "today"
-    """What a later prompt sends of the budget; see `budget_magic.loop.carry`."""
+    """What a later prompt sends of the budget; see `budget_magic.loop.budget_carryover`."""
     compact_at: int | None = None
     """Tokens of the prompt at which a summary replaces the history; None keeps it whole."""
     max_tokens: int
@@ -78,10 +78,10 @@ class SettingsChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
+class NoticePosted:
     """Something the reader should know, in one sentence."""
 
-    kind: Literal["noted"] = "noted"
+    kind: Literal["notice_posted"] = "notice_posted"
     turn: int
     text: str
 
@@ -363,7 +363,7 @@ class Delta:
 Fact = (
     TurnStarted
     | SettingsChanged
-    | Noted
+    | NoticePosted
     | StepStarted
     | AttemptFailed
     | HeldReleased

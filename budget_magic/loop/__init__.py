@@ -3,13 +3,13 @@
 from budget_magic.loop.agent import run_turn
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
-from budget_magic.loop.room import Room
+from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.task import Approver, TaskContext, TurnContext
 
 __all__ = [
     "Approver",
     "Conversation",
-    "Room",
+    "ReservationGate",
     "Stopwatch",
     "TaskContext",
     "TurnContext",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from budget_magic.events import Noted, Reason, WaitFinished, WaitStarted
+from budget_magic.events import NoticePosted, Reason, WaitFinished, WaitStarted
 from budget_magic.loop import stop
-from budget_magic.loop.carry import CarryPolicy, SentBudget
+from budget_magic.loop.budget_carryover import BudgetCarryover, SentBudget
 from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, prompt_bound, text_block, text_bytes
-from budget_magic.loop.effort import take_up_effort
+from budget_magic.loop.effort import apply_effort
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
@@ -67,7 +67,7 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     conversation, told = turn.task.conversation, last_before is not None
     must_be_last = told or turn.is_last_step or turn.cut_by is not None
     conversation.answer_the_rest()
-    blocks, effort = take_up_effort(turn.task, conversation.outgoing())
+    blocks, effort = apply_effort(turn.task, conversation.outgoing())
     if blocks and not any(block["type"] == "tool_result" for block in blocks):
         begin_user_turn(turn)
     granted = await _reserve(turn, blocks, must_be_last=must_be_last)
@@ -142,13 +142,13 @@ def begin_user_turn(turn: TurnContext) -> None:
         conversation.uncache()
     conversation.sent_total = budget.total
     if budget.note:
-        turn.task.emit(Noted(turn=turn.turn, text=budget.note))
+        turn.task.emit(NoticePosted(turn=turn.turn, text=budget.note))
 
 
 def sent_budget(turn: TurnContext) -> SentBudget:
     """What the next request says of the budget."""
     settings, conversation = turn.task.settings, turn.task.conversation
-    return CarryPolicy(strategy=settings.carry).sent(
+    return BudgetCarryover(strategy=settings.carry).sent(
         settings.budget,
         removed_tokens=conversation.removed_tokens,
         spent_before=conversation.spent_before,
@@ -246,7 +246,7 @@ async def _wait_for_room(turn: TurnContext, demand: Demand) -> Granted | Refused
         task.emit(WaitStarted(turn=turn.turn, step=turn.step + 1, account=account.name))
 
     with turn.watch.paused():
-        decision = await task.room.reserve(demand, task.accounts, on_wait)
+        decision = await task.gate.reserve(demand, task.accounts, on_wait)
     turn.granted = decision if isinstance(decision, Granted) else None
     if waits:
         waited_s = task.now() - since_s

@@ -39,7 +39,7 @@ from budget_magic.meter.plausible import is_prompt_possible, is_reply_possible
 from budget_magic.meter.reserve import Amount, Granted
 from budget_magic.models import find_model
 from budget_magic.tools.text import without_lone_surrogates
-from budget_magic.wire import Begun, BlockBegun, Piece, Reply
+from budget_magic.wire import BlockStart, ContentDelta, MessageStart, Reply
 
 GAVE_UP: Final = frozenset({408, 499, 502, 504})
 """Statuses with which a gateway ends a request that the server behind it may have served."""
@@ -83,13 +83,13 @@ async def stream_once(
     """
     seen, task = _Seen(), turn.task
     if turn.left_s is not None and turn.left_s <= 0:
-        task.room.settle(granted, task.accounts)
+        task.gate.settle(granted, task.accounts)
         raise stop.Halted(stop.time_ceiling(turn))
     try:
         with turn.until_time_is_up():
             await _read(turn, granted, seen)
     except ConfigurationError as error:
-        task.room.settle(granted, task.accounts)
+        task.gate.settle(granted, task.accounts)
         raise stop.Halted(stop.cannot_send(turn, error)) from error
     except WireError as error:
         # A complete stream can still break while it is being closed: then the reply stands.
@@ -112,7 +112,7 @@ async def stream_once(
 def book_what_is_held(turn: TurnContext) -> None:
     """Book a request that something broke between its reservation and its own booking."""
     granted, task = turn.granted, turn.task
-    if granted is None or not task.room.settle(granted, task.accounts, unconfirmed=granted.hold):
+    if granted is None or not task.gate.settle(granted, task.accounts, unconfirmed=granted.hold):
         return
     task.emit(
         AttemptFailed(
@@ -134,15 +134,15 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
     async with aclosing(task.client.stream(sent)) as events:
         async for event in events:
             match event:
-                case Begun():
+                case MessageStart():
                     is_possible = event.usage and is_prompt_possible(event.usage, task.model)
                     seen.begun = event.usage if is_possible else None
-                case BlockBegun():
+                case BlockStart():
                     seen.blocks += event.kind != "thinking"
                     name = without_lone_surrogates(event.name)
                     started = BlockStarted(**place, block=event.block, kind=event.kind, name=name)
                     task.live(started)
-                case Piece():
+                case ContentDelta():
                     text = without_lone_surrogates(event.text)
                     seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(text)
                     task.live(Delta(**place, block=event.block, kind=event.kind, text=text))
@@ -196,7 +196,7 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     """Bill a complete reply, and only then enter it into the history."""
     task = turn.task
     bill = _bill(turn, granted, seen, reply)
-    task.room.settle(
+    task.gate.settle(
         granted,
         task.accounts,
         spent=bill.spent,
@@ -390,7 +390,7 @@ def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked
     task = turn.task
     most = _most(task, granted, seen.begun) if billed else Amount()
     least = _least(task, seen, most)
-    task.room.settle(granted, task.accounts, unconfirmed=most, at_least=least)
+    task.gate.settle(granted, task.accounts, unconfirmed=most, at_least=least)
     fact = AttemptFailed(
         turn=turn.turn,
         step=turn.step + 1,

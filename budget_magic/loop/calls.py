@@ -183,9 +183,9 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
     with calling(task.around):
         result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
     _note_tasks_run(turn)
-    turn.calls_made.append(made(call.name, call.input, result.content))
-    if is_stuck(turn.calls_made, task.stuck_rule):
-        turn.repeated = turn.calls_made[-1]
+    turn.completed_calls.append(made(call.name, call.input, result.content))
+    if is_stuck(turn.completed_calls, task.stuck_rule):
+        turn.repeated = turn.completed_calls[-1]
     _finish(
         turn,
         call,

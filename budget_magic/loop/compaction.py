@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from budget_magic.events import HistoryRewritten, Noted
+from budget_magic.events import HistoryRewritten, NoticePosted
 from budget_magic.loop.admit import begin_user_turn, sent_budget
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
@@ -77,7 +77,7 @@ async def compact(turn: TurnContext) -> Answered | None:
             conversation.forget_refused()
         conversation.withdraw(ASK, waiting)
         turn.may_compact = False
-        turn.task.emit(Noted(turn=turn.turn, text=KEPT))
+        turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
         return None
     _rewrite(turn, text, question)
     return None

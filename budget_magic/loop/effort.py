@@ -10,7 +10,7 @@ from budget_magic.loop.task import TaskContext
 Blocks = list[dict[str, Any]]
 
 
-def take_up_effort(task: TaskContext, blocks: Blocks) -> tuple[Blocks, str | None]:
+def apply_effort(task: TaskContext, blocks: Blocks) -> tuple[Blocks, str | None]:
     """Bring the effort that the settings ask for into force.
 
     Parameters

@@ -10,9 +10,10 @@ from typing import Final
 
 from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State
-from budget_magic.loop.stuck import Made, StuckRule
+from budget_magic.loop.stuck import CompletedCall, StuckRule
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Amount
+from budget_magic.report.labels import held_for, span_text
 from budget_magic.report.numbers import (
     ceiling_dollars,
     clock,
@@ -21,7 +22,6 @@ from budget_magic.report.numbers import (
     spent_dollars,
     step_time,
 )
-from budget_magic.report.words import held_for, span_text
 from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})
@@ -176,7 +176,7 @@ def refusal(turn: TurnContext) -> Ending:
     return Ending(state="halted", reason="refusal", detail=told)
 
 
-def stuck_loop(turn: TurnContext, call: Made) -> Ending:
+def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
     """The same call came with the same result too often."""
     rule = turn.task.stuck_rule or StuckRule()
     shown = turn.task.redactor.redact(call.input)  # before a cut could split a secret

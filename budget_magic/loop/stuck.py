@@ -19,7 +19,7 @@ class StuckRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class CompletedCall:
     """A call that ran, as it is compared."""
 
     name: str
@@ -28,18 +28,18 @@ class Made:
     result: str
 
 
-def made(name: str, arguments: dict[str, Any], result: str) -> Made:
+def made(name: str, arguments: dict[str, Any], result: str) -> CompletedCall:
     """A call that ran, ready to be compared.
 
     >>> made("read", {"b": 1, "a": 2}, "x").input
     '{"a": 2, "b": 1}'
     """
-    return Made(
+    return CompletedCall(
         name=name, input=json.dumps(arguments, sort_keys=True, ensure_ascii=False), result=result
     )
 
 
-def is_stuck(calls: Sequence[Made], rule: StuckRule | None) -> bool:
+def is_stuck(calls: Sequence[CompletedCall], rule: StuckRule | None) -> bool:
     """Whether the newest call has come too often lately; never without a rule.
 
     >>> same = made("read", {}, "x")

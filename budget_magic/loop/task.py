@@ -10,11 +10,11 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import anyio
 
-from budget_magic.events import AttemptFailed, Fact, Live, Noted, Reason, TurnSettings
+from budget_magic.events import AttemptFailed, Fact, Live, NoticePosted, Reason, TurnSettings
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
-from budget_magic.loop.room import Room
-from budget_magic.loop.stuck import Made, StuckRule
+from budget_magic.loop.reservation_gate import ReservationGate
+from budget_magic.loop.stuck import CompletedCall, StuckRule
 from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
@@ -72,7 +72,7 @@ class TaskContext:
     """The chain of ceilings, the task's own first."""
     around: tuple[Account, ...]
     """The chain with those that a simulated task is in without counting against them."""
-    room: Room
+    gate: ReservationGate
     own_prices: Mapping[str, PriceTable]
     emit: Emit
     live: Callable[[Live], None]
@@ -139,7 +139,7 @@ class TaskContext:
         """Tell the reader something that is worth saying once a task."""
         if text not in self.noted:
             self.noted.add(text)
-            self.emit(Noted(turn=turn, text=text))
+            self.emit(NoticePosted(turn=turn, text=text))
 
     @property
     def account(self) -> Account:
@@ -167,9 +167,9 @@ class TurnContext:
     """What Claude said in this turn, one entry a reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
-    calls_made: list[Made] = field(default_factory=list)
+    completed_calls: list[CompletedCall] = field(default_factory=list)
     """Calls that ran since the turn was started or resumed, oldest first."""
-    repeated: Made | None = None
+    repeated: CompletedCall | None = None
     """The call that came too often."""
     deadline: anyio.CancelScope | None = None
     """What the time ceiling ends; moved when that is raised."""

@@ -20,9 +20,9 @@ from budget_magic.magics.cells import (
     raise_ending,
 )
 from budget_magic.magics.display import forget_panels
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import TaskTable, shown_again
-from budget_magic.session.caller import interrupts_stop
+from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.redaction import process_redactor
 from budget_magic.session.registry import tasks
 from budget_magic.session.task import Task
@@ -47,13 +47,13 @@ class Actions:
 
     Parameters
     ----------
-    place
+    shell_context
         The shell and what is known of it.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.cells = Cells(place)
+    def __init__(self, shell_context: ShellContext) -> None:
+        self.shell_context = shell_context
+        self.cells = Cells(shell_context)
         self._background: dict[str, CellTurn] = {}
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Actions:
         return TaskTable(list(tasks().values()))
 
     def _parse(self, line: str, allowed: frozenset[str] = options.CELL) -> options.Line:
-        return options.parse(options.split(line, self.place.expand), allowed)
+        return options.parse(options.split(line, self.shell_context.expand), allowed)
 
     @_usage_errors()
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:

@@ -13,19 +13,19 @@ from budget_magic.magics import settings as typed
 from budget_magic.magics.display import TurnDisplay, make_display
 from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 from budget_magic.meter import Outcome
 from budget_magic.meter.cost import price_table
 from budget_magic.session import registry
 from budget_magic.session.approvers import YES
-from budget_magic.session.caller import interrupts_raise
+from budget_magic.session.caller_executor import interrupts_raise
 from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, defaults
+from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt, Turn
-from budget_magic.session.watcher import Watcher
 
 FIRST_NAME = "task-1"
 
@@ -74,8 +74,8 @@ class ShownAgain:
 class Cells:
     """Prepares turns for cells and remembers which cell belongs to which task."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, shell_context: ShellContext) -> None:
+        self._shell_context = shell_context
         self._tasks_of_cells: dict[str, str] = {}
 
     def prepare(self, line: Line, body: str) -> CellTurn | ShownAgain:
@@ -93,11 +93,11 @@ class Cells:
             )
         if not body.strip():
             raise ConfigurationError("the prompt is empty; write below the first line what to do")
-        cell_id = self._place.cell_id()
+        cell_id = self._shell_context.cell_id()
         name = line.task or self._task_of_cell(cell_id) or last_used() or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
         task.refuse_while_running()
-        filled = fill(body.strip("\n"), self._place.shell.user_ns)
+        filled = fill(body.strip("\n"), self._shell_context.shell.user_ns)
         prompt = Prompt(
             typed=body, sent=filled.text.strip(), inserted=filled.inserted, cell_id=cell_id
         )
@@ -107,7 +107,7 @@ class Cells:
             return ShownAgain(task=task, turn=old, out=given.get("out"))
         if plan.kind != "go_on":
             self._agree_to_insert(filled, task, plan.settings)
-        background = "background" in given and self._place.has_stdin()
+        background = "background" in given and self._shell_context.has_stdin()
         show = self._show(task, plan.settings, resumes=plan.kind == "go_on", background=background)
         start = Start(
             settings=plan.settings,
@@ -164,7 +164,7 @@ class Cells:
     def keep(self, out: str | None, outcome: Outcome) -> None:
         """Bind the outcome in the notebook."""
         if out is not None:
-            self._place.shell.push({out: outcome})
+            self._shell_context.shell.push({out: outcome})
 
     def _task(self, name: str, *, is_new: bool) -> tuple[Task, bool]:
         known = tasks().get(name)
@@ -180,7 +180,9 @@ class Cells:
 
     def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         def change(settings: Settings) -> Settings:
-            return typed.apply(settings, given, lookup=self._place.lookup, has_run=bool(task.turns))
+            return typed.apply(
+                settings, given, lookup=self._shell_context.lookup, has_run=bool(task.turns)
+            )
 
         return change
 
@@ -196,7 +198,7 @@ class Cells:
         sentence = insert_sentence(filled, task.ratios(), prices)
         if not sentence:
             return
-        if not self._place.has_stdin():
+        if not self._shell_context.has_stdin():
             print(sentence)
             return
         try:
@@ -210,13 +212,13 @@ class Cells:
     def _show(
         self, task: Task, settings: Settings, *, resumes: bool, background: bool = False
     ) -> TurnDisplay:
-        watcher = Watcher(
+        stream_state = StreamState(
             ratios=task.ratios,
             own_prices=settings.prices,
             now=time.monotonic,
             elapsed_s=task.elapsed_of_last_turn() if resumes else 0.0,
         )
-        return make_display(self._place, task, watcher, background=background)
+        return make_display(self._shell_context, task, stream_state, background=background)
 
 
 def existing(name: str | None) -> Task:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from budget_magic.magics.awaiting import AWAITED_CELL, AWAITED_RESUME
+from budget_magic.magics.cell_transform import AWAITED_CELL, AWAITED_RESUME
 from budget_magic.magics.defaults import TaskDefaults
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 
 if TYPE_CHECKING:
     from budget_magic.magics.actions import Actions
@@ -25,16 +25,16 @@ _line_magic: Any = line_magic
 class ClaudeTaskMagics(Magics, TaskDefaults):
     """Budgeted tasks on Claude; `%config ClaudeTaskMagics` lists the defaults."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.shell)
-        self.place = place
+    def __init__(self, shell_context: ShellContext) -> None:
+        super().__init__(shell_context.shell)
+        self.shell_context = shell_context
 
     @cached_property
     def actions(self) -> Actions:
         """What the magics do."""
         from budget_magic.magics.actions import Actions  # noqa: PLC0415 - keeps loading cheap
 
-        return Actions(self.place)
+        return Actions(self.shell_context)
 
     @no_var_expand
     @_cell_magic("claude_task")

@@ -13,7 +13,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.registry import tasks
 
 _LINE: Final = re.compile(
@@ -24,7 +24,7 @@ _LINE: Final = re.compile(
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
-def make_matcher(place: Place) -> Matcher:
+def make_matcher(shell_context: ShellContext) -> Matcher:
     """A matcher that answers on the magics' lines and silences Python's own there."""
 
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
@@ -33,7 +33,7 @@ def make_matcher(place: Place) -> Matcher:
         if found is None or not is_first_line:
             return SimpleMatcherResult(completions=[], suppress=False)
         words = found["rest"].split(" ")
-        texts = _candidates(place, found["magic"], words[1:-1], words[-1])
+        texts = _candidates(shell_context, found["magic"], words[1:-1], words[-1])
         token = context.token
         # The token may begin inside the word, behind a dash: only what follows is replaced.
         skipped = len(words[-1]) - len(token) if words[-1].endswith(token) else 0
@@ -50,7 +50,9 @@ def make_matcher(place: Place) -> Matcher:
     return marked
 
 
-def _candidates(place: Place, magic: str, before: list[str], word: str) -> Iterable[str]:
+def _candidates(
+    shell_context: ShellContext, magic: str, before: list[str], word: str
+) -> Iterable[str]:
     from budget_magic.magics.options import (  # noqa: PLC0415 - keeps loading cheap
         CELL,
         LINE,
@@ -65,7 +67,7 @@ def _candidates(place: Place, magic: str, before: list[str], word: str) -> Itera
     if last is not None and last.value:
         values = {
             "model": tuple(MODELS),
-            "tools": ("files", "none", *place.candidates()),
+            "tools": ("files", "none", *shell_context.candidates()),
             "client": ("auto", "simulator"),
             "budget": ("20k", "64k", "128k", "none"),
         }

@@ -27,7 +27,7 @@ class Checked(traitlets.TraitType[Any, Any]):
 
     def default(self, obj: Any = None) -> Any:  # noqa: ARG002 - traitlets' signature
         """The documented default."""
-        from budget_magic.magics.readings import FIRST  # noqa: PLC0415 - lazy, as said above
+        from budget_magic.magics.trait_parsers import FIRST  # noqa: PLC0415 - lazy, as said above
 
         return FIRST[str(self.name)]
 
@@ -37,7 +37,7 @@ class Checked(traitlets.TraitType[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - traitlets' signature
         """The value, read."""
-        from budget_magic.magics.readings import READERS  # noqa: PLC0415 - lazy, as said above
+        from budget_magic.magics.trait_parsers import READERS  # noqa: PLC0415 - lazy, as said above
 
         try:
             return READERS[str(self.name)](value)
@@ -75,6 +75,6 @@ class TaskDefaults(Configurable):
 
     def as_defaults(self) -> object:
         """The traits as the session takes them."""
-        from budget_magic.magics.readings import FIRST, as_defaults  # noqa: PLC0415 - lazy
+        from budget_magic.magics.trait_parsers import FIRST, as_defaults  # noqa: PLC0415 - lazy
 
         return as_defaults({name: getattr(self, name) for name in FIRST})

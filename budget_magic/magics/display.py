@@ -12,11 +12,11 @@ from IPython.display import display, update_display
 
 from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 from budget_magic.report import TurnView, plain_report, progress_line, step_line
 from budget_magic.session.bus import Sink
+from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
-from budget_magic.session.watcher import Watcher
 
 if TYPE_CHECKING:
     from budget_magic.widgets import Panel
@@ -61,13 +61,13 @@ class NotebookDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, watcher: Watcher) -> None:
+    def __init__(self, task: Task, stream_state: StreamState) -> None:
         self._task = task
         self._id = f"budget-magic-{uuid.uuid4().hex}"
         self._turn = 0
         self._shown_at = 0.0
         self._changed = False
-        self.sinks: tuple[Sink, ...] = (watcher, self)
+        self.sinks: tuple[Sink, ...] = (stream_state, self)
 
     def record(self, record: Record) -> None:
         """Note that something changed."""
@@ -100,17 +100,17 @@ class NotebookDisplay:
 class PanelDisplay:
     """The live panel, replaced by the static report at the end."""
 
-    def __init__(self, task: Task, watcher: Watcher) -> None:
+    def __init__(self, task: Task, stream_state: StreamState) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
-        self._task, self._watcher = task, watcher
-        self._controls = TaskControls(task, watcher)
+        self._task, self._stream_state = task, stream_state
+        self._controls = TaskControls(task, stream_state)
         self._panel: Panel | None = None
         self._ids: list[str] = []
         self._turn = 0
         self._shown_at = time.monotonic()
         self._is_dead = False
-        self.sinks: tuple[Sink, ...] = (watcher, self)
+        self.sinks: tuple[Sink, ...] = (stream_state, self)
         self.approver: Approver | None = self._controls.approver(self._answers)
 
     def record(self, record: Record) -> None:
@@ -163,7 +163,7 @@ class PanelDisplay:
         return self._panel is not None and self._panel.said_hello.is_set()
 
     def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
-        return self._task.view(self._turn, self._watcher.state(with_text=with_text))
+        return self._task.view(self._turn, self._stream_state.state(with_text=with_text))
 
 
 def _keep(panel: Panel) -> None:
@@ -187,13 +187,13 @@ class TerminalDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, watcher: Watcher) -> None:
-        self._task, self._watcher = task, watcher
+    def __init__(self, task: Task, stream_state: StreamState) -> None:
+        self._task, self._stream_state = task, stream_state
         self._turn = 0
         self._shown_at = 0.0
         self._steps_shown = 0
         self._redraws = sys.stdout.isatty()
-        self.sinks: tuple[Sink, ...] = (watcher, self)
+        self.sinks: tuple[Sink, ...] = (stream_state, self)
 
     def record(self, record: Record) -> None:
         """Clear the line for a question that is about to be asked."""
@@ -217,7 +217,7 @@ class TerminalDisplay:
             self._show_new_steps()
         elif time.monotonic() - self._shown_at >= TERMINAL_BEAT_S:
             self._shown_at = time.monotonic()
-            view = self._task.view(self._turn, self._watcher.state(with_text=False))
+            view = self._task.view(self._turn, self._stream_state.state(with_text=False))
             print(CLEAR_LINE + progress_line(view, utf8=_is_utf8()), end="", flush=True)
 
     def finish(self) -> None:
@@ -244,10 +244,10 @@ class BackgroundDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, watcher: Watcher) -> None:
+    def __init__(self, task: Task, stream_state: StreamState) -> None:
         self._task = task
         self._turn = 0
-        self.sinks: tuple[Sink, ...] = (watcher,)
+        self.sinks: tuple[Sink, ...] = (stream_state,)
 
     def start(self, turn: int) -> None:
         """Say that it runs."""
@@ -274,9 +274,13 @@ def _is_utf8() -> bool:
 
 
 def make_display(
-    place: Place, task: Task, watcher: Watcher, *, background: bool = False
+    shell_context: ShellContext, task: Task, stream_state: StreamState, *, background: bool = False
 ) -> TurnDisplay:
     """The display that this place can show: a panel only where a person sits."""
-    if place.kernel is None:
-        return (BackgroundDisplay if background else TerminalDisplay)(task, watcher)
-    return PanelDisplay(task, watcher) if place.has_stdin() else NotebookDisplay(task, watcher)
+    if shell_context.kernel is None:
+        return (BackgroundDisplay if background else TerminalDisplay)(task, stream_state)
+    return (
+        PanelDisplay(task, stream_state)
+        if shell_context.has_stdin()
+        else NotebookDisplay(task, stream_state)
+    )

@@ -7,10 +7,10 @@ from dataclasses import fields
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from budget_magic.magics.awaiting import make_transform
+from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.registry import tasks
 from budget_magic.session.surroundings import HERE, Surroundings
 
@@ -21,21 +21,21 @@ def load(shell: InteractiveShell) -> None:
     """Register magics, completion and the hook that awaits cells; tasks of before stay."""
     if id(shell) in _LOADED:
         return
-    place = Place(shell)
-    magics = ClaudeTaskMagics(place)
-    transform, matcher = make_transform(place), make_matcher(place)
+    shell_context = ShellContext(shell)
+    magics = ClaudeTaskMagics(shell_context)
+    transform, matcher = make_transform(shell_context), make_matcher(shell_context)
     shell.register_magics(magics)
-    shell.events.register("pre_execute", place.before_code)
-    shell.events.register("post_execute", place.after_code)
-    shell.events.register("pre_run_cell", place.before_cell)
+    shell.events.register("pre_execute", shell_context.before_code)
+    shell.events.register("post_execute", shell_context.after_code)
+    shell.events.register("pre_run_cell", shell_context.before_cell)
     shell.input_transformers_post.append(transform)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.insert(0, matcher)
-    HERE.has_stdin = place.has_stdin
-    HERE.awaits_cells = lambda: place.kernel is not None
+    HERE.has_stdin = shell_context.has_stdin
+    HERE.awaits_cells = lambda: shell_context.kernel is not None
     HERE.defaults = magics.as_defaults
-    HERE.lookup = place.lookup
-    HERE.candidates = place.candidates
+    HERE.lookup = shell_context.lookup
+    HERE.candidates = shell_context.candidates
     _LOADED[id(shell)] = (magics, transform, matcher)
 
 
@@ -57,10 +57,10 @@ def unload(shell: InteractiveShell) -> None:
     magics, transform, matcher = _LOADED.pop(id(shell))
     if "actions" in vars(magics):
         magics.actions.close()
-    place = magics.place
-    shell.events.unregister("pre_execute", place.before_code)
-    shell.events.unregister("post_execute", place.after_code)
-    shell.events.unregister("pre_run_cell", place.before_cell)
+    shell_context = magics.shell_context
+    shell.events.unregister("pre_execute", shell_context.before_code)
+    shell.events.unregister("post_execute", shell_context.after_code)
+    shell.events.unregister("pre_run_cell", shell_context.before_cell)
     shell.input_transformers_post.remove(transform)
     if shell.Completer is not None and matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)

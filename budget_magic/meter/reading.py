@@ -14,7 +14,7 @@ from budget_magic.events import (
     Fact,
     HeldReleased,
     HistoryRewritten,
-    Noted,
+    NoticePosted,
     RetryScheduled,
     SettingsChanged,
     StepFinished,
@@ -158,7 +158,7 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
             more = Spend(elapsed_s=fact.elapsed_s - reading.this_turn.elapsed_s)
             return _spent(reading, more)
         case (
-            Noted() | StepStarted() | RetryScheduled() | WaitStarted() | WaitFinished()
+            NoticePosted() | StepStarted() | RetryScheduled() | WaitStarted() | WaitFinished()
             | ApprovalAsked() | ApprovalGiven() | ToolStarted() | HistoryRewritten()
         ):  # fmt: skip
             return reading

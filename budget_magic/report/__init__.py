@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from budget_magic.report.bundle import TURN_MIME, turn_json
     from budget_magic.report.markdown import render_markdown
     from budget_magic.report.plain import plain_report, progress_line, step_line
-    from budget_magic.report.shapes import LiveBlock, LiveState, StepView, TurnView
     from budget_magic.report.text import clean_text, cut_text
     from budget_magic.report.view import view_as_json, view_turn
+    from budget_magic.report.view_models import LiveBlock, LiveState, StepView, TurnView
 
 __all__ = [
     "TURN_MIME",

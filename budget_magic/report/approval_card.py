@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from budget_magic.report.call_labels import input_fields
 from budget_magic.report.plain import columns, in_ascii
-from budget_magic.report.shapes import InputField
 from budget_magic.report.text import exact_line
-from budget_magic.report.titles import input_fields
+from budget_magic.report.view_models import InputField
 
 _EDITS: Final = (("old_str", "new_str"), ("old_string", "new_string"), ("old_text", "new_text"))
 _INDENT: Final = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from budget_magic.report.shapes import GaugeView
+from budget_magic.report.view_models import GaugeView
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 SPARK_BARS: Final = 24

@@ -20,9 +20,9 @@ from budget_magic.meter.cost import (
 )
 from budget_magic.models import PRICES_AS_OF, PriceTable
 from budget_magic.report.numbers import ceiling_dollars, dollars, exact, marked
-from budget_magic.report.shapes import BillRow, MetersView
 from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import TurnFacts, finished_steps
+from budget_magic.report.view_models import BillRow, MetersView
 
 RowKind = Literal["cache_read", "cache_write", "fresh", "output", "search"]
 EXPLANATION: Final = (

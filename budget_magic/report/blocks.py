@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from budget_magic.events import StepFinished, ToolFinished
+from budget_magic.report.call_labels import call_text
 from budget_magic.report.numbers import exact, plural
-from budget_magic.report.shapes import BlockView
 from budget_magic.report.text import clean_text, one_line
-from budget_magic.report.titles import call_text
 from budget_magic.report.turn_facts import StepFacts
+from budget_magic.report.view_models import BlockView
 
 _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})

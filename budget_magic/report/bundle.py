@@ -9,9 +9,9 @@ from budget_magic.events import Record
 from budget_magic.meter import Reading
 from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.plain import plain_report
-from budget_magic.report.shapes import TurnView
 from budget_magic.report.static_html import static_html
 from budget_magic.report.turn_facts import turn_facts
+from budget_magic.report.view_models import TurnView
 
 TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
 

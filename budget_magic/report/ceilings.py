@@ -17,8 +17,8 @@ from budget_magic.report.numbers import (
     percent,
     spent_dollars,
 )
-from budget_magic.report.shapes import CeilingView, LiveState
 from budget_magic.report.turn_facts import TurnFacts
+from budget_magic.report.view_models import CeilingView, LiveState
 
 NEAR: Final = 0.9
 """From this share of spent and held on, a ceiling is near."""

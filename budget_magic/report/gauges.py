@@ -14,7 +14,8 @@ from budget_magic.report.numbers import (
     percent,
     plural,
 )
-from budget_magic.report.shapes import (
+from budget_magic.report.turn_facts import TurnFacts
+from budget_magic.report.view_models import (
     GaugeView,
     InputView,
     KindName,
@@ -22,7 +23,6 @@ from budget_magic.report.shapes import (
     LiveState,
     PaceView,
 )
-from budget_magic.report.turn_facts import TurnFacts
 
 KINDS: Final[tuple[tuple[KindName, str, str, str], ...]] = (
     ("thinking", "thinking", "█", "#"),

@@ -13,8 +13,8 @@ from budget_magic.report.safe_markdown import (
     escape_markdown,
     safe_markdown,
 )
-from budget_magic.report.shapes import BlockView, StepView, TurnView
 from budget_magic.report.text import cut_text
+from budget_magic.report.view_models import BlockView, StepView, TurnView
 
 RESULT_LINES: Final = 12
 RESULT_CHARS: Final = 1_000

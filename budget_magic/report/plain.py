@@ -9,8 +9,8 @@ from typing import Final
 
 from budget_magic.report.bars import spark, text_bar
 from budget_magic.report.numbers import rough
-from budget_magic.report.shapes import CeilingView, StepView, TurnView
 from budget_magic.report.text import cut_text, one_line
+from budget_magic.report.view_models import CeilingView, StepView, TurnView
 
 INDENT: Final = "  "
 ANSWER_LINES: Final = 300

@@ -24,7 +24,7 @@ _TYPESET: Final = re.compile(r"([$\\`]+(?:(?<=\$)\d(?:[\d,.]*\d)?)?)")
 _BACKTICKS: Final = re.compile(r"`+")
 _LANGUAGE: Final = re.compile(r"[A-Za-z][\w+-]{0,19}")
 Kind = Literal["text", "code", "mark"]
-Piece = tuple[Kind, str]
+ContentDelta = tuple[Kind, str]
 """A part of a line: text of a model, code, or Markdown of ours."""
 
 
@@ -78,12 +78,12 @@ def _longest(text: str) -> int:
     return max((len(run) for run in _BACKTICKS.findall(text)), default=0)
 
 
-def _pieces(text: str) -> list[Piece]:
+def _pieces(text: str) -> list[ContentDelta]:
     parts = _TYPESET.split(text)
     return [("code" if place % 2 else "text", part) for place, part in enumerate(parts) if part]
 
 
-def _joined(pieces: Iterable[Piece], *, in_table: bool = False) -> str:
+def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
     """The pieces as Markdown; code beside code is one span, else their fences would touch."""
     written: list[str] = []
     for kind, group in groupby(pieces, key=lambda piece: piece[0]):
@@ -157,11 +157,11 @@ def _table(node: SyntaxTreeNode) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))
 
 
-def _inline(nodes: Iterable[SyntaxTreeNode]) -> list[Piece]:
+def _inline(nodes: Iterable[SyntaxTreeNode]) -> list[ContentDelta]:
     return [piece for node in nodes for piece in _parts_of_line(node)]
 
 
-def _parts_of_line(node: SyntaxTreeNode) -> list[Piece]:  # noqa: PLR0911 - likewise
+def _parts_of_line(node: SyntaxTreeNode) -> list[ContentDelta]:  # noqa: PLR0911 - likewise
     inside = _inline(node.children)
     match node.type:
         case "text":

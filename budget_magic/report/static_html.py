@@ -10,7 +10,6 @@ from typing import Final
 
 from budget_magic.report.markdown import protect, render_markdown
 from budget_magic.report.numbers import dollars, exact, plural
-from budget_magic.report.shapes import StepView, TurnView
 from budget_magic.report.static_parts import (
     body_html,
     ceilings_html,
@@ -21,6 +20,7 @@ from budget_magic.report.static_parts import (
     step_html,
 )
 from budget_magic.report.text import cut_text
+from budget_magic.report.view_models import StepView, TurnView
 
 LIMIT_BYTES: Final = 20_000
 """Most bytes of one turn in a saved notebook."""

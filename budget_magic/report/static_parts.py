@@ -8,8 +8,10 @@ from typing import Final
 
 from budget_magic.report.bars import sampled, spark, text_bar
 from budget_magic.report.bill import EXPLANATION
+from budget_magic.report.call_labels import part_text
 from budget_magic.report.markdown import protect
-from budget_magic.report.shapes import (
+from budget_magic.report.text import cut_text, one_line
+from budget_magic.report.view_models import (
     BlockView,
     CeilingView,
     GaugeView,
@@ -20,8 +22,6 @@ from budget_magic.report.shapes import (
     TurnView,
     VerdictView,
 )
-from budget_magic.report.text import cut_text, one_line
-from budget_magic.report.titles import part_text
 
 COLOURS: Final[dict[KindName, str]] = {
     "thinking": "#8c8aa8",

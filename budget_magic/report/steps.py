@@ -8,18 +8,18 @@ from typing import Final
 from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnFinished
 from budget_magic.meter import Kinds
 from budget_magic.report.blocks import block_view, block_views, is_call, why_text
+from budget_magic.report.call_labels import input_fields, title, title_parts
 from budget_magic.report.gauges import kind_views, live_kinds, live_mark
 from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
-from budget_magic.report.shapes import (
+from budget_magic.report.text import clean_text, exact_line, one_line
+from budget_magic.report.turn_facts import StepFacts, TurnFacts
+from budget_magic.report.view_models import (
     ApprovalView,
     LiveState,
     MarkView,
     StepView,
     TitlePart,
 )
-from budget_magic.report.text import clean_text, exact_line, one_line
-from budget_magic.report.titles import input_fields, title, title_parts
-from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
 STEP_PLACES: Final = 3
 _MARK_CHARS: Final = 60

@@ -12,7 +12,7 @@ from budget_magic.events import (
     Fact,
     HeldReleased,
     HistoryRewritten,
-    Noted,
+    NoticePosted,
     Record,
     RetryScheduled,
     SettingsChanged,
@@ -110,7 +110,7 @@ def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per ki
                 facts.settings = fact.settings
         case TurnFinished():
             facts.finished, facts.waiting_for_room = fact, None
-        case Noted():
+        case NoticePosted():
             facts.notes.append(fact.text)
         case WaitStarted():
             facts.waiting_for_room = fact

@@ -12,11 +12,7 @@ from budget_magic.models import PriceTable, find_model
 from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
 from budget_magic.report.gauges import gauge_view, input_view, pace_view
-from budget_magic.report.shapes import BlockView, LiveBlock, LiveState, StepView, TurnView
-from budget_magic.report.steps import approval_views, step_views, turn_text
-from budget_magic.report.text import cut_text, one_line
-from budget_magic.report.turn_facts import turn_facts
-from budget_magic.report.words import (
+from budget_magic.report.labels import (
     now,
     scope_text,
     state_view,
@@ -26,6 +22,10 @@ from budget_magic.report.words import (
     unconfirmed_text,
     verdict_view,
 )
+from budget_magic.report.steps import approval_views, step_views, turn_text
+from budget_magic.report.text import cut_text, one_line
+from budget_magic.report.turn_facts import turn_facts
+from budget_magic.report.view_models import BlockView, LiveBlock, LiveState, StepView, TurnView
 
 __all__ = ["LiveBlock", "LiveState", "TurnView", "view_as_json", "view_turn"]
 

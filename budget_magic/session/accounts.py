@@ -10,7 +10,7 @@ from typing import Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Ceilings
-from budget_magic.loop import Room
+from budget_magic.loop import ReservationGate
 from budget_magic.meter.reserve import Account
 from budget_magic.session.settings import Defaults
 
@@ -19,7 +19,7 @@ TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of toke
 COST_TRAIT: Final = "`%config ClaudeTaskMagics.session_cost`"
 TOKEN_TRAIT: Final = "`%config ClaudeTaskMagics.session_tokens`"  # noqa: S105 - likewise
 
-ROOM: Final = Room()
+GATE: Final = ReservationGate()
 """All reservations of this process."""
 SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens=None)
 """What all tasks on a real client share."""

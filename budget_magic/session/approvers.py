@@ -7,7 +7,7 @@ import sys
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.report.approval_card import approval_card
-from budget_magic.session.caller import WaitingThread
+from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import Call, labels
 from budget_magic.tools.tool import Tool
@@ -18,7 +18,7 @@ TASK = frozenset({"t", "task"})
 NO = frozenset({"n", "no", ""})
 
 
-def by_input(caller: WaitingThread) -> Approver:
+def by_input(caller: CallerExecutor) -> Approver:
     """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
     async def ask(call: Call, tool: Tool) -> Decision:  # noqa: ARG001 - the seam

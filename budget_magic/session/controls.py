@@ -24,8 +24,8 @@ from budget_magic.session.live import (
     raised,
     rewrite,
 )
+from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
-from budget_magic.session.watcher import Watcher
 from budget_magic.tools.approval import Call
 from budget_magic.tools.tool import Tool
 from budget_magic.widgets import Offers
@@ -43,14 +43,14 @@ class TaskControls:
         What is controlled, and what must show that it is stopping.
     """
 
-    def __init__(self, task: Task, watcher: Watcher) -> None:
-        self._task, self._watcher = task, watcher
+    def __init__(self, task: Task, stream_state: StreamState) -> None:
+        self._task, self._stream_state = task, stream_state
         self._waiting: dict[str, asyncio.Future[Decision]] = {}
         self._lock = threading.Lock()
 
     def stop(self) -> None:
         """Stop the turn."""
-        self._watcher.stopping()
+        self._stream_state.stopping()
         self._task.stop()
 
     def decide(self, call_id: str, kind: Literal["once", "task", "denied"], reason: str) -> None:

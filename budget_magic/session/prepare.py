@@ -16,9 +16,9 @@ from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
-from budget_magic.session.accounts import ROOM, SESSION, session_account
+from budget_magic.session.accounts import GATE, SESSION, session_account
 from budget_magic.session.bus import Bus
-from budget_magic.session.caller import WaitingThread
+from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
 from budget_magic.session.redaction import process_redactor, refuse_unreadable_secrets
 from budget_magic.session.settings import Settings, check, defaults
@@ -69,7 +69,7 @@ def prepare(
     ground: Ground,
     settings: Settings,
     *,
-    caller: WaitingThread,
+    caller: CallerExecutor,
     approver: Approver,
     reads_only: bool,
 ) -> tuple[TaskContext, Chosen]:
@@ -97,7 +97,7 @@ def prepare(
         redactor=redactor,
         accounts=_chain(around, settings, chosen),
         around=around,
-        room=ROOM,
+        gate=GATE,
         own_prices=settings.prices,
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,

@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import TurnContext, run_turn
 from budget_magic.loop.stop import Stopped
-from budget_magic.session.caller import WaitingThread, interrupts_call
+from budget_magic.session.caller_executor import CallerExecutor, interrupts_call
 from budget_magic.session.portal import cancel, is_shared_loop, portal
 from budget_magic.session.turns import Turn
 from budget_magic.tools.text import explained
@@ -43,7 +43,7 @@ class Run:
     """
 
     def __init__(self) -> None:
-        self.caller = WaitingThread()
+        self.caller = CallerExecutor()
         self.done = threading.Event()
         self.finished: TurnFinished | None = None
         self.turn: Turn | None = None

@@ -16,7 +16,7 @@ from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
-from budget_magic.session.caller import interrupts_stop
+from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.portal import is_shared_loop
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults

@@ -13,7 +13,7 @@ from typing import Any, Final
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import (
     HeldReleased,
-    Noted,
+    NoticePosted,
     Reason,
     Record,
     ToolStarted,
@@ -25,13 +25,12 @@ from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.reading import Held
 from budget_magic.meter.reserve import Account
-from budget_magic.report.words import released_text
-from budget_magic.session.accounts import ROOM
+from budget_magic.report.labels import released_text
+from budget_magic.session.accounts import GATE
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
-from budget_magic.session.notes import little_left
 from budget_magic.session.portal import portal
 from budget_magic.session.prepare import Ground, adapt, checked, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, process_redactor
@@ -39,6 +38,7 @@ from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings
 from budget_magic.session.turns import Plan, Prompt, Turn, in_force, plan_turn, turn_key
+from budget_magic.session.warnings import low_budget_warning
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
@@ -205,7 +205,7 @@ class Turning:
             nothing = f"{self.name} holds nothing for cut-off requests"
             others = dict.fromkeys(one.task for one in self._account.cut_off)
             return f"{nothing} of its own, {' and '.join(others)} does" if others else nothing
-        ROOM.release(self._account)
+        GATE.release(self._account)
         for turn, held in reading.held_by_turn:
             self._bus.emit(_released(turn, held))
         return released_text(_released(reading.turn, reading.held))
@@ -367,7 +367,7 @@ class Turning:
         self._bus.on_interrupt = lambda: run.stop("keyboard")
         self._enter()
         spent = self._bus.reading.this_turn if resumed else Spend()
-        notes = (note, little_left(context, self.remaining))
+        notes = (note, low_budget_warning(context, self.remaining))
         self._announce(context, turn, notes, resumed=resumed)
         watch = Stopwatch(time.monotonic, spent.elapsed_s)
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
@@ -393,7 +393,7 @@ class Turning:
             )
         )
         for text in filter(None, notes):
-            self._bus.emit(Noted(turn=turn.number, text=text))
+            self._bus.emit(NoticePosted(turn=turn.number, text=text))
 
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
         reading = self._bus.reading

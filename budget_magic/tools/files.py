@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools.allowance import Allowance, in_thread
 from budget_magic.tools.handles import Below
-from budget_magic.tools.search import glob_files, grep_files
-from budget_magic.tools.tool import RunInCaller, Tool
-from budget_magic.tools.walk import ENTRY_LIMIT
-from budget_magic.tools.walls import (
+from budget_magic.tools.path_sandbox import (
     NEVER_SHOWN,
     Found,
-    Walls,
+    PathSandbox,
     forbidden,
     open_regular,
     shown,
     usable_root,
 )
+from budget_magic.tools.search import glob_files, grep_files
+from budget_magic.tools.tool import RunInCaller, Tool
+from budget_magic.tools.walk import ENTRY_LIMIT
 
 if TYPE_CHECKING:
     from anthropic.lib.tools import BetaAsyncFunctionTool
@@ -90,7 +90,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
     """
     from anthropic import beta_async_tool  # noqa: PLC0415 - heavy to import
 
-    walls = Walls(usable_root(root))
+    sandbox = PathSandbox(usable_root(root))
 
     async def read(file_path: str, view_range: list[int] | None = None) -> str:
         """Read a text file under the root folder. Names that start with a dot, credential files, images, PDFs and other binary files are refused. Long results are cut in the middle: then read a range of lines.
@@ -99,7 +99,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             file_path: Path of the file, relative to the root folder.
             view_range: First and last line, counted from 1, both included; a last line of 0 or less means to the end of the file.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(read_file, walls, file_path, view_range), limit_s)
+        return await in_thread(partial(read_file, sandbox, file_path, view_range), limit_s)
 
     async def glob(pattern: str, path: str | None = None) -> str:
         """List files whose path matches a glob pattern, newest first. Names that start with a dot, credential files, links, __pycache__, node_modules and virtual environments are left out.
@@ -108,7 +108,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             pattern: Relative pattern such as **/*.py or src/*.{js,ts}; ** spans folders, * does not.
             path: Folder to look in, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(glob_files, walls, pattern, path), limit_s)
+        return await in_thread(partial(glob_files, sandbox, pattern, path), limit_s)
 
     async def grep(pattern: str, path: str | None = None) -> str:
         """Search the lines of text files for a regular expression (Python syntax); gives path:line:text. Names that start with a dot, credential files, links, binary files, __pycache__, node_modules and virtual environments are left out.
@@ -117,7 +117,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             pattern: Regular expression; put (?i) first to ignore case.
             path: File or folder to search, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(grep_files, walls, pattern, path), limit_s)
+        return await in_thread(partial(grep_files, sandbox, pattern, path), limit_s)
 
     async def list_(path: str | None = None) -> str:
         """List a folder: its subfolders, then its files with their sizes. Names that start with a dot and credential files are left out.
@@ -125,7 +125,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
         Args:
             path: Folder to list, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(list_folder, walls, path), limit_s)
+        return await in_thread(partial(list_folder, sandbox, path), limit_s)
 
     functions: dict[str, Callable[..., Coroutine[Any, Any, str]]] = {
         "glob": glob,
@@ -137,11 +137,11 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
 
 
 def read_file(
-    walls: Walls, file_path: str, view_range: list[int] | None, allowance: Allowance
+    sandbox: PathSandbox, file_path: str, view_range: list[int] | None, allowance: Allowance
 ) -> str:
     """The text of a file, or of some of its lines."""
-    with walls.opened() as below:
-        found = walls.existing(below, file_path)
+    with sandbox.opened() as below:
+        found = sandbox.existing(below, file_path)
         name = shown(found.parts)
         if name.casefold().endswith(MEDIA_ENDINGS):
             raise ToolRefusal(f"{name}: images and PDFs are not read yet")
@@ -198,17 +198,17 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowanc
     return bytes(collected.removesuffix(b"\n"))
 
 
-def list_folder(walls: Walls, path: str | None, allowance: Allowance) -> str:
+def list_folder(sandbox: PathSandbox, path: str | None, allowance: Allowance) -> str:
     """The entries of a folder, subfolders first, files with their sizes."""
-    with walls.opened() as below:
-        folder = walls.existing(below, path or ".")
+    with sandbox.opened() as below:
+        folder = sandbox.existing(below, path or ".")
         if not folder.is_folder:
             raise ToolRefusal(f"{path} is a file; use `read` on it")
         try:
             with below.scan(folder.parts) as scan:
                 entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
                 seen = takewhile(lambda _: not allowance.is_over, entries)
-                found = [(entry.name, _found(walls, below, folder, entry)) for entry in seen]
+                found = [(entry.name, _found(sandbox, below, folder, entry)) for entry in seen]
         except OSError as error:
             message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
             raise ToolRefusal(message) from error
@@ -230,14 +230,16 @@ def _size(found: Found) -> str:
     return f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
 
 
-def _found(walls: Walls, below: Below, folder: Found, entry: os.DirEntry[str]) -> Found | None:
+def _found(
+    sandbox: PathSandbox, below: Below, folder: Found, entry: os.DirEntry[str]
+) -> Found | None:
     """What an entry is, or what its link leads to; None where that may not be seen."""
     if forbidden(entry.name):
         return None
     parts = (*folder.parts, entry.name)
     try:
         if entry.is_symlink():
-            return walls.existing(below, "/".join(parts))
+            return sandbox.existing(below, "/".join(parts))
         return Found(parts=parts, stat=entry.stat(follow_symlinks=False))
     except (ToolRefusal, OSError):
         return None

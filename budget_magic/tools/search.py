@@ -12,8 +12,8 @@ from typing import Any, Final
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import search_worker
 from budget_magic.tools.allowance import Allowance
+from budget_magic.tools.path_sandbox import NEVER_SHOWN, PathSandbox, shown
 from budget_magic.tools.walk import GlobPattern, Parts, Walk
-from budget_magic.tools.walls import NEVER_SHOWN, Walls, shown
 
 GLOB_LIMIT: Final = 200
 HIT_LIMIT: Final = 500
@@ -22,12 +22,12 @@ SHOWN_LINE_CHARS: Final = 300
 PATTERN_LENGTH: Final = 1_000
 
 
-def glob_files(walls: Walls, pattern: str, path: str | None, allowance: Allowance) -> str:
+def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: Allowance) -> str:
     """Paths of the files that match, newest first, one a line."""
     wanted = GlobPattern(pattern)
     found: list[tuple[float, Parts]] = []
-    with walls.opened() as below:
-        start = walls.existing(below, path or ".")
+    with sandbox.opened() as below:
+        start = sandbox.existing(below, path or ".")
         if not start.is_folder:
             raise ToolRefusal(f"{path} is not a folder")
         walk = Walk(below, start.parts, allowance)
@@ -45,18 +45,18 @@ def glob_files(walls: Walls, pattern: str, path: str | None, allowance: Allowanc
     return "\n".join([*lines, *walk.notes()])
 
 
-def grep_files(walls: Walls, pattern: str, path: str | None, allowance: Allowance) -> str:
+def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: Allowance) -> str:
     """Lines that match a regular expression, as `path:line:text`."""
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
-    with walls.opened() as below:
-        start = walls.existing(below, path or ".")
+    with sandbox.opened() as below:
+        start = sandbox.existing(below, path or ".")
         if not start.is_file and not start.is_folder:
             raise ToolRefusal(f"{path} is not an ordinary file")
         walk = Walk(below, start.parts, allowance)
         inside = [()] if start.is_file else [parts for parts, _ in walk.files()]
     files = [(*start.parts, *parts) for parts in inside]
-    messages, is_complete = _searched(walls, pattern, files, allowance)
+    messages, is_complete = _searched(sandbox, pattern, files, allowance)
     lines = []
     notes = walk.notes()
     for message in messages:
@@ -101,12 +101,12 @@ def _notes(report: dict[str, Any]) -> Iterable[str]:
 
 
 def _searched(
-    walls: Walls, pattern: str, files: Sequence[Parts], allowance: Allowance
+    sandbox: PathSandbox, pattern: str, files: Sequence[Parts], allowance: Allowance
 ) -> tuple[list[Any], bool]:
     """The messages of the search process, and whether it came to its end in time."""
     job = {
         "pattern": pattern,
-        "root": str(walls.root),
+        "root": str(sandbox.root),
         "files": files,
         "hit_limit": HIT_LIMIT,
         "line_bytes": SEARCHED_LINE_BYTES,

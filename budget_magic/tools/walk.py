@@ -14,7 +14,7 @@ from typing import Final
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools.allowance import Allowance
 from budget_magic.tools.handles import Below
-from budget_magic.tools.walls import forbidden
+from budget_magic.tools.path_sandbox import forbidden
 
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
 ENTRY_LIMIT: Final = 50_000

@@ -15,8 +15,8 @@ import traitlets
 from budget_magic.events import Live, Record, RetryScheduled, StepFinished, StepStarted
 from budget_magic.report import TurnView, clean_text, cut_text
 from budget_magic.widgets.controls import Controls, Offers, offers_json
+from budget_magic.widgets.panel_sync import Message, PanelSync
 from budget_magic.widgets.requests import Requests
-from budget_magic.widgets.screen import Message, Screen
 
 logger = logging.getLogger("budget_magic")
 
@@ -75,7 +75,7 @@ class Panel:
         whole: Callable[[str], str | None],
     ) -> None:
         self._view, self._controls, self._whole = view, controls, whole
-        self._screen = Screen()
+        self._sync = PanelSync()
         self._requests = Requests(controls)
         self._wake = threading.Event()
         self._closed = threading.Event()
@@ -86,7 +86,7 @@ class Panel:
         self._viewed_at = self._view_took_s = 0.0
         self._complained: set[str] = set()
         self._try_look()
-        self.widget = PanelWidget(self._screen.snapshot)
+        self.widget = PanelWidget(self._sync.snapshot)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
         self._thread.start()
@@ -101,7 +101,7 @@ class Panel:
         """Take one fact."""
         fact = record.fact
         if isinstance(fact, RetryScheduled | StepStarted):
-            self._screen.forget(fact.step)
+            self._sync.forget(fact.step)
         elif isinstance(fact, StepFinished):
             self._step_ended = True
         self._structure = True
@@ -109,7 +109,7 @@ class Panel:
 
     def live(self, event: Live) -> None:
         """Take a piece of what streams."""
-        self._screen.live(event)
+        self._sync.live(event)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -167,7 +167,7 @@ class Panel:
             if self._structure:
                 due_s = self._viewed_at + VIEW_SHARE * self._view_took_s - now
             if not last and due_s > 0:
-                self._send(self._screen.text_beat())
+                self._send(self._sync.text_beat())
                 return due_s
             ended, self._step_ended = self._step_ended, False
             self._send(self._look())
@@ -194,7 +194,7 @@ class Panel:
             "offers": offers_json(self._offers()),
             "no_events": self._no_events and not self.said_hello.is_set(),
         }
-        message = self._screen.beat(view, extra, every_step=every_step)
+        message = self._sync.beat(view, extra, every_step=every_step)
         self._viewed_at = time.monotonic()
         self._view_took_s = self._viewed_at - began
         return message
@@ -205,13 +205,13 @@ class Panel:
     def _answer(self) -> None:
         """What the browser asked to be told."""
         known, wholes, steps = self._requests.asked()
-        if any(revision != self._screen.revision for revision in known):
+        if any(revision != self._sync.revision for revision in known):
             self.widget.send_state("snapshot")
         for number in steps:
-            self._send(self._screen.step_again(number))
+            self._send(self._sync.step_again(number))
         for part, call_id in wholes:
             is_call = part == "call"
-            text = self._screen.whole_call(call_id) if is_call else self._whole(call_id)
+            text = self._sync.whole_call(call_id) if is_call else self._whole(call_id)
             cut = cut_text(clean_text(text or ""), lines=WHOLE_LINES, chars=WHOLE_CHARS)
             self._send({"w": [f"call {call_id}" if is_call else call_id, cut.text, cut.note]})
 

@@ -26,7 +26,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class MessageStart:
     """The reply began: its input figures are final, its output figures are not."""
 
     usage: Usage | None
@@ -34,7 +34,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockBegun:
+class BlockStart:
     """A content block began to stream."""
 
     block: int
@@ -43,7 +43,7 @@ class BlockBegun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class ContentDelta:
     """A piece of a block."""
 
     block: int
@@ -65,7 +65,7 @@ class Reply:
     request_id: str | None = None
 
 
-WireEvent = Begun | BlockBegun | Piece | Reply
+WireEvent = MessageStart | BlockStart | ContentDelta | Reply
 
 
 class Client(Protocol):

@@ -16,7 +16,14 @@ import anyio
 
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
-from budget_magic.wire.client import Begun, BlockBegun, Learned, Piece, Reply, WireEvent
+from budget_magic.wire.client import (
+    BlockStart,
+    ContentDelta,
+    Learned,
+    MessageStart,
+    Reply,
+    WireEvent,
+)
 from budget_magic.wire.request import Request
 from budget_magic.wire.usage import parse_prompt_usage, parse_usage
 
@@ -203,19 +210,19 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
     async for event in stream:
         match event.type:
             case "message_start":
-                yield Begun(usage=parse_prompt_usage(_plain(event.message).get("usage")))
+                yield MessageStart(usage=parse_prompt_usage(_plain(event.message).get("usage")))
             case "content_block_start":
                 kind = _BLOCKS.get(str(event.content_block.type))
                 if kind is not None:
                     kinds[event.index] = kind
                     name = getattr(event.content_block, "name", "")
-                    yield BlockBegun(block=event.index, kind=kind, name=_text(name))
+                    yield BlockStart(block=event.index, kind=kind, name=_text(name))
             case "content_block_delta":
                 text = _delta_text(event.delta)
                 if event.delta.type == "input_json_delta":
                     inputs.setdefault(event.index, []).append(text)
                 if text and event.index in kinds:
-                    yield Piece(block=event.index, kind=kinds[event.index], text=text)
+                    yield ContentDelta(block=event.index, kind=kinds[event.index], text=text)
             case "message_delta":
                 # Until then the snapshot has the placeholder of `message_start` as its output.
                 is_counted = is_counted or _has_output_tokens(event)

@@ -15,7 +15,7 @@ from IPython.display import display
 from budget_magic.events import BlockStarted, Delta
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import TurnView, view_turn
-from budget_magic.session.watcher import Watcher
+from budget_magic.session.stream_state import StreamState
 from budget_magic.widgets import Panel
 from tests.report.records import Story
 from tests.widgets.panels import Pressed
@@ -51,19 +51,19 @@ class ByPanel:
 
     def __init__(self) -> None:
         self._story = Story().start().ask()
-        self._watcher = Watcher(ratios=Ratios, own_prices={}, now=time.monotonic)
+        self._stream_state = StreamState(ratios=Ratios, own_prices={}, now=time.monotonic)
         for record in self._story.records:
-            self._watcher.record(record)
+            self._stream_state.record(record)
         self._panel = Panel(view=self._view, controls=Pressed(), whole=lambda _: None)
         display(self._panel.mime_bundle(), raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
         self._live(BlockStarted(turn=1, step=1, block=0, kind="text"))
 
     def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
-        live = self._watcher.state(with_text=with_text)
+        live = self._stream_state.state(with_text=with_text)
         return view_turn("bench", self._story.records, self._story.reading, live=live)
 
     def _live(self, event: BlockStarted | Delta) -> None:
-        self._watcher.live(event)
+        self._stream_state.live(event)
         self._panel.live(event)
 
     def add(self, text: str) -> None:

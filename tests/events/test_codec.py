@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget_magic.events import Ceilings, Fact, Noted, Record, TurnSettings, TurnStarted
+from budget_magic.events import Ceilings, Fact, NoticePosted, Record, TurnSettings, TurnStarted
 from budget_magic.events.codec import KINDS, UnreadableRecord, from_json, to_json
 from budget_magic.simulator import Simulator, drop
 from tests.loop.running import steps, task_on
 
 AT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
-NOTED = Record(id="a", task="audit", sequence=1, at=AT, fact=Noted(turn=1, text="hello"))
+NOTED = Record(id="a", task="audit", sequence=1, at=AT, fact=NoticePosted(turn=1, text="hello"))
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8),
@@ -143,9 +143,9 @@ def test_another_version_is_refused(version: object) -> None:
     "change",
     [
         {"fact": {"kind": "flown", "turn": 1}},
-        {"fact": {"kind": "noted", "turn": "1", "text": "hello"}},
-        {"fact": {"kind": "noted", "turn": True, "text": "hello"}},
-        {"fact": {"kind": "noted", "turn": 1}},
+        {"fact": {"kind": "notice_posted", "turn": "1", "text": "hello"}},
+        {"fact": {"kind": "notice_posted", "turn": True, "text": "hello"}},
+        {"fact": {"kind": "notice_posted", "turn": 1}},
         {"fact": {}},
         {"fact": None},
         {"at": "yesterday"},

@@ -14,7 +14,7 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.events import (
     HistoryRewritten,
     Live,
-    Noted,
+    NoticePosted,
     Record,
     StepFinished,
     StepStarted,
@@ -209,7 +209,7 @@ def test_without_a_summary_the_history_stays_and_the_turn_goes_on(reply: Reply) 
     assert asked_for_summary(simulator)[0] == 2
     assert all(request.error is None for request in simulator.requests)
     if not reply.calls:
-        assert KEPT in [fact.text for fact in facts(task, Noted)]
+        assert KEPT in [fact.text for fact in facts(task, NoticePosted)]
         assert not any(block.get("text") == ASK for block in last_content(simulator.requests[3]))
 
 

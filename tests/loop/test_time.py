@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from budget_magic import Ceilings
 from budget_magic.events import Fact, StepStarted, TurnFinished, TurnSettings
-from budget_magic.loop import Room, Stopwatch, TaskContext, TurnContext, run_turn
+from budget_magic.loop import ReservationGate, Stopwatch, TaskContext, TurnContext, run_turn
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter import Reading, advance
 from budget_magic.meter.reserve import Account
@@ -77,7 +77,7 @@ class Played:
             redactor=Redactor({}),
             accounts=(Account(name="audit", cost_usd=None, total_tokens=None),),
             around=(),
-            room=Room(),
+            gate=ReservationGate(),
             own_prices={},
             stuck_rule=None,
             emit=self.emit,

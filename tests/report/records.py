@@ -24,8 +24,8 @@ from budget_magic.events import (
 )
 from budget_magic.meter import Reading, read
 from budget_magic.meter.cost import step_cost_usd
-from budget_magic.report.shapes import LiveState, TurnView
 from budget_magic.report.view import view_turn
+from budget_magic.report.view_models import LiveState, TurnView
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MODEL = "claude-opus-5-5"

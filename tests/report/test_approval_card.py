@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic.report.approval_card import approval_card
+from budget_magic.report.call_labels import input_fields
 from budget_magic.report.plain import columns
-from budget_magic.report.titles import input_fields
 from tests.report import read_back
 from tests.report.hostile import has_controls
 from tests.report.payloads import ALL

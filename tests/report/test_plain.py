@@ -9,7 +9,7 @@ import pytest
 
 from budget_magic.events import AttemptFailed
 from budget_magic.report.plain import columns, plain_report, progress_line, step_line
-from budget_magic.report.shapes import LiveBlock, LiveState
+from budget_magic.report.view_models import LiveBlock, LiveState
 from tests.report.hostile import PAYLOADS, has_controls
 from tests.report.records import SETTINGS, Story, audit, audit_until_step_8, port, said
 from tests.report.test_static_html import hostile_turn

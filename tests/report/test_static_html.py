@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, Noted
+from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted
 from budget_magic.report.markdown import ALLOWED_TAGS
-from budget_magic.report.shapes import LiveBlock, LiveState, TurnView
 from budget_magic.report.static_html import LIMIT_BYTES, static_html
+from budget_magic.report.view_models import LiveBlock, LiveState, TurnView
 from tests.report.hostile import OWN_TAGS, PAYLOADS, has_controls, parse
 from tests.report.records import (
     PORT_COMMAND,
@@ -58,7 +58,7 @@ def assert_harmless(html: str) -> None:
 def hostile_turn(text: str) -> TurnView:
     """A turn with the text in every place that a model, a tool or a user can write."""
     named = replace(SETTINGS, model=text, effort=text, simulated=text)
-    story = Story(settings=named).start().add(Noted(turn=1, text=text)).ask()
+    story = Story(settings=named).start().add(NoticePosted(turn=1, text=text)).ask()
     content = [thought(text), said(text), call("a", text, **{text[:50]: text}), call("b", text)]
     story.reply(content, thinking=5, calls=90, text=3, cost_usd=Decimal("0.1"))
     story.add(ApprovalGiven(turn=1, step=1, call_id="a", name=text, decision="denied", by="person",

@@ -14,7 +14,7 @@ from budget_magic.events import (
     AttemptFailed,
     Ceilings,
     HistoryRewritten,
-    Noted,
+    NoticePosted,
     Reason,
     RetryScheduled,
     SettingsChanged,
@@ -24,9 +24,9 @@ from budget_magic.events import (
     WaitStarted,
 )
 from budget_magic.models import user_prices
-from budget_magic.report.shapes import CeilingView, InputField, LiveBlock, LiveState, TurnView
+from budget_magic.report.labels import split_verdict
 from budget_magic.report.view import view_as_json, view_turn
-from budget_magic.report.words import split_verdict
+from budget_magic.report.view_models import CeilingView, InputField, LiveBlock, LiveState, TurnView
 from tests.report.records import (
     ANSWER,
     PORT_COMMAND,
@@ -418,7 +418,7 @@ def test_changed_settings_hold_at_once_but_not_after_the_end() -> None:
 
 def test_the_simulator_is_named_with_its_reason_and_notes_are_shown() -> None:
     story = audit_until_step_8(replace(SETTINGS, simulated="no API key found"))
-    view = story.add(Noted(turn=1, text="9,000 of 64,000 left")).view()
+    view = story.add(NoticePosted(turn=1, text="9,000 of 64,000 left")).view()
     assert view.tags[0].sentence.startswith("Simulated: no API key found. Claude is played by")
     assert view.notes == ("9,000 of 64,000 left",)
 

@@ -10,7 +10,7 @@ from budget_magic.events import (
     Delta,
     Fact,
     Live,
-    Noted,
+    NoticePosted,
     Record,
     TurnFinished,
 )
@@ -86,7 +86,7 @@ def test_a_note_in_mid_block_lets_nothing_out() -> None:
     told = told_by(bus)
     bus.live(begin(0))
     bus.live(piece(KEY[:9]))
-    bus.emit(Noted(turn=1, text="effort low"))
+    bus.emit(NoticePosted(turn=1, text="effort low"))
     bus.live(piece(KEY[9:]))
 
     assert told.texts == [(0, LABEL)]
@@ -117,6 +117,6 @@ def test_the_recorded_fact_comes_back_and_its_fixed_words_stay() -> None:
 
 
 def test_a_fact_without_a_secret_is_recorded_as_it_is() -> None:
-    fact = Noted(turn=1, text="nothing to hide")
+    fact = NoticePosted(turn=1, text="nothing to hide")
 
     assert Bus("audit", Redactor(ENVIRON)).emit(fact) is fact

@@ -8,8 +8,8 @@ import pytest
 
 from budget_magic import Task
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import HistoryRewritten, Noted, StepFinished
-from budget_magic.loop.carry import CarryPolicy
+from budget_magic.events import HistoryRewritten, NoticePosted, StepFinished
+from budget_magic.loop.budget_carryover import BudgetCarryover
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import facts, last_start, steps, task_on
 
@@ -61,7 +61,7 @@ def test_a_policy_on_the_other_kind_of_server_is_off_by_the_first_turn() -> None
 def test_less_than_the_api_takes_is_rounded_up_and_said() -> None:
     simulator, task = two_turns("documented", "documented", output_tokens=25_000)
     assert [budget["total"] for budget in budgets(simulator)] == [BUDGET, BUDGET, 20_000, 20_000]
-    [note] = [fact.text for fact in facts(task, Noted) if "Claude is told" in fact.text]
+    [note] = [fact.text for fact in facts(task, NoticePosted) if "Claude is told" in fact.text]
     assert note == (
         "Claude is told 20,000 tokens, the least that the API takes, though 13,700 of this task's"
         " 64,000 are left"
@@ -69,11 +69,11 @@ def test_less_than_the_api_takes_is_rounded_up_and_said() -> None:
 
 
 def test_what_is_left_is_never_said_to_be_less_than_nothing() -> None:
-    policy = CarryPolicy(strategy="documented")
+    policy = BudgetCarryover(strategy="documented")
     sent = policy.sent(BUDGET, removed_tokens=None, spent_before=70_000)
     assert sent.total == 20_000
     assert "though 0 of this task's 64,000 are left" in sent.note
-    today = CarryPolicy(strategy="today").sent(BUDGET, removed_tokens=70_000, spent_before=0)
+    today = BudgetCarryover(strategy="today").sent(BUDGET, removed_tokens=70_000, spent_before=0)
     assert (today.total, today.remaining) == (BUDGET, 0)
 
 

@@ -11,9 +11,9 @@ import pytest
 from budget_magic import Task
 from budget_magic.events import Delta, Live, Record, StepFinished
 from budget_magic.report import LiveState
+from budget_magic.session.stream_state import StreamState
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
-from budget_magic.session.watcher import Watcher
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.scenes import SceneLike
 from budget_magic.simulator.tokens import count_text
@@ -33,21 +33,21 @@ class Beside:
     """A sink that keeps, of each step, what was shown last and what it really was."""
 
     def __init__(self, task: Task) -> None:
-        self.watcher = Watcher(ratios=task.ratios, own_prices={}, now=time.monotonic)
+        self.stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
         self.steps: list[tuple[LiveState, StepFinished]] = []
-        self._last = self.watcher.state()
+        self._last = self.stream_state.state()
 
     def record(self, record: Record) -> None:
         """Keep a finished step beside what was shown of it."""
         if isinstance(record.fact, StepFinished):
             self.steps.append((self._last, record.fact))
-        self.watcher.record(record)
+        self.stream_state.record(record)
 
     def live(self, event: Live) -> None:
         """Look at what is shown now."""
-        self.watcher.live(event)
+        self.stream_state.live(event)
         if isinstance(event, Delta):
-            self._last = self.watcher.state(with_text=False)
+            self._last = self.stream_state.state(with_text=False)
 
 
 def watched(scene: SceneLike, folder: Path = SAMPLE) -> list[tuple[LiveState, StepFinished]]:

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from budget_magic import Ceilings, Task
-from budget_magic.events import Noted, StepFinished, StepStarted
+from budget_magic.events import NoticePosted, StepFinished, StepStarted
 from budget_magic.simulator import Call, Reply, Simulator, View
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.rewriting import Edit, Rewriting
@@ -116,7 +116,7 @@ def test_a_reply_without_usable_figures_counts_its_worst_case_and_says_so_once()
     assert outcome.spend.unconfirmed_usd == sum(step.unconfirmed_usd for step in steps)
     assert outcome.spend.cost_usd == 0
     assert outcome.spend.budget_tokens > 0
-    (noted,) = facts(task, Noted)
+    (noted,) = facts(task, NoticePosted)
     assert noted.text == (
         "a reply came with invalid usage: its worst-case cost is unconfirmed and its token counts"
         " are estimates"
@@ -158,7 +158,7 @@ def test_a_reply_without_a_known_model_is_priced_as_the_one_asked_for(model: obj
     assert outcome.reason == "step_ceiling", outcome.detail
     assert outcome.total.cost_usd == simulator.bill.total_usd
     assert all(step.cost_estimated for step in facts(task, StepFinished))
-    (noted,) = facts(task, Noted)
+    (noted,) = facts(task, NoticePosted)
     assert "so it is priced as claude-opus-5-5" in noted.text
     assert "≈ $0.07 of $5.00" in str(task.report()["text/plain"])
 
@@ -175,7 +175,7 @@ def test_a_part_by_an_unknown_model_is_priced_as_the_one_asked_for() -> None:
 
     assert outcome.total.cost_usd == simulator.bill.total_usd
     assert all(step.cost_estimated for step in facts(task, StepFinished))
-    (noted,) = facts(task, Noted)
+    (noted,) = facts(task, NoticePosted)
     assert "'claude-of-tomorrow', so it is priced as claude-opus-5-5" in noted.text
 
 
@@ -188,7 +188,7 @@ def test_another_known_model_that_answers_is_named() -> None:
 
     task.run("Look.")
 
-    (noted,) = facts(task, Noted)
+    (noted,) = facts(task, NoticePosted)
     assert (
         noted.text == "claude-haiku-4-5 answered instead of claude-opus-5-5 and is priced as such"
     )
@@ -245,7 +245,7 @@ def test_a_dated_id_of_the_model_asked_for_is_no_doubt(model: str) -> None:
 
     task.run("Look.")
 
-    assert not facts(task, Noted)
+    assert not facts(task, NoticePosted)
     assert not any(step.cost_estimated for step in facts(task, StepFinished))
 
 
@@ -265,7 +265,7 @@ def test_a_tier_or_speed_without_a_known_price_is_marked(
 
     task.run("Look.")
 
-    (noted,) = facts(task, Noted)
+    (noted,) = facts(task, NoticePosted)
     assert told in noted.text
     assert all(step.cost_estimated for step in facts(task, StepFinished))
 
@@ -278,7 +278,7 @@ def test_fast_mode_is_priced_and_held_at_its_price_once_it_was_seen() -> None:
     outcome = task.run("Look.")
 
     assert outcome.total.cost_usd == simulator.bill.total_usd * 2
-    assert not facts(task, Noted)
+    assert not facts(task, NoticePosted)
     held = [started.held_usd or Decimal(0) for started in facts(task, StepStarted)]
     assert held[1] > held[0] * Decimal("1.5")
 

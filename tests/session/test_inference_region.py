@@ -9,7 +9,7 @@ import pytest
 
 from budget_magic import Task, tasks
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import Noted, StepFinished, StepStarted
+from budget_magic.events import NoticePosted, StepFinished, StepStarted
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Simulator
 from budget_magic.wire.sdk import simulated_client
@@ -143,9 +143,9 @@ def test_where_no_region_is_reported_the_extra_tenth_is_unconfirmed() -> None:
     assert spend.cost_usd is not None
     assert spend.unconfirmed_usd == spend.cost_usd / 10
     assert simulator.bill.total_usd == spend.cost_usd + spend.unconfirmed_usd
-    assert [("do not name their inference region" in one.text) for one in facts(task, Noted)] == [
-        True
-    ]
+    assert [
+        ("do not name their inference region" in one.text) for one in facts(task, NoticePosted)
+    ] == [True]
     assert regions_sent(simulator) == [None] * 4
 
 

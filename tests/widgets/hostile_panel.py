@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from budget_magic.events import ApprovalAsked, ApprovalGiven, AttemptFailed, Noted, RetryScheduled
+from budget_magic.events import (
+    ApprovalAsked,
+    ApprovalGiven,
+    AttemptFailed,
+    NoticePosted,
+    RetryScheduled,
+)
 from tests.report.records import call, said, thought
 from tests.widgets.panels import Show
 
@@ -42,7 +48,7 @@ def tell_all(show: Show, payloads: Sequence[str]) -> None:
         ]
         show.tell(lambda story, parts=parts: story.reply(parts, thinking=9, calls=9, text=9))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         show.tell(lambda s, n=number, p=payload: s.tool(f"c{n}", p, p, is_error=n % 2 == 0))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        show.add(Noted(turn=1, text=payload[:2_000]))
+        show.add(NoticePosted(turn=1, text=payload[:2_000]))
         name, long = payload[:NAME_CHARS], {payload[:99]: payload[:INPUT_CHARS]}
         shown = {**long, "text": f"{payload[:500]}\nmore", "old_str": payload[:500], "new_str": "x"}
         for decided in (False, True):

@@ -12,7 +12,7 @@ import pytest
 from budget_magic.events import ApprovalAsked, AttemptFailed, Ceilings
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import offers_json
-from budget_magic.widgets.screen import Screen
+from budget_magic.widgets.panel_sync import PanelSync
 from tests.report.payloads import ALL
 from tests.report.records import (
     SETTINGS,
@@ -540,10 +540,10 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
 
 
 def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) -> None:
-    screen = Screen()
+    sync = PanelSync()
     views = [hostile_turn(payload) for payload in ALL]
-    messages = [screen.beat(view, EXTRA, every_step=True) for view in views]
-    comm = RecordedComm(data={"state": {"snapshot": Screen().snapshot()}})
+    messages = [sync.beat(view, EXTRA, every_step=True) for view in views]
+    comm = RecordedComm(data={"state": {"snapshot": PanelSync().snapshot()}})
 
     def look(page: PanelPage) -> None:
         page.open(comm, width=420)

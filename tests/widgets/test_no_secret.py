@@ -28,9 +28,9 @@ from budget_magic.events import (
 from budget_magic.events.codec import to_json
 from budget_magic.loop.task import Decision
 from budget_magic.session.controls import TaskControls
+from budget_magic.session.stream_state import StreamState
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
-from budget_magic.session.watcher import Watcher
 from budget_magic.simulator import (
     Call,
     Reply,
@@ -151,16 +151,16 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
         tags={"for": KEY, WORD: "x"},
     )
     seen = Everything()
-    watcher = Watcher(ratios=task.ratios, own_prices={}, now=time.monotonic)
+    stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
     panel = Panel(
-        view=lambda with_text: task.view(1, watcher.state(with_text=with_text)),
-        controls=TaskControls(task, watcher),
+        view=lambda with_text: task.view(1, stream_state.state(with_text=with_text)),
+        controls=TaskControls(task, stream_state),
         whole=task.whole_result,
     )
     prompt = f"Look at {KEY} and {encoded_everyhow(WORD)}."
 
     task.begin(
-        Prompt(typed=prompt, sent=prompt), Start(sinks=[watcher, panel, seen], approver=decide)
+        Prompt(typed=prompt, sent=prompt), Start(sinks=[stream_state, panel, seen], approver=decide)
     )
     outcome = task.wait()
     comm = stage.comms[-1]

@@ -23,7 +23,7 @@ from budget_magic.simulator import (
     truncate,
 )
 from budget_magic.wire import MAX_ATTEMPTS, Request, retry_wait_s
-from budget_magic.wire.client import Begun, BlockBegun, Piece, WireEvent
+from budget_magic.wire.client import BlockStart, ContentDelta, MessageStart, WireEvent
 from budget_magic.wire.client import Reply as Answer
 from budget_magic.wire.retry import LONGEST_ASKED_WAIT_S
 from budget_magic.wire.sdk import SdkClient, simulated_client
@@ -73,17 +73,18 @@ def test_a_reply_streams_its_beginning_its_blocks_and_itself() -> None:
 
     seen = events(Simulator(script), request())
 
-    assert isinstance(seen[0], Begun)
+    assert isinstance(seen[0], MessageStart)
     assert seen[0].usage is not None
     assert seen[0].usage.prompt_tokens > 0
-    blocks = [event for event in seen if isinstance(event, BlockBegun)]
+    blocks = [event for event in seen if isinstance(event, BlockStart)]
     assert [(one.kind, one.name) for one in blocks] == [
         ("thinking", ""),
         ("text", ""),
         ("call", "lookup"),
     ]
     texts = [
-        "".join(e.text for e in seen if isinstance(e, Piece) and e.block == n) for n in range(3)
+        "".join(e.text for e in seen if isinstance(e, ContentDelta) and e.block == n)
+        for n in range(3)
     ]
     assert texts == ["I think.", "I look.", '{"word": "x"}']
     answer = seen[-1]

@@ -1,5 +1,5 @@
 // @ts-check
-// The live panel of a turn. The kernel sends small messages (see widgets/screen.py); `Feed` joins
+// The live panel of a turn. The kernel sends small messages (see widgets/panel_sync.py); `Feed` joins
 // them to the turn as it is now, and a view paints what changed once per animation frame.
 // Text of models and tools goes in by textContent only; HTML comes rendered from the kernel.
 

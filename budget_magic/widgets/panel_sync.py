@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from budget_magic.events import Live
 from budget_magic.report import StepView, TurnView, render_markdown
-from budget_magic.widgets.shown import (
+from budget_magic.widgets.serialize import (
     LONG_TEXT_CHARS,
     blocks_json,
     cut_blocks_json,
@@ -26,7 +26,7 @@ SNAPSHOT_BODIES: Final = 3
 """Last steps whose parts a snapshot holds; the others are asked for when they are opened."""
 
 
-class Screen:
+class PanelSync:
     """One turn as the browser knows it.
 
     `beat` and `text_beat` are for one thread; everything else may be called from any.

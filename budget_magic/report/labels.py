@@ -11,7 +11,9 @@ from budget_magic.events import HeldReleased
 from budget_magic.meter import Reading
 from budget_magic.meter.reading import Held
 from budget_magic.report.numbers import clock, compact, dollars, exact, marked, plural
-from budget_magic.report.shapes import (
+from budget_magic.report.text import one_line
+from budget_magic.report.turn_facts import StepFacts, TurnFacts
+from budget_magic.report.view_models import (
     CeilingView,
     LiveState,
     StateName,
@@ -19,8 +21,6 @@ from budget_magic.report.shapes import (
     TagView,
     VerdictView,
 )
-from budget_magic.report.text import one_line
-from budget_magic.report.turn_facts import StepFacts, TurnFacts
 
 _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
     "running": ("Running", "▶", "RUN"),

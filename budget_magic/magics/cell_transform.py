@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from budget_magic.magics.place import Place
+from budget_magic.magics.shell_context import ShellContext
 
 AWAITED_CELL: Final = "_claude_task_awaited"
 _HELP: Final = re.compile(r"get_ipython\(\)\.run_cell_magic\(('claude_task'), (.*--help.*), ''\)")
@@ -23,7 +23,7 @@ _SHOWN: Final = re.compile(
 """A bare line that shows its task by itself: its value is not to be shown once more."""
 
 
-def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
+def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[str]]:
     """An entry for `input_transformers_post`.
 
     IPython does not await magics by itself. Terminals, nested calls (`%%time`, `%run`,
@@ -34,7 +34,7 @@ def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
     def transform(lines: list[str]) -> list[str]:
         if lines and lines[0].rstrip().endswith(_NO_BODY):
             return [_HELP.sub(r"get_ipython().run_line_magic(\1, \2)", lines[0]), *lines[1:]]
-        if place.depth or not lines or not _can_await(place):
+        if shell_context.depth or not lines or not _can_await(shell_context):
             return [_SHOWN.sub(r"\g<call> and None", line) for line in lines]
         if lines[0].startswith(_CELL):
             return ["await " + lines[0].replace("'claude_task'", repr(AWAITED_CELL), 1), *lines[1:]]
@@ -45,11 +45,11 @@ def make_transform(place: Place) -> Callable[[list[str]], list[str]]:
     return transform
 
 
-def _can_await(place: Place) -> bool:
+def _can_await(shell_context: ShellContext) -> bool:
     """Whether an awaited cell is of use: a kernel hears widgets then; a terminal loses Ctrl-C."""
-    shell = place.shell
+    shell = shell_context.shell
     asyncio_runner, _ = shell.loop_runner_map["asyncio"]
-    return bool(place.kernel and shell.autoawait and shell.loop_runner is asyncio_runner)
+    return bool(shell_context.kernel and shell.autoawait and shell.loop_runner is asyncio_runner)
 
 
 def _awaited(match: re.Match[str]) -> str:

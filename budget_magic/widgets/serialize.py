@@ -9,8 +9,8 @@ from budget_magic.report import StepView, TurnView, cut_text
 from budget_magic.report.bars import sampled
 from budget_magic.report.bill import EXPLANATION
 from budget_magic.report.numbers import compact, exact
-from budget_magic.report.shapes import BlockView, GaugeView, MetersView, PaceView
 from budget_magic.report.view import PREVIEW_CHARS, PREVIEW_LINES, THINKING_LINES
+from budget_magic.report.view_models import BlockView, GaugeView, MetersView, PaceView
 from budget_magic.widgets.streams import Stream
 
 SPARK_POINTS: Final = 60

@@ -27,7 +27,7 @@ class SentBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarryPolicy:
+class BudgetCarryover:
     """How a task's one budget is told to the server, request by request.
 
     Parameters

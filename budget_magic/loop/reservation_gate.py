@@ -18,7 +18,7 @@ from budget_magic.meter.reserve import (
 )
 
 
-class Room:
+class ReservationGate:
     """All reservations of one process; used on the loop's thread only."""
 
     def __init__(self) -> None:

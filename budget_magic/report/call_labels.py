@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from budget_magic.report.exact import shown_name, shown_value
 from budget_magic.report.numbers import plural
-from budget_magic.report.shapes import InputField, TitlePart
 from budget_magic.report.text import exact_text, one_line
+from budget_magic.report.view_models import InputField, TitlePart
 
 _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
 """Names of inputs that say by themselves what they are."""

@@ -111,7 +111,7 @@ def forbidden(name: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Walls:
+class PathSandbox:
     """The folder that the file tools stay in."""
 
     root: Path

@@ -13,7 +13,7 @@ _CELL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What nbformat accepts as a cell id."""
 
 
-class Place:
+class ShellContext:
     """One shell: its namespace, its cell, and whether a person sits there."""
 
     def __init__(self, shell: InteractiveShell) -> None:

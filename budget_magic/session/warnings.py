@@ -12,7 +12,7 @@ LITTLE_TOKENS: Final = 10_000
 LITTLE_SHARE: Final = 0.2
 
 
-def little_left(context: TaskContext, left: int | None) -> str:
+def low_budget_warning(context: TaskContext, left: int | None) -> str:
     """What to say where a turn starts with little budget left; empty where it does not."""
     budget = context.settings.budget
     if budget is None or left is None or left == budget:

@@ -55,7 +55,7 @@ Noted by the signal handler, because the function may swallow the KeyboardInterr
 """
 
 
-class WaitingThread:
+class CallerExecutor:
     """Runs functions for the loop on the thread that waits, one at a time.
 
     Parameters

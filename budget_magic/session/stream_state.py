@@ -29,7 +29,7 @@ from budget_magic.loop import Stopwatch
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.models import PriceTable
-from budget_magic.report.shapes import LiveBlock, LiveState
+from budget_magic.report.view_models import LiveBlock, LiveState
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class _Block:
     size: int = 0
 
 
-class Watcher:
+class StreamState:
     """A sink that knows what streams right now; written on the loop's thread, read from any.
 
     Parameters
