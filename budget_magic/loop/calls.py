@@ -141,7 +141,7 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequenc
                 why=asked.why,
             )
         )
-        return await task.approver(asked, tool)
+        return await task.approver(asked)
 
 
 def _denied(said: Denied, *, by: str) -> Decision:

@@ -22,7 +22,7 @@ from budget_magic.meter.reserve import Account, Granted
 from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.secrets import Redactor
-from budget_magic.tools.tool import RunInCaller, Tool
+from budget_magic.tools.tool import RunInCaller
 from budget_magic.tools.toolbox import Toolbox
 from budget_magic.wire import Client
 
@@ -50,7 +50,7 @@ class Decision:
 class Approver(Protocol):
     """Asks a person about one call; the loop's clock stands still meanwhile."""
 
-    async def __call__(self, call: Call, tool: Tool) -> Decision:
+    async def __call__(self, call: Call) -> Decision:
         """What was decided."""
         ...
 

@@ -24,10 +24,6 @@ class Prices:
     """Input tokens written to the cache for five minutes."""
     write_1h: Decimal
 
-    def dearest_input(self) -> Decimal:
-        """The most that one input token can cost per million, whatever the cache does."""
-        return max(self.input, self.cache_read, self.write_5m, self.write_1h)
-
     def dearest_input_5m(self) -> Decimal:
         """The most that one input token can cost where only five-minute breakpoints are set."""
         return max(self.input, self.cache_read, self.write_5m)

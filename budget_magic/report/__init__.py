@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from budget_magic.report.markdown import render_markdown
     from budget_magic.report.plain import plain_report, progress_line, step_line
     from budget_magic.report.text import clean_text, cut_text
-    from budget_magic.report.view import view_as_json, view_turn
+    from budget_magic.report.view import view_turn
     from budget_magic.report.view_models import LiveBlock, LiveState, StepView, TurnView
 
 __all__ = [
@@ -30,16 +30,15 @@ __all__ = [
     "render_markdown",
     "step_line",
     "turn_json",
-    "view_as_json",
     "view_turn",
 ]
 
 _HOMES: Final = {
     "TURN_MIME": "bundle",
-    "LiveBlock": "shapes",
-    "LiveState": "shapes",
-    "StepView": "shapes",
-    "TurnView": "shapes",
+    "LiveBlock": "view_models",
+    "LiveState": "view_models",
+    "StepView": "view_models",
+    "TurnView": "view_models",
     "clean_text": "text",
     "cut_text": "text",
     "plain_report": "plain",
@@ -47,7 +46,6 @@ _HOMES: Final = {
     "render_markdown": "markdown",
     "step_line": "plain",
     "turn_json": "bundle",
-    "view_as_json": "view",
     "view_turn": "view",
 }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Final
 
 from budget_magic.events import Record
 from budget_magic.meter import Reading
@@ -23,11 +22,11 @@ from budget_magic.report.labels import (
     verdict_view,
 )
 from budget_magic.report.steps import approval_views, step_views, turn_text
-from budget_magic.report.text import cut_text, one_line
+from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import turn_facts
-from budget_magic.report.view_models import BlockView, LiveBlock, LiveState, StepView, TurnView
+from budget_magic.report.view_models import LiveBlock, LiveState, TurnView
 
-__all__ = ["LiveBlock", "LiveState", "TurnView", "view_as_json", "view_turn"]
+__all__ = ["LiveBlock", "LiveState", "TurnView", "view_turn"]
 
 PREVIEW_LINES: Final = 8
 """Lines of a result that the panel shows before it is opened."""
@@ -101,24 +100,3 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         unconfirmed=unconfirmed_text(task, facts, reading, verdict),
         save_transcript=save_transcript,
     )
-
-
-def view_as_json(view: TurnView) -> dict[str, Any]:
-    """The view as JSON values for the panel, long parts cut to a preview.
-
-    `blocks[i].cut` then says what is missing; the whole text stays in `view`.
-    """
-    return asdict(replace(view, steps=tuple(_preview(step) for step in view.steps)))
-
-
-def _preview(step: StepView) -> StepView:
-    return replace(step, blocks=tuple(_preview_block(block) for block in step.blocks))
-
-
-def _preview_block(block: BlockView) -> BlockView:
-    lines = THINKING_LINES if block.kind == "thinking" else PREVIEW_LINES
-    if block.kind == "text":  # rendered as Markdown, which a cut in the middle would break
-        return block
-    cut = cut_text(block.text, lines=lines, chars=PREVIEW_CHARS)
-    note = ", ".join(filter(None, (cut.note, block.cut)))
-    return replace(block, text=cut.text, cut=note)

@@ -10,7 +10,6 @@ from budget_magic.report.approval_card import approval_card
 from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import Call, labels
-from budget_magic.tools.tool import Tool
 
 QUESTION = "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
 YES = frozenset({"y", "yes"})
@@ -21,7 +20,7 @@ NO = frozenset({"n", "no", ""})
 def by_input(caller: CallerExecutor) -> Approver:
     """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
-    async def ask(call: Call, tool: Tool) -> Decision:  # noqa: ARG001 - the seam
+    async def ask(call: Call) -> Decision:
         if not (caller.is_attended and HERE.has_stdin()):
             way_out = "`--approve all` runs it unasked"
             if call.secrets:

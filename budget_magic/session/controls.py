@@ -27,7 +27,6 @@ from budget_magic.session.live import (
 from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
-from budget_magic.tools.tool import Tool
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import Raise
 
@@ -111,10 +110,10 @@ class TaskControls:
             Tells whether the panel's buttons work while the cell runs.
         """
 
-        async def ask(call: Call, tool: Tool) -> Decision:
+        async def ask(call: Call) -> Decision:
             run = self._task.current_run
             if run is not None and not await answers():
-                return await by_input(run.caller)(call, tool)
+                return await by_input(run.caller)(call)
             answered: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             with self._lock:
                 self._waiting[call.id] = answered

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic.events import Ceilings, Fact, NoticePosted, Record, TurnSettings, TurnStarted
-from budget_magic.events.codec import KINDS, UnreadableRecord, from_json, to_json
+from budget_magic.events.codec import UnreadableRecord, from_json, to_json
 from budget_magic.simulator import Simulator, drop
 from tests.loop.running import steps, task_on
 
@@ -78,35 +78,41 @@ def test_a_record_comes_back_equal_from_its_json(
 ) -> None:
     record = Record(id="x", task=name, sequence=sequence, at=at, fact=fact)
 
-    text = json.dumps(to_json(record), allow_nan=False)
-
-    assert from_json(json.loads(text)) == record
+    assert from_json(to_json(record)) == record
 
 
 def test_every_record_of_a_real_run_comes_back_equal() -> None:
     task = task_on(Simulator(steps(3), faults=[drop(on=1)]), tags={"pr": "123"})
     task.run("Look.")
 
-    again = [from_json(json.loads(json.dumps(to_json(record)))) for record in task.events]
+    again = [from_json(to_json(record)) for record in task.events]
 
     assert again == task.events
 
 
 def test_every_kind_of_fact_has_a_tag_of_its_own() -> None:
-    assert set(KINDS.values()) == set(get_args(Fact))
-    assert len(KINDS) == len(get_args(Fact))
+    tags = [get_args(get_type_hints(kind)["kind"]) for kind in get_args(Fact)]
+
+    assert len(set(tags)) == len(tags)
+    assert all(len(tag) == 1 for tag in tags)
 
 
 def test_dollars_are_decimal_strings_and_times_are_iso() -> None:
     settings = _settings(Decimal("0.10"))
     record = replace(NOTED, fact=TurnStarted(turn=1, settings=settings))
 
-    value = to_json(record)
+    value = written(record)
 
     assert value["version"] == 1
-    assert value["at"] == "2026-11-22T12:30:00+00:00"
+    assert value["at"] == "2026-11-22T12:30:00Z"
     assert value["fact"]["kind"] == "turn_started"
     assert value["fact"]["settings"]["ceilings"]["cost_usd"] == "0.10"
+
+
+def written(record: Record) -> dict[str, Any]:
+    """The record as JSON values."""
+    value: dict[str, Any] = json.loads(to_json(record))
+    return value
 
 
 def _settings(cost_usd: Decimal) -> TurnSettings:
@@ -127,16 +133,16 @@ def _settings(cost_usd: Decimal) -> TurnSettings:
 
 
 def test_a_field_that_is_not_known_yet_is_left_aside() -> None:
-    value = to_json(NOTED)
+    value = written(NOTED)
     value["fact"]["colour"] = "red"
 
-    assert from_json(value) == NOTED
+    assert from_json(json.dumps(value)) == NOTED
 
 
 @pytest.mark.parametrize("version", [None, 0, 2, "1"])
 def test_another_version_is_refused(version: object) -> None:
     with pytest.raises(UnreadableRecord, match="version"):
-        from_json({**to_json(NOTED), "version": version})
+        from_json(json.dumps({**written(NOTED), "version": version}))
 
 
 @pytest.mark.parametrize(
@@ -153,5 +159,11 @@ def test_another_version_is_refused(version: object) -> None:
     ],
 )
 def test_what_is_no_record_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(UnreadableRecord, match="this is no record"):
-        from_json({**to_json(NOTED), **change})
+    with pytest.raises(UnreadableRecord, match="not a valid record"):
+        from_json(json.dumps({**written(NOTED), **change}))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "yesterday", '{"version": 1'])
+def test_a_text_that_is_no_record_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableRecord):
+        from_json(text)

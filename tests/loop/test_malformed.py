@@ -375,6 +375,6 @@ def test_whatever_a_reply_holds_no_call_runs_twice_and_the_task_goes_on(
     assert len(started) == len(set(started))
     assert len(ran) <= sum(1 for one, _ in made if one.get("name") == "count")
     assert is_valid(server)
-    assert all(from_json(json.loads(json.dumps(to_json(one)))) == one for one in task.events)
+    assert all(from_json(to_json(one)) == one for one in task.events)
     assert facts(task, StepFinished)
     assert task._repr_mimebundle_()

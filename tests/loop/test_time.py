@@ -91,8 +91,8 @@ class Played:
         return await run_turn(turn, lambda: None)
 
 
-async def _nobody(call: Any, tool: Any) -> Any:
-    raise AssertionError(f"nobody is asked about {call} of {tool}")
+async def _nobody(call: Any) -> Any:
+    raise AssertionError(f"nobody is asked about {call}")
 
 
 async def _nowhere(_function: Any, /) -> Any:

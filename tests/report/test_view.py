@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -25,7 +24,7 @@ from budget_magic.events import (
 )
 from budget_magic.models import user_prices
 from budget_magic.report.labels import split_verdict
-from budget_magic.report.view import view_as_json, view_turn
+from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import CeilingView, InputField, LiveBlock, LiveState, TurnView
 from tests.report.records import (
     ANSWER,
@@ -37,7 +36,6 @@ from tests.report.records import (
     call,
     port,
     said,
-    thought,
 )
 
 LIVE = LiveState(
@@ -438,19 +436,6 @@ def test_prices_that_have_changed_since_leave_only_the_booked_sum() -> None:
     view = story.reply([said("x")], text=100, cost_usd=Decimal("0.5")).end(text="x").view()
     assert {row.cost for row in view.meters.rows} == {""}
     assert view.meters.total_cost == "$0.5000"
-
-
-def test_the_view_is_json_with_long_parts_cut_and_said_so() -> None:
-    long = "\n".join(f"line {number}" for number in range(100))
-    story = Story().start().ask().reply([thought(long), call("a", "read", path="x")], calls=50)
-    story.tool("a", "read", long, cut_bytes=1_024)
-    view = story.view()
-    decoded = json.loads(json.dumps(view_as_json(view)))
-    _, _, result = decoded["steps"][0]["blocks"]
-    assert result["cut"] == (
-        "first 6 and last 2 of 100 lines, 1,024 bytes left out before it was sent"
-    )
-    assert view.steps[0].blocks[2].text == long
 
 
 def test_estimated_kinds_carry_their_mark() -> None:

@@ -16,7 +16,6 @@ from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
-from budget_magic.tools.tool import Tool
 from tests.loop.running import facts, results, sent, task_on
 from tests.planted import ENVIRON, KEY
 
@@ -37,7 +36,7 @@ class Asked:
         self.calls: list[AskedCall] = []
         self._decision = decision
 
-    async def __call__(self, call: AskedCall, tool: Tool) -> Decision:  # noqa: ARG002 - the seam
+    async def __call__(self, call: AskedCall) -> Decision:
         """Remember and answer."""
         self.calls.append(call)
         return self._decision

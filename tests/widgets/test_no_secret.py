@@ -40,7 +40,6 @@ from budget_magic.simulator import (
     status_error,
 )
 from budget_magic.tools.approval import Call as AskedCall
-from budget_magic.tools.tool import Tool
 from budget_magic.widgets import Panel
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, sent
@@ -87,7 +86,7 @@ class Everything:
         return "\n".join(blocks.values())
 
 
-async def decide(call: AskedCall, tool: Tool) -> Decision:  # noqa: ARG001 - the seam
+async def decide(call: AskedCall) -> Decision:
     """Deny one kind of call, with a reason that holds a secret."""
     assert not leaks(call.summary + repr(call))
     if call.name == "reveal":
@@ -177,7 +176,7 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
         assert mine, kind
         assert any("[secret PLANTED_" in repr(fact) for fact in mine), kind
     for record in seen.records:
-        assert not leaks(repr(record) + json.dumps(to_json(record), ensure_ascii=False))
+        assert not leaks(repr(record) + to_json(record))
     assert not leaks(seen.streamed() + repr(seen.events))
     whole = facts(task, StepFinished)[0].content
     blocks = [block.get("thinking") or block.get("text") for block in whole]

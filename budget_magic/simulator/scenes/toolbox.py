@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budget_magic.simulator.reply import Call
-from budget_magic.simulator.view import Done, Offered, View
+from budget_magic.simulator.view import Offered, View
 
 NAMES: Final = {
     "list": ("list", "ls", "list_files", "list_dir", "list_directory"),
@@ -201,11 +201,6 @@ def _as(kind: object, text: str) -> Any:
     if kind == "boolean":
         return text.lower() in ("true", "yes", "1")
     return text
-
-
-def results_of(view: View, kind: str, files: FileTools) -> list[Done]:
-    """All answered calls of file tools of one kind, oldest first."""
-    return [done for done in view.done if files.kind(done.name) == kind]
 
 
 def any_call(view: View, number: int = 0, name: str = "*") -> Call:
