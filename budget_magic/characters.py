@@ -19,7 +19,7 @@ UNSEEN: Final = re.compile(
 
 
 def is_seen(character: str) -> bool:
-    """Whether a reader can see a character, the space included.
+    """Return whether a reader can see a character, the space included.
 
     >>> is_seen("a"), is_seen(chr(0x200B)), is_seen(chr(0x3164))
     (True, False, False)

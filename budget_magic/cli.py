@@ -91,7 +91,7 @@ def _demo(given: argparse.Namespace) -> None:
 
 
 def _carried() -> Any:
-    """The notebook and the sample: in a wheel inside the package, in a checkout beside it."""
+    """Return the notebook and the sample: inside the package in a wheel, else beside it."""
     carried = files("budget_magic") / "carried"
     if carried.is_dir():
         return carried

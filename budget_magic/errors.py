@@ -21,7 +21,7 @@ HTTP_OK: Final = 200
 
 
 def one_line(error: BaseException) -> list[str]:
-    """What IPython shows in place of a traceback."""
+    """Return what IPython shows in place of a traceback."""
     return [f"{type(error).__name__}: {error}"]
 
 

@@ -91,7 +91,7 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
 
 
 def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
-    """The request for the history as it stands, with `extra` as one more user message."""
+    """Return the request for the history as it stands, with `extra` as one more user message."""
     task, conversation, model = turn.task, turn.task.conversation, turn.task.model
     budget = sent_budget(turn)
     messages, marked = conversation.sent(
@@ -146,7 +146,7 @@ def begin_user_turn(turn: TurnContext) -> None:
 
 
 def sent_budget(turn: TurnContext) -> SentBudget:
-    """What the next request says of the budget."""
+    """Return what the next request says of the budget."""
     settings, conversation = turn.task.settings, turn.task.conversation
     return BudgetCarryover(strategy=settings.carry).sent(
         settings.budget,
@@ -199,7 +199,7 @@ def _count_margin(turn: TurnContext, counted: int) -> int:
 
 
 def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
-    """Whether all that is wanted fits by the rough bound, so that nothing need be counted."""
+    """Return whether the whole demand fits by the rough bound, so that no count is needed."""
     worst = demand.worst(demand.wanted_tokens)
     return demand.wanted_tokens > 0 and all(
         account.has_room(worst)

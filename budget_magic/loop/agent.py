@@ -80,7 +80,7 @@ async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
 def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to end
     turn: TurnContext, answered: Answered
 ) -> stop.Ending | None:
-    """How a reply ends the turn; None where the loop goes on."""
+    """Return how a reply ends the turn; None where the loop goes on."""
     reply, granted = answered.reply, answered.granted
     text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     turn.texts.append(text)
@@ -119,7 +119,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
 
 
 def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
-    """The ceiling that a shrunk reply ran into, or before which a last answer was asked for."""
+    """Return the ceiling that cut a shrunk reply, or for which a last answer was requested."""
     match reason:
         case "step_ceiling":
             return stop.step_ceiling(turn)
@@ -140,7 +140,7 @@ def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
 
 
 def _final_text(turn: TurnContext, ending: stop.Ending) -> str:
-    """The last reply's text; the turn's text so far where an early end left none."""
+    """Return the last reply's text; the turn's text so far where an early end left none."""
     last = turn.texts[-1] if turn.texts else ""
     if last or ending.state == "completed":
         return last

@@ -63,7 +63,7 @@ class _Seen:
 async def stream_once(
     turn: TurnContext, granted: Granted, *, attempt: int, started_s: float
 ) -> Reply:
-    """The reply to the history as it stands; booked before anything reads it.
+    """Return the reply to the history as it stands; booked before anything reads it.
 
     Parameters
     ----------
@@ -362,7 +362,7 @@ def _enter(  # noqa: PLR0913 - what the history must know of a reply
 
 
 def _result_tokens(task: TaskContext, usage: Usage | None) -> tuple[int, bool]:
-    """Tokens of the tool results that this prompt brought in, and whether that is an estimate."""
+    """Return the tokens of the new tool results, and whether that is an estimate."""
     conversation = task.conversation
     new = conversation.unmeasured_blocks()
     results = [block for block in new if block["type"] == "tool_result"]
@@ -420,7 +420,7 @@ def _most(task: TaskContext, granted: Granted, begun: Usage | None) -> Amount:
 
 
 def _least(task: TaskContext, seen: _Seen, most: Amount) -> Amount:
-    """What a broken request took at least: its input, and the text that had streamed."""
+    """Return what a broken request took at least: its input, and the text that had streamed."""
     if seen.begun is None:
         return Amount()
     streamed = sum(task.ratios.tokens(kind, size) for kind, size in seen.characters.items())

@@ -44,7 +44,7 @@ class BudgetCarryover:
     def sent(
         self, budget: int | None, *, removed_tokens: int | None, spent_before: int
     ) -> SentBudget:
-        """What a request says of a task's budget.
+        """Return what a request says of a task's budget.
 
         Parameters
         ----------

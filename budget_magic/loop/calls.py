@@ -117,7 +117,7 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
 
 
 async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequence[str]) -> Decision:
-    """What the person, or the function in their place, says; the clock stands still."""
+    """Return what the person, or the function in their place, says; the clock stands still."""
     task = turn.task
     redact = task.redactor.redact
     asked = Call(

@@ -28,7 +28,7 @@ LEAST_GAIN: Final = 2
 
 
 def is_due(turn: TurnContext) -> bool:
-    """Whether the next step asks for a summary.
+    """Return whether the next step asks for a summary.
 
     Never where a call is still unanswered, or where the next step is the last one anyway.
     """

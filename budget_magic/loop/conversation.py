@@ -97,7 +97,7 @@ class Conversation:
     """Whether the last reply entered the history."""
 
     def copy(self) -> Conversation:
-        """An independent copy, from which a turn can start again."""
+        """Return an independent copy, from which a turn can start again."""
         return replace(self, messages=list(self.messages), answers=dict(self.answers))
 
     def answer(self, call_id: str, content: str, *, is_error: bool) -> None:
@@ -245,7 +245,7 @@ class Conversation:
         self.baseline = None
 
     def message_effort(self) -> str | None:
-        """The effort that messages in the history announced last; None where none did."""
+        """Return the effort that messages in the history announced last; None where none did."""
         said = (one for one in reversed(self.messages) if one["role"] == "system")
         return next((one["output_config"]["effort"] for one in said), None)
 
@@ -257,7 +257,7 @@ class Conversation:
     def sent(
         self, *, with_effort_messages: bool
     ) -> tuple[tuple[dict[str, Any], ...], tuple[int, ...]]:
-        """The messages as a request carries them, and those whose end is marked for the cache.
+        """Return the messages as sent, and those that carry a cache breakpoint.
 
         Marked are the end of the last request and of this one.
         """
@@ -285,7 +285,7 @@ class Conversation:
 
 
 def text_block(text: str) -> dict[str, Any]:
-    """A text block as the API takes it."""
+    """Return a text block as the API takes it."""
     return {"type": "text", "text": text}
 
 

@@ -96,7 +96,7 @@ def _call(
 
 
 def _is_caller(value: object) -> bool:
-    """Whether a call says as the API does who made it: the model, or its code on the server."""
+    """Return whether a call names its caller as the API does: the model, or code on the server."""
     if not isinstance(value, dict) or not isinstance(kind := value.get("type"), str):
         return False
     if kind == "direct":
@@ -145,7 +145,7 @@ def _text(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_sendable(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Whether a value is JSON: finite numbers, whole characters, no deeper than allowed."""
+    """Return whether a value is JSON: finite numbers, whole characters, no deeper than allowed."""
     match value:
         case str():
             return value.isascii() or value == without_lone_surrogates(value)

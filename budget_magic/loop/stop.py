@@ -76,7 +76,7 @@ class Halted(Exception):  # noqa: N818 - how a turn ends is no error
 
 
 def completed(turn: TurnContext, reason: Reason) -> Ending:
-    """The turn came to its natural end."""
+    """Return the ending for a turn that came to its natural end."""
     spend = turn.task.reading().this_turn
     parts = [plural(turn.step, "step"), plural(spend.tool_calls, "tool call")]
     if spend.cost_usd is not None:
@@ -154,7 +154,7 @@ def out_of_room(
 
 
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
-    """A reply was cut by `max_tokens` that no ceiling had shrunk."""
+    """Return the ending for a reply cut by a `max_tokens` that no ceiling had shrunk."""
     more = min(limit * 2, 128_000)
     return _halted(
         turn, "max_tokens", f"the reply was cut at {limit:,} tokens", f"--max-tokens {more}"
@@ -162,7 +162,7 @@ def max_tokens(turn: TurnContext, limit: int) -> Ending:
 
 
 def context_window(turn: TurnContext) -> Ending:
-    """The conversation no longer fits into the model's context window."""
+    """Return the ending for a conversation beyond the model's context window."""
     told = (
         f"halted at step {turn.step}: the conversation no longer fits into the context window;"
         f" start afresh with --new and tell Claude what is known"
@@ -177,7 +177,7 @@ def refusal(turn: TurnContext) -> Ending:
 
 
 def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
-    """The same call came with the same result too often."""
+    """Return the ending for the same call with the same result too often."""
     rule = turn.task.stuck_rule or StuckRule()
     shown = turn.task.redactor.redact(call.input)  # before a cut could split a secret
     shown = shown if len(shown) <= SHOWN_INPUT else shown[: SHOWN_INPUT - 3] + "..."
@@ -195,7 +195,7 @@ def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
 
 
 def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
-    """The ending, with a word where it looks as if the budget had been too small.
+    """Return the ending, with a word where it looks as if the budget had been too small.
 
     A refusal does, and a natural end at which no tool was used though some were offered, or which
     left less than a tenth of the budget (platform.claude.com, "Task budgets": too small a budget
@@ -213,7 +213,7 @@ def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
 
 
 def server_compaction(turn: TurnContext) -> Ending:
-    """The server compacted the conversation, which nobody here had asked it to."""
+    """Return the ending for a conversation that the server compacted unasked."""
     command = f"%claude_resume {turn.task.name}"
     told = (
         f"step {turn.step} failed: the reply is a compaction block of the server, and a budget"
@@ -247,7 +247,7 @@ def broken(turn: TurnContext, error: BaseException) -> Ending:
 
 
 def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
-    """A request failed for good."""
+    """Return the ending for a request that failed for good."""
     command = f"%claude_resume {turn.task.name}"
     tries = f" after {plural(attempts, 'attempt')}" if attempts > 1 else ""
     place = f"step {turn.step + 1} failed{tries}"
@@ -269,7 +269,7 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
 
 
 def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
-    """The client itself refused to send, for want of a credential for instance."""
+    """Return the ending for a client that refused to send, such as without a credential."""
     command = f"%claude_resume {turn.task.name}"
     return Ending(
         state="failed",
@@ -422,7 +422,7 @@ def _in_step(turn: TurnContext) -> str:
 
 
 def _raising(account: Account) -> str:
-    """The option that raises the ceiling of a task around this one."""
+    """Return the option that raises the ceiling of a task around this one."""
     if _is_nearer_by_cost(account):
         return f"--max-cost {_rounded_up((account.cost_usd or Decimal(0)) * MORE)}"
     more = _rounded_up(Decimal(account.total_tokens or 0) * MORE)
@@ -430,7 +430,7 @@ def _raising(account: Account) -> str:
 
 
 def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
-    """The shared account that a request met; where none is known, the one with least left."""
+    """Return the account that refused a request; if unknown, the shared one with least left."""
     own, *shared = accounts
     if refused_by is not own or not shared:
         return refused_by
@@ -448,7 +448,7 @@ def _share_left(account: Account) -> Decimal:
 
 
 def _is_nearer_by_cost(account: Account) -> bool:
-    """Whether the smaller share is left of the dollars, not of the tokens."""
+    """Return whether the smaller share is left of the dollars, not of the tokens."""
     usd_left, tokens_left = account.headroom()
     if usd_left is None or tokens_left is None or not account.cost_usd or not account.total_tokens:
         return usd_left is not None
@@ -456,7 +456,7 @@ def _is_nearer_by_cost(account: Account) -> bool:
 
 
 def _held(account: Account, amount: str) -> str:
-    """What requests of unknown cost hold, and the command that releases it."""
+    """Return what requests of unknown cost hold, and the command that releases it."""
     what = held_for(len(account.cut_off), sum(one.is_reply for one in account.cut_off))
     commands = [
         f"`%claude_task {name} --release-held`"

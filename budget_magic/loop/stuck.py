@@ -29,7 +29,7 @@ class CompletedCall:
 
 
 def made(name: str, arguments: dict[str, Any], result: str) -> CompletedCall:
-    """A call that ran, ready to be compared.
+    """Return a call that ran, ready to be compared.
 
     >>> made("read", {"b": 1, "a": 2}, "x").input
     '{"a": 2, "b": 1}'
@@ -40,7 +40,7 @@ def made(name: str, arguments: dict[str, Any], result: str) -> CompletedCall:
 
 
 def is_stuck(calls: Sequence[CompletedCall], rule: StuckRule | None) -> bool:
-    """Whether the newest call has come too often lately; never without a rule.
+    """Return whether the newest call has come too often lately; never without a rule.
 
     >>> same = made("read", {}, "x")
     >>> is_stuck([same, same], StuckRule()), is_stuck([same, same, same], StuckRule())

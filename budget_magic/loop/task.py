@@ -51,7 +51,7 @@ class Approver(Protocol):
     """Asks a person about one call; the loop's clock stands still meanwhile."""
 
     async def __call__(self, call: Call) -> Decision:
-        """What was decided."""
+        """Return what was decided."""
         ...
 
 

@@ -117,7 +117,7 @@ class Actions:
 
     @_usage_errors()
     def list_tasks(self, line: str) -> TaskTable:
-        """A table of the tasks in this kernel."""
+        """Return a table of the tasks in this kernel."""
         self._parse(line, frozenset())
         return TaskTable(list(tasks().values()))
 
@@ -126,7 +126,7 @@ class Actions:
 
     @_usage_errors()
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
-        """What the cell waits for; None where there is nothing to wait for."""
+        """Return what the cell waits for; None where there is nothing to wait for."""
         parsed = self._parse(line)
         if parsed.wants_help:
             print(options.help_text("%%claude_task"))

@@ -24,7 +24,7 @@ _SHOWN: Final = re.compile(
 
 
 def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[str]]:
-    """An entry for `input_transformers_post`.
+    """Return an entry for `input_transformers_post`.
 
     IPython does not await magics by itself. Terminals, nested calls (`%%time`, `%run`,
     `ip.run_cell`) and shells whose autoawait is off or runs something else than asyncio keep the
@@ -46,7 +46,7 @@ def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[st
 
 
 def _can_await(shell_context: ShellContext) -> bool:
-    """Whether an awaited cell is of use: a kernel hears widgets then; a terminal loses Ctrl-C."""
+    """Return whether to await cells: a kernel then hears widgets; a terminal would lose Ctrl-C."""
     shell = shell_context.shell
     asyncio_runner, _ = shell.loop_runner_map["asyncio"]
     return bool(shell_context.kernel and shell.autoawait and shell.loop_runner is asyncio_runner)

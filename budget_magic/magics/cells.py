@@ -222,7 +222,7 @@ class Cells:
 
 
 def existing(name: str | None) -> Task:
-    """The task of that name, or the one used last.
+    """Return the task of that name, or the one used last.
 
     Raises
     ------

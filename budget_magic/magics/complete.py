@@ -25,7 +25,7 @@ Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
 def make_matcher(shell_context: ShellContext) -> Matcher:
-    """A matcher that answers on the magics' lines and silences Python's own there."""
+    """Return a matcher that answers on the magics' lines and silences Python's own there."""
 
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
         found = _LINE.match(context.line_with_cursor[: context.cursor_position])

@@ -26,17 +26,17 @@ class Checked(traitlets.TraitType[Any, Any]):
         self.tag(config=True)
 
     def default(self, obj: Any = None) -> Any:  # noqa: ARG002 - traitlets' signature
-        """The documented default."""
+        """Return the documented default."""
         from budget_magic.magics.trait_parsers import FIRST  # noqa: PLC0415 - lazy, as said above
 
         return FIRST[str(self.name)]
 
     def default_value_repr(self) -> str:
-        """The documented default, as `%config` shows it."""
+        """Return the documented default, as `%config` shows it."""
         return repr(self.default())
 
     def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - traitlets' signature
-        """The value, read."""
+        """Parse the value."""
         from budget_magic.magics.trait_parsers import READERS  # noqa: PLC0415 - lazy, as said above
 
         try:
@@ -74,7 +74,7 @@ class TaskDefaults(Configurable):
     save_transcript = Checked("False: saved outputs hold only figures and answer")
 
     def as_defaults(self) -> object:
-        """The traits as the session takes them."""
+        """Return the traits as the session takes them."""
         from budget_magic.magics.trait_parsers import FIRST, as_defaults  # noqa: PLC0415 - lazy
 
         return as_defaults({name: getattr(self, name) for name in FIRST})

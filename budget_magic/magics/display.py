@@ -155,7 +155,7 @@ class PanelDisplay:
             _keep(self._panel)
 
     async def _answers(self) -> bool:
-        """Whether the panel's buttons work while the cell runs, as far as two seconds tell."""
+        """Return whether the panel answered within two seconds, so that its buttons work."""
         while time.monotonic() - self._shown_at < HELLO_WITHIN_S:
             if self._panel is not None and self._panel.said_hello.is_set():
                 return True
@@ -276,7 +276,7 @@ def _is_utf8() -> bool:
 def make_display(
     shell_context: ShellContext, task: Task, stream_state: StreamState, *, background: bool = False
 ) -> TurnDisplay:
-    """The display that this place can show: a panel only where a person sits."""
+    """Return the display that this place can show: a panel only where a person sits."""
     if shell_context.kernel is None:
         return (BackgroundDisplay if background else TerminalDisplay)(task, stream_state)
     return (

@@ -45,7 +45,7 @@ class Line:
 
 
 def tokens(text: str) -> int:
-    """A number of tokens.
+    """Parse a number of tokens.
 
     >>> tokens("64k"), tokens("1.5M"), tokens("20000")
     (64000, 1500000, 20000)
@@ -57,12 +57,12 @@ def tokens(text: str) -> int:
 
 
 def tokens_or_none(text: str) -> int | None:
-    """A number of tokens, or `none`."""
+    """Parse a number of tokens, or `none`."""
     return None if text == "none" else tokens(text)
 
 
 def usd_or_none(text: str) -> Decimal | None:
-    """US dollars, or `none` for an open ceiling.
+    """Parse US dollars, or `none` for an open ceiling.
 
     >>> usd_or_none("$2.50")
     Decimal('2.50')
@@ -79,7 +79,7 @@ def usd_or_none(text: str) -> Decimal | None:
 
 
 def count_or_none(text: str) -> int | None:
-    """A whole number, or `none` for an open ceiling."""
+    """Parse a whole number, or `none` for an open ceiling."""
     if text == "none":
         return None
     if not re.fullmatch(r"\d+", text):
@@ -88,7 +88,7 @@ def count_or_none(text: str) -> int | None:
 
 
 def seconds_or_none(text: str) -> float | None:
-    """A time, or `none` for an open ceiling.
+    """Parse a time, or `none` for an open ceiling.
 
     >>> seconds_or_none("90s"), seconds_or_none("10m"), seconds_or_none("1h")
     (90.0, 600.0, 3600.0)
@@ -102,14 +102,14 @@ def seconds_or_none(text: str) -> float | None:
 
 
 def variable(text: str) -> str:
-    """A name that a notebook variable can have."""
+    """Parse the name of a notebook variable."""
     if not text.isidentifier() or keyword.iskeyword(text):
         raise ValueError("give the name of a variable, such as outcome")
     return text
 
 
 def tag(text: str) -> tuple[str, str]:
-    """A label `KEY=VALUE`."""
+    """Parse a label `KEY=VALUE`."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ValueError("give KEY=VALUE, such as pr=123")
@@ -184,7 +184,7 @@ LINE: Final = SETTINGS | {"new", "release-held"}
 
 
 def split(line: str, expand: Callable[[str], str]) -> list[str]:
-    """The words of a line; quoted ones keep `$x` and `{x}`, others are expanded.
+    """Return the words of a line; quoted ones keep `$x` and `{x}`, others are expanded.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def split(line: str, expand: Callable[[str], str]) -> list[str]:
 
 
 def parse(words: list[str], allowed: frozenset[str] | None = None) -> Line:
-    """A line's words, read.
+    """Parse a line's words.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def _read(option: Option, key: str, text: str) -> Any:
 
 
 def help_text(magic: str) -> str:
-    """The table that `--help` prints."""
+    """Return the table that `--help` prints."""
     rows = []
     for option in OPTIONS:
         flags = f"-{option.short}, " if option.short else "    "

@@ -37,7 +37,7 @@ def apply(
     lookup: Callable[[str], object],
     has_run: bool,
 ) -> Settings:
-    """The settings with the options of a line put in.
+    """Return the settings with the options of a line put in.
 
     Parameters
     ----------

@@ -27,18 +27,18 @@ class ShellContext:
         return getattr(self.shell, "kernel", None)
 
     def has_stdin(self) -> bool:
-        """Whether a person can be asked by `input()`."""
+        """Return whether a person can be asked by `input()`."""
         if self.kernel is None:
             return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
         parent = self.kernel.get_parent("shell") or {}
         return bool(parent.get("content", {}).get("allow_stdin", False))
 
     def cell_id(self) -> str | None:
-        """The front end's id of the cell that runs; None where it gives none."""
+        """Return the front end's id of the cell that runs; None where it gives none."""
         return self._cell_id
 
     def lookup(self, name: str) -> object:
-        """An object of the notebook by name, attributes after dots."""
+        """Return an object of the notebook by name, attributes after dots."""
         first, *rest = name.split(".")
         found: object = self.shell.user_ns[first]
         for attribute in rest:

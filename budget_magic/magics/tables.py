@@ -83,7 +83,7 @@ def _row(task: Task) -> tuple[str, ...]:
 
 
 def _held(task: Task) -> str:
-    """What requests of unknown cost hold; `-` where nothing does."""
+    """Return what requests of unknown cost hold; `-` where nothing does."""
     held = task.held
     if not held.requests:
         return "-"
@@ -91,7 +91,7 @@ def _held(task: Task) -> str:
 
 
 def shown_again(task: Task, turn: Turn) -> dict[str, object]:
-    """The report of a turn that is shown without sending anything, with a line that says so."""
+    """Return the report of a turn that is shown again, with a line that says so."""
     when = "" if turn.ended_at is None else f" on {turn.ended_at:%Y-%m-%d at %H:%M} UTC"
     note = f"shown again: paid for{when}; --again runs it anew"
     if turn.changed_things:

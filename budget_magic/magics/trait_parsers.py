@@ -150,7 +150,7 @@ FIRST: Final[dict[str, Any]] = {
 
 
 def as_defaults(values: Mapping[str, Any]) -> Defaults:
-    """The traits' values as the session takes them."""
+    """Return the traits' values as the session takes them."""
     return Defaults(
         settings=Settings(
             budget=values["budget"],

@@ -21,7 +21,7 @@ _DATE: Final = re.compile(r"-\d{8}")
 
 
 def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
-    """The prices of a model: the user's own first, then the shipped table; None where unknown."""
+    """Return a model's prices: the user's own, else the shipped ones; None if unknown."""
     if model in own:
         return own[model]
     row = find_model(model)
@@ -29,7 +29,7 @@ def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
 
 
 def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> Decimal | None:
-    """What one reply cost, in US dollars; None where a price it needs is unknown.
+    """Return what one reply cost, in US dollars; None where a price it needs is unknown.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def billing_factor(usage: Usage) -> Decimal:
 def worst_case_usd(
     table: PriceTable, *, prompt_tokens: int, output_tokens: int, factor: Decimal
 ) -> Decimal:
-    """The most that a request can cost: its whole prompt at the dearest price, its whole reply."""
+    """Return the most that a request can cost, its whole prompt at the dearest price."""
     prices = table.for_prompt(prompt_tokens)
     return (
         (prices.dearest_input_5m() * prompt_tokens + prices.output * output_tokens) * factor / MTOK
@@ -139,7 +139,7 @@ def worst_case_usd(
 def expected_usd(
     table: PriceTable, *, known_tokens: int, new_tokens: int, output_tokens: int, factor: Decimal
 ) -> Decimal:
-    """What a request costs where its known prefix is read from the cache and the rest written."""
+    """Return a request's cost if its known prefix is read from the cache and the rest written."""
     prices = table.for_prompt(known_tokens + new_tokens)
     return (
         (
@@ -153,7 +153,7 @@ def expected_usd(
 
 
 def rewrite_usd(table: PriceTable, cached_tokens: int) -> Decimal:
-    """What it costs more, once, to write a cached prefix again instead of reading it."""
+    """Return what it costs more, once, to write a cached prefix again instead of reading it."""
     prices = table.for_prompt(cached_tokens)
     return max(Decimal(0), (prices.write_5m - prices.cache_read) * cached_tokens / MTOK)
 

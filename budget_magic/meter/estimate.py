@@ -50,7 +50,7 @@ class Ratios:
     def calibrated(
         self, characters: dict[DeltaKind, int], usage: Usage, *, blocks: int = 0
     ) -> Ratios:
-        """The ratios after a reply whose exact usage is known.
+        """Return the ratios after a reply whose exact usage is known.
 
         Thinking stays as it is: only its summary streams, so its length says little.
 
@@ -77,7 +77,7 @@ class Ratios:
 
 
 def split_output(usage: Usage, ratios: Ratios, *, text: int, call: int) -> tuple[int, int, bool]:
-    """Tokens of text and of calls in one reply, and whether that split is an estimate.
+    """Return tokens of text and of calls in one reply, and whether that split is an estimate.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class Reading:
 
 
 def read(facts: Iterable[Fact], start: Reading | None = None) -> Reading:
-    """The reading after `facts`, going on from `start`."""
+    """Return the reading after `facts`, going on from `start`."""
     reading = start or Reading()
     for fact in facts:
         reading = advance(reading, fact)
@@ -117,7 +117,7 @@ def read(facts: Iterable[Fact], start: Reading | None = None) -> Reading:
 
 
 def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - one per kind
-    """The reading after one more fact."""
+    """Return the reading after one more fact."""
     match fact:
         case TurnStarted():
             reading = replace(reading, budget=fact.settings.budget)
@@ -167,7 +167,7 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
 
 
 def add(left: Spend, right: Spend) -> Spend:
-    """The sum of two spends; the cost is unknown where either is."""
+    """Return the sum of two spends; the cost is unknown where either is."""
     cost = (
         None if left.cost_usd is None or right.cost_usd is None else left.cost_usd + right.cost_usd
     )

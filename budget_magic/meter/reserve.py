@@ -100,14 +100,14 @@ class Account:
         return LAST_ANSWER_TOKENS
 
     def headroom(self) -> tuple[Decimal | None, int | None]:
-        """What is left in dollars and in tokens; None where the account is open."""
+        """Return what is left in dollars and in tokens; None where the account is open."""
         taken = self.spent + self.unconfirmed + self.held
         usd = None if self.cost_usd is None else self.cost_usd - taken.usd
         tokens = None if self.total_tokens is None else self.total_tokens - taken.tokens
         return usd, tokens
 
     def has_room(self, amount: Amount) -> bool:
-        """Whether this much more stays within the ceilings."""
+        """Return whether this much more stays within the ceilings."""
         usd, tokens = self.headroom()
         return (usd is None or amount.usd <= usd) and (tokens is None or amount.tokens <= tokens)
 
@@ -180,7 +180,7 @@ class Demand:
     """Room for a reply without which an ordinary step is not worth sending."""
 
     def worst(self, output_tokens: int) -> Amount:
-        """What the request takes at most with this many reply tokens."""
+        """Return what the request takes at most with this many reply tokens."""
         usd = Decimal(0)
         if self.prices is not None:
             usd = worst_case_usd(

@@ -49,7 +49,7 @@ class Spend:
         return self.ceiling_tokens + self.cache_read_input_tokens
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as JSON values; dollars are exact decimal strings."""
+        """Return the fields as JSON values; dollars are exact decimal strings."""
         return {
             name: str(value) if isinstance(value, Decimal) else value
             for name, value in asdict(self).items()

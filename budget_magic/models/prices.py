@@ -25,7 +25,7 @@ class Prices:
     write_1h: Decimal
 
     def dearest_input_5m(self) -> Decimal:
-        """The most that one input token can cost where only five-minute breakpoints are set."""
+        """Return the highest input price per million tokens with five-minute breakpoints only."""
         return max(self.input, self.cache_read, self.write_5m)
 
 
@@ -43,7 +43,7 @@ class PriceTable:
     """True where the user gave these prices; outputs then say "your price"."""
 
     def for_prompt(self, prompt_tokens: int) -> Prices:
-        """The prices of one request with this many prompt tokens (input and cache together)."""
+        """Return the prices of a request with this many prompt tokens, cached ones included."""
         if (
             self.long_prompt is not None
             and self.long_prompt_above is not None
@@ -54,7 +54,7 @@ class PriceTable:
 
 
 def user_prices(model_id: str, row: Mapping[str, object]) -> PriceTable:
-    """The prices a user gave for a model, checked.
+    """Return the prices a user gave for a model, checked.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ _DATED = {"claude-haiku-4-5-20251001": "claude-haiku-4-5"}
 
 
 def find_model(model_id: str) -> Model | None:
-    """The row of a model, also under its name at a cloud provider; None where it is unknown.
+    """Return the row of a model, also under its name at a cloud provider; None where it is unknown.
 
     >>> find_model("us.anthropic.claude-opus-5-5-v1:0").id
     'claude-opus-5-5'

@@ -23,7 +23,7 @@ _LAST_SPACE: Final = "\\x20"
 def approval_card(
     name: str, why: str, call_input: Mapping[str, Any], *, width: int = 80, utf8: bool = True
 ) -> str:
-    r"""The question about a call, without its last line: who asks for what, and why it asks.
+    r"""Return the question about a call, without its last line: who asks for what, and why it asks.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def approval_card(
 
 
 def _fields(fields: Sequence[InputField], width: int, go_on: str) -> Iterator[str]:
-    """The lines of the input: short values, long ones below their names, an edit as a comparison.
+    """Yield the input's lines: short values, long ones below their names, edits compared.
 
     Names stand at the fourth column and hold no space, values below them at the sixth. That, the
     two spaces before a value on the same line, and the one before a size tell them apart.
@@ -90,7 +90,7 @@ def _fields(fields: Sequence[InputField], width: int, go_on: str) -> Iterator[st
 
 
 def _expanded(line: str) -> str:
-    """The line with spaces behind the mark of each tab, up to the next stop."""
+    """Return the line with spaces behind the mark of each tab, up to the next stop."""
     return line.expandtabs(_TAB).rstrip(" ")
 
 
@@ -99,14 +99,14 @@ def _titled(field: InputField) -> str:
 
 
 def _is_short(field: InputField, width: int) -> bool:
-    """Whether name and value stand on one line."""
+    """Return whether name and value stand on one line."""
     room = width - _INDENT - _NAME_COLUMNS - 2
     fits = columns(field.name) <= _NAME_COLUMNS and columns(_expanded(field.value)) <= room
     return fits and "\n" not in field.value and not field.value.startswith(" ")
 
 
 def _indented(line: str, width: int, indent: int, go_on: str, sign: str = " ") -> Iterator[str]:
-    """The line behind `sign`, folded without losing a character."""
+    """Yield the line behind `sign`, folded without losing a character."""
     first, *rest = _folded(_expanded(line), width - indent)
     lead = " " * (indent - 2)
     yield f"{lead}{sign} {first}"
@@ -114,7 +114,7 @@ def _indented(line: str, width: int, indent: int, go_on: str, sign: str = " ") -
 
 
 def _folded(line: str, width: int) -> Iterator[str]:
-    """The line in pieces of at most `width` columns, none of which ends in a space.
+    """Yield the line in pieces of at most `width` columns, none of which ends in a space.
 
     Joined, they are the line. It is broken before a space where one is near the end.
     """
@@ -135,7 +135,7 @@ def _folded(line: str, width: int) -> Iterator[str]:
 
 
 def _end_of_piece(line: str, start: int, width: int) -> int:
-    """Where the characters end that have room beside each other."""
+    """Return where the characters end that have room beside each other."""
     used = 0
     for end in range(start, len(line)):
         used += columns(line[end])

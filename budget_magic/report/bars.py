@@ -13,7 +13,7 @@ SPARK_BARS: Final = 24
 
 
 def text_bar(gauge: GaugeView, width: int, *, utf8: bool = True) -> str:
-    """The gauge as `width` characters: the four kinds, then what is left.
+    """Return the gauge as `width` characters: the four kinds, then what is left.
 
     A kind that has tokens gets at least one character.
     """
@@ -32,7 +32,7 @@ def text_bar(gauge: GaugeView, width: int, *, utf8: bool = True) -> str:
 
 
 def sampled(shares: Sequence[float], most: int = SPARK_BARS) -> list[float]:
-    """At most `most` of the shares, evenly chosen, the first and the last among them.
+    """Return at most `most` of the shares, evenly chosen, the first and the last among them.
 
     >>> sampled([1.0, 0.5, 0.2], 2)
     [1.0, 0.2]
@@ -44,7 +44,7 @@ def sampled(shares: Sequence[float], most: int = SPARK_BARS) -> list[float]:
 
 
 def spark(shares: Sequence[float]) -> str:
-    """What was left after each step as a line of small bars.
+    """Return what was left after each step as a line of small bars.
 
     >>> spark([1.0, 0.5, 0.0])
     '█▅▁'

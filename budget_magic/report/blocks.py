@@ -19,7 +19,7 @@ _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 def block_views(
     step: StepFacts, reply: StepFinished, following: StepFacts | None
 ) -> tuple[BlockView, ...]:
-    """The parts of a finished step in their order, each result after its call."""
+    """Return the parts of a finished step in their order, each result after its call."""
     sent = following.finished if following else None
     # A prompt's measured results are those of one call only where the step made one.
     alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
@@ -68,13 +68,13 @@ def _result(result: ToolFinished, tokens: int | None) -> BlockView:
 def block_view(
     kind: Literal["thinking", "text", "call"], text: str, *, name: str = "", call_id: str = ""
 ) -> BlockView:
-    """One part that Claude wrote, its text cleaned before."""
+    """Return one part that Claude wrote, its text cleaned before."""
     lines = text.count("\n") + 1
     return BlockView(kind=kind, name=name, call_id=call_id, text=text, lines=lines, label=kind)
 
 
 def why_text(reply: StepFinished) -> str:
-    """Why a step counted and cost what it did: its tokens by kind and its input by price."""
+    """Return why a step counted and cost what it did: its tokens by kind and its input by price."""
     usage = reply.usage
     if not reply.usage_known:
         return f"invalid usage; ≈ {exact(reply.budget_tokens)} tokens counted"
@@ -89,5 +89,5 @@ def why_text(reply: StepFinished) -> str:
 
 
 def is_call(block: Mapping[str, Any]) -> bool:
-    """Whether a content block is a tool call."""
+    """Return whether a content block is a tool call."""
     return block.get("type") in _CALLS

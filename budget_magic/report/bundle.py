@@ -17,7 +17,7 @@ TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
 
 
 def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
-    """The output of a turn by MIME type.
+    """Return the output of a turn by MIME type.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
 
 
 def turn_json(task: str, records: Sequence[Record], reading: Reading) -> dict[str, Any]:
-    """The turn `reading.turn` for programs that read executed notebooks.
+    """Return the turn `reading.turn` for programs that read executed notebooks.
 
     Returns
     -------

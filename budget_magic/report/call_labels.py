@@ -25,7 +25,7 @@ _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 
 
 def call_detail(name: str, call_input: object) -> str:
-    """What stands behind a tool's name in a title; it hides no character, as the card below it.
+    """Return a call's input for a title; like the approval card, it hides no character.
 
     >>> call_detail("grep", {"pattern": "a|b", "path": "src/"})
     '"a|b" src/'
@@ -50,7 +50,7 @@ def call_detail(name: str, call_input: object) -> str:
 
 
 def call_text(name: str, call_input: object) -> str:
-    """A call as it would be written in Python, whole.
+    """Return a call as it would be written in Python, whole.
 
     >>> call_text("read_file", {"path": "a.py"})
     'read_file(path="a.py")'
@@ -62,7 +62,7 @@ def call_text(name: str, call_input: object) -> str:
 
 
 def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
-    """The calls of a step, neighbours of the same tool put together."""
+    """Return the calls of a step, neighbours of the same tool put together."""
     groups: list[tuple[str, list[str]]] = []
     for name, call_input in calls:
         shown, detail = one_line(name, 48), call_detail(name, call_input)
@@ -83,7 +83,7 @@ def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
 
 
 def title(parts: Sequence[TitlePart]) -> str:
-    """The parts on one line.
+    """Return the parts on one line.
 
     >>> title([TitlePart(name="read", detail="a, b"), TitlePart(name="grep")])
     'read a, b and grep'
@@ -94,7 +94,7 @@ def title(parts: Sequence[TitlePart]) -> str:
 
 
 def part_text(part: TitlePart) -> str:
-    """One part on one line."""
+    """Return one part on one line."""
     times = f"{TIMES}{part.times}" if part.times > 1 else ""
     return " ".join(filter(None, (part.name, times, part.detail)))
 
@@ -102,7 +102,7 @@ def part_text(part: TitlePart) -> str:
 def input_fields(
     call_input: Mapping[str, Any], *, ascii_only: bool = False
 ) -> tuple[InputField, ...]:
-    """The whole input of a call, name by name, so that no two inputs give the same fields.
+    """Return the whole input of a call, name by name, so that no two inputs give the same fields.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def input_fields(
 
 
 def _size(text: str) -> str:
-    """How long a text is that does not fit on a card; empty for one that does."""
+    """Return how long a text is that does not fit on a card; empty for one that does."""
     is_long = len(text) > _LONG_CHARS or text.count("\n") > _LONG_LINES
     return plural(len(text), "character") if is_long else ""
 

@@ -87,7 +87,7 @@ def shown_name(name: str, *, ascii_only: bool = False) -> str:
 
 
 def _json(value: object, *, ascii_only: bool) -> str:
-    """The value as JSON; in a text of JSON an escape cannot be taken for its letters."""
+    """Return the value as JSON; in a text of JSON an escape cannot be taken for its letters."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):

@@ -36,7 +36,7 @@ _LIVE_KIND: Final[dict[str, KindName]] = {"thinking": "thinking", "call": "calls
 
 
 def live_kinds(live: LiveState | None) -> Kinds:
-    """What streams right now, by kind: estimates."""
+    """Return what streams right now, by kind: estimates."""
     if live is None:
         return Kinds()
     sums: dict[KindName, int] = dict.fromkeys(("thinking", "calls", "text"), 0)
@@ -51,7 +51,7 @@ def live_kinds(live: LiveState | None) -> Kinds:
 
 
 def live_mark(streaming: Kinds) -> str:
-    """What stands before a sum of what streams: thinking makes it a lower bound.
+    """Return what stands before a sum of what streams: thinking makes it a lower bound.
 
     A sign, because a column of numbers has no room for words.
     """
@@ -59,7 +59,7 @@ def live_mark(streaming: Kinds) -> str:
 
 
 def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView, ...]:
-    """The four kinds in their order, with shares of `scale` tokens."""
+    """Return the four kinds in their order, with shares of `scale` tokens."""
     views = []
     for kind, label, glyph, ascii_glyph in KINDS:
         known, now = getattr(counted, kind), getattr(streaming, kind)
@@ -90,7 +90,7 @@ def _is_estimated(counted: Kinds, kind: KindName) -> bool:
 
 
 def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
-    """The task's budget over all its turns; what streams now is in it, as an estimate."""
+    """Return the task's budget over all its turns; what streams now is in it, as an estimate."""
     streaming = live_kinds(live)
     used = reading.total.budget_tokens + _sum(streaming)
     budget = reading.budget
@@ -126,7 +126,7 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
 
 
 def pace_view(facts: TurnFacts, reading: Reading, gauge: GaugeView) -> PaceView:
-    """What was left after each step of the turn, and about how many more fit."""
+    """Return what was left after each step of the turn, and about how many more fit."""
     done = [step.finished for step in facts.steps if step.finished is not None]
     left = [step.remaining for step in done if step.remaining is not None]
     if left and done[0].remaining is not None:

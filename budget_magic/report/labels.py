@@ -48,7 +48,7 @@ PLAYED: Final = (
 
 
 def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
-    """The state of the turn, while it runs by what it waits for."""
+    """Return the state of the turn, while it runs by what it waits for."""
     name = _state_name(facts, live)
     word, glyph, ascii_word = _STATES[name]
     ended = facts.finished is not None
@@ -58,7 +58,7 @@ def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
 def now(
     facts: TurnFacts, reading: Reading, live: LiveState | None, ceilings: Sequence[CeilingView]
 ) -> str:
-    """What stands beside the state: what happens now, or after the end what it came to."""
+    """Return what stands beside the state: what happens now, or after the end what it came to."""
     name = _state_name(facts, live)
     if facts.finished is not None:
         cost, time = dollars(reading.this_turn.cost_usd), clock(facts.finished.elapsed_s)
@@ -88,7 +88,7 @@ def _under_way(
 
 
 def verdict_view(facts: TurnFacts) -> VerdictView | None:
-    """How the turn ended; None while it runs and where it completed without a command."""
+    """Return how the turn ended; None while it runs and where it completed without a command."""
     ended = facts.finished
     if ended is None or (ended.state == "completed" and not ended.command):
         return None
@@ -96,7 +96,7 @@ def verdict_view(facts: TurnFacts) -> VerdictView | None:
 
 
 def split_verdict(detail: str, command: str) -> VerdictView:
-    """The sentence of an ending with its command set apart, said once.
+    """Return the sentence of an ending with its command set apart, said once.
 
     >>> split_verdict("halted at step 2: full; go on with `%claude_resume a`", "%claude_resume a")
     VerdictView(sentence='Halted at step 2: full.', lead='Go on with', command='%claude_resume a', \
@@ -123,7 +123,7 @@ after='')
 
 
 def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
-    """The tags: `simulated` with its reason."""
+    """Return the tags: `simulated` with its reason."""
     why = facts.settings.simulated if facts.settings else None
     if why is None:
         return ()
@@ -133,7 +133,7 @@ def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
 def unconfirmed_text(
     task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None
 ) -> str:
-    """What requests of unknown cost may have cost, both ends, and what releases it.
+    """Return what requests of unknown cost may have cost, both ends, and what releases it.
 
     The ends are left out where the verdict says them.
     """
@@ -145,7 +145,7 @@ def unconfirmed_text(
 
 
 def released_text(fact: HeldReleased) -> str:
-    """What was released, and what that risks."""
+    """Return what was released, and what that risks."""
     by_usd = bool(fact.released_usd or fact.kept_usd)
     gone = dollars(fact.released_usd) if by_usd else f"{compact(fact.released_tokens)} tokens"
     kept = ""
@@ -159,7 +159,7 @@ def released_text(fact: HeldReleased) -> str:
 
 
 def held_for(requests: int, replies: int) -> str:
-    """What holds money, in words: `replies` of the `requests` were answered.
+    """Return what holds money, in words: `replies` of the `requests` were answered.
 
     >>> held_for(1, 0), held_for(3, 1)
     ('1 cut-off request', '2 cut-off requests and 1 reply with invalid usage')
@@ -182,7 +182,7 @@ def span_text(least: Decimal, most: Decimal) -> str:
 
 
 def tasks_text(reading: Reading) -> str:
-    """What of the task's ceilings was used by nested tasks; empty without any."""
+    """Return what of the task's ceilings was used by nested tasks; empty without any."""
     own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
     if own.cost_usd is not None and (theirs or unsure):
         used = f"{dollars(own.cost_usd + theirs)} spent, including {dollars(theirs)}"
@@ -215,7 +215,7 @@ def _held_text(reading: Reading, verdict: VerdictView | None) -> str:
 
 
 def _is_said(usd: Decimal, verdict: VerdictView | None) -> bool:
-    """Whether the sentence about the ending names what is held already."""
+    """Return whether the sentence about the ending names what is held already."""
     return bool(verdict and usd and dollars(usd) in f"{verdict.sentence} {verdict.after}")
 
 
@@ -226,7 +226,7 @@ def steps_text(reading: Reading) -> str:
 
 
 def scope_text(facts: TurnFacts) -> str:
-    """What Claude could see beside the conversation, in words."""
+    """Return what Claude could see beside the conversation, in words."""
     parts = []
     if facts.settings is not None and facts.settings.root:
         parts.append(f"files below {one_line(facts.settings.root, SCOPE_CHARS)}")

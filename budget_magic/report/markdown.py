@@ -100,7 +100,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def safe_address(address: str) -> str | None:
-    """The address of a link where it is one of the web or of mail; else None.
+    """Return the address of a link where it is one of the web or of mail; else None.
 
     A relative address would point into the reader's own Jupyter server.
     """
@@ -108,7 +108,7 @@ def safe_address(address: str) -> str | None:
 
 
 def parse_markdown(text: str) -> SyntaxTreeNode:
-    """The tree of a Markdown text in which raw HTML is text."""
+    """Return the tree of a Markdown text in which raw HTML is text."""
     from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - as below
 
     return SyntaxTreeNode(_parser().parse(text))

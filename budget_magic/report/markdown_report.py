@@ -27,7 +27,7 @@ _FENCES: Final = re.compile(r"^\s*(```+|~~~+)", re.MULTILINE)
 
 
 def markdown_report(view: TurnView) -> str:
-    """The turn as Markdown: the same facts as the HTML, in the same order."""
+    """Return the turn as Markdown: the same facts as the HTML, in the same order."""
     meters = _meters(view)
     figures = [*_head(view), _gauge(view), _ceilings(view), _answer(view)]
     room = LIMIT_BYTES - sum(len(part.encode()) + 2 for part in [*figures, meters])

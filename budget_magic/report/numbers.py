@@ -15,7 +15,7 @@ SMALL_CEILING_USD: Final = Decimal("0.10")
 
 
 def exact(count: int) -> str:
-    """A count with all its digits.
+    """Return a count with all its digits.
 
     >>> exact(25450), exact(-2584)
     ('25,450', '-2,584')
@@ -24,7 +24,7 @@ def exact(count: int) -> str:
 
 
 def compact(count: int) -> str:
-    """A count in at most five characters from 10,000 on: thousands to one place, millions to two.
+    """Return a count in at most five characters, from 10,000 on in thousands or millions.
 
     >>> compact(9_999), compact(54_877), compact(500_000), compact(1_073_000), compact(999_999)
     ('9,999', '54.9k', '500k', '1.07M', '1.00M')
@@ -38,7 +38,7 @@ def compact(count: int) -> str:
 
 
 def rough(count: int) -> str:
-    """A count for a single moving line: two or three digits.
+    """Return a count for a single moving line: two or three digits.
 
     >>> rough(27_050), rough(3_878), rough(640), rough(1_073_000)
     ('27k', '3.9k', '640', '1.07M')
@@ -74,7 +74,7 @@ def marked(text: str, *, estimated: bool) -> str:
 
 
 def ceiling_dollars(amount: Decimal) -> str:
-    """A ceiling in US dollars, with as many places as it has, at least two.
+    """Return a ceiling in US dollars, with as many places as it has, at least two.
 
     >>> ceiling_dollars(Decimal(5)), ceiling_dollars(Decimal("0.005"))
     ('$5.00', '$0.005')
@@ -91,7 +91,7 @@ def spent_dollars(amount: Decimal | None, ceiling: Decimal | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A running time.
+    """Return a running time.
 
     >>> clock(95.4), clock(3723), clock(0.2)
     ('1:35', '1:02:03', '0:00')
@@ -105,7 +105,7 @@ def clock(seconds: float) -> str:
 
 
 def step_time(seconds: float) -> str:
-    """The time of one step, to a tenth of a second below a minute.
+    """Return the time of one step, to a tenth of a second below a minute.
 
     >>> step_time(6.24), step_time(59.97), step_time(61)
     ('6.2 s', '1:00', '1:01')
@@ -115,7 +115,7 @@ def step_time(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a whole percentage; neither nothing nor everything before it is.
+    """Return a share as a whole percentage; neither nothing nor everything before it is.
 
     >>> percent(0.6023), percent(0.004), percent(0.997), percent(1.04), percent(0.0)
     ('60 %', '<1 %', '99 %', '104 %', '0 %')
@@ -127,7 +127,7 @@ def percent(share: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun.
+    """Return a count with its noun.
 
     >>> plural(1, "step"), plural(8, "step")
     ('1 step', '8 steps')
@@ -136,7 +136,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def pace(tokens_a_step: float) -> str:
-    """Tokens a step: to ten tokens, compact from 10,000.
+    """Return tokens a step: to ten tokens, compact from 10,000.
 
     >>> pace(4818.75), pace(7.2), pace(15_549)
     ('4,820', '7', '15.5k')

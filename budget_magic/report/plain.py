@@ -27,7 +27,7 @@ _ASCII: Final = str.maketrans({
 
 
 def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
-    """The turn as plain text of at most `width` columns, the answer and names aside.
+    """Return the turn as plain text of at most `width` columns, the answer and names aside.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 
 
 def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
-    """The turn on one line, to be drawn in place while it runs; at most `width` columns.
+    """Return the turn on one line, to be drawn in place while it runs; at most `width` columns.
 
     `▶ audit  step 8/50  █████▓▒▒▒▒▒▒▒▒░······  27k of 64k left  $0.52  1:22  writing`
     """
@@ -82,7 +82,7 @@ def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 
 
 def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
-    """One finished step on one line: number, title and marks, counted, cost, time.
+    """Return one finished step on one line: number, title and marks, counted, cost, time.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: boo
 
 
 def in_ascii(text: str) -> str:
-    """The text in ASCII: words and look-alikes for marks, question marks for the rest."""
+    """Return the text in ASCII: words and look-alikes for marks, question marks for the rest."""
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
@@ -119,7 +119,7 @@ def columns(text: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """The line cut to `width` columns, an ellipsis where it was cut."""
+    """Return the line cut to `width` columns, an ellipsis where it was cut."""
     if columns(text) <= width:
         return text
     text = text[:width]
@@ -129,12 +129,12 @@ def fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """The line filled with spaces to `width` columns."""
+    """Return the line filled with spaces to `width` columns."""
     return text + " " * max(0, width - columns(text))
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """The lines of a text folded at spaces to `width` columns, list items with a hanging indent.
+    """Yield the lines of a text folded to `width` columns, list items with a hanging indent.
 
     Code between fences and rows of tables stay as they are.
     """

@@ -48,7 +48,7 @@ def safe_markdown(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text on one line that Markdown leaves as it is.
+    r"""Return text on one line that Markdown leaves as it is.
 
     >>> escape_markdown("a_b*c $5")
     'a\\_b\\*c `$5`'
@@ -57,7 +57,7 @@ def escape_markdown(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """Text on one line as a code span, with a fence longer than any inside.
+    """Return text on one line as a code span, with a fence longer than any inside.
 
     >>> code_span("a `b` c")
     '`` a `b` c ``'
@@ -69,7 +69,7 @@ def code_span(text: str) -> str:
 
 
 def code_block(text: str, language: str = "text") -> str:
-    """Text as a fenced block, with a fence longer than any inside."""
+    """Return text as a fenced block, with a fence longer than any inside."""
     fence = "`" * max(3, _longest(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}"
 
@@ -84,7 +84,7 @@ def _pieces(text: str) -> list[ContentDelta]:
 
 
 def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
-    """The pieces as Markdown; code beside code is one span, else their fences would touch."""
+    """Return the pieces as Markdown; adjacent code is one span, or its fences would touch."""
     written: list[str] = []
     for kind, group in groupby(pieces, key=lambda piece: piece[0]):
         text = "".join(text for _, text in group)

@@ -45,7 +45,7 @@ _TRANSCRIPT_BYTES: Final = 700
 
 
 def static_html(view: TurnView, *, limit: int = LIMIT_BYTES) -> str:
-    """The turn as HTML that needs no kernel, no style sheet and no trust.
+    """Return the turn as HTML that needs no kernel, no style sheet and no trust.
 
     Parameters
     ----------

@@ -51,22 +51,22 @@ _CELL: Final = '<td style="text-align:left;vertical-align:top;padding:0 28px 2px
 
 
 def words(text: str) -> str:
-    """Text as HTML."""
+    """Return text as HTML."""
     return protect(escape(text, quote=False))
 
 
 def code(text: str) -> str:
-    """Text as HTML inside a code element."""
+    """Return text as HTML inside a code element."""
     return escape(text, quote=False)
 
 
 def grey(text: str) -> str:
-    """Text as HTML, in secondary ink."""
+    """Return text as HTML, in secondary ink."""
     return f'<span style="opacity:0.7">{words(text)}</span>'
 
 
 def fitted(text: str, most: int, render: Callable[[str], str] = words) -> str:
-    """The text as HTML of at most `most` bytes, an ellipsis where it was cut."""
+    """Return the text as HTML of at most `most` bytes, an ellipsis where it was cut."""
     html = render(text)
     while len(html.encode()) > most and text:
         text = text[: int(len(text) * 0.8)]
@@ -98,7 +98,7 @@ def _small(inner: str) -> str:
 
 
 def _with_code(text: str) -> str:
-    """Text of ours as HTML, what stands between backticks as code."""
+    """Return text of ours as HTML, what stands between backticks as code."""
     return "".join(
         f"{_COMMAND}{code(part)}</code>" if number % 2 else words(part)
         for number, part in enumerate(text.split("`"))
@@ -116,7 +116,7 @@ def _verdict(verdict: VerdictView) -> str:
 
 
 def gauge_html(gauge: GaugeView, pace: PaceView) -> str:
-    """What is left, what it went to, and how it went down."""
+    """Return what is left, what it went to, and how it went down."""
     bits = [gauge.caption, gauge.used_text]
     caption = ", ".join(filter(None, bits))
     segments = "".join(
@@ -179,7 +179,7 @@ def _spark(pace: PaceView) -> str:
 
 
 def ceilings_html(view: TurnView) -> str:
-    """The four ceilings and the input as one small table."""
+    """Return the four ceilings and the input as one small table."""
     ceilings = view.ceilings
     heads = [", ".join(filter(None, (c.label, c.word))) for c in ceilings] + ["input"]
     cells = [_ceiling(ceiling) for ceiling in ceilings]
@@ -200,7 +200,7 @@ def _ceiling(ceiling: CeilingView) -> str:
 
 
 def step_html(step: StepView, body: str = "") -> str:
-    """One row of the transcript, with its body where it is kept."""
+    """Return one row of the transcript, with its body where it is kept."""
     named = [
         f"{_CODE}{fitted(part_text(part), 300, code)}</code>"
         if part.name
@@ -223,7 +223,7 @@ def step_html(step: StepView, body: str = "") -> str:
 
 
 def body_html(step: StepView, *, lines: int, chars: int, most: int) -> str:
-    """What is under a step, each part cut to its head and tail, at most `most` bytes in all."""
+    """Return a step's body in at most `most` bytes, each part cut to its head and tail."""
     html, size = [], 0
     for place, block in enumerate(step.blocks):
         part = _block(block, lines, chars)
@@ -251,7 +251,7 @@ def _label(text: str) -> str:
 
 
 def meters_html(meters: MetersView) -> str:
-    """The two meters, folded."""
+    """Return the two meters, folded."""
     scope = f", {meters.scope}" if meters.scope else ""
     summary = f"{meters.counted} tokens counted, {meters.billed} billed, {meters.cost}"
     left = '<td style="text-align:left">'

@@ -27,7 +27,7 @@ _CUT: Final = "cut off"
 
 
 def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]:
-    """All steps of the turn; the last is `live` while its request is under way."""
+    """Return all steps of the turn; the last is `live` while its request is under way."""
     largest = max(
         (step.finished.budget_tokens for step in facts.steps if step.finished is not None),
         default=0,
@@ -48,7 +48,7 @@ def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]
 
 
 def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
-    """The calls that wait for a person, with their whole input."""
+    """Return the calls that wait for a person, with their whole input."""
     waiting = facts.open_approvals
     return tuple(
         ApprovalView(
@@ -188,7 +188,7 @@ def _words(reply: StepFinished, ended: TurnFinished | None) -> str:
 
 
 def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
-    """How many tries failed; the one that a person cut off is none of them."""
+    """Return how many tries failed; the one that a person cut off is none of them."""
     times = len(step.failures) - fewer
     if times <= 0:
         return ()
@@ -221,7 +221,7 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_over: bool) -> tuple[Mark
 
 
 def _running(step: StepFacts) -> list[MarkView]:
-    """The calls that run right now, by name where the step made different ones."""
+    """Return the calls that run right now, by name where the step made different ones."""
     run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
     if not run or step.finished is None:
         return []
@@ -236,5 +236,5 @@ def _not_run(result: ToolFinished) -> str:
 
 
 def turn_text(facts: TurnFacts) -> str:
-    """The final text of the turn, as Markdown; empty while it runs."""
+    """Return the final text of the turn, as Markdown; empty while it runs."""
     return clean_text(facts.finished.text) if facts.finished else ""

@@ -78,7 +78,7 @@ def _exact_character(character: str) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """The cleaned text on one line of at most `limit` characters, an ellipsis where it was cut."""
+    """Return the cleaned text on one line, cut to `limit` characters with an ellipsis."""
     line = " ".join(clean_text(text[: 4 * limit + 64]).split())
     cut = len(text) > 4 * limit + 64
     if len(line) > limit or (cut and line):
@@ -96,7 +96,7 @@ class Cut:
 
 
 def cut_text(text: str, *, lines: int, chars: int) -> Cut:
-    """At most `lines` lines and `chars` characters of `text`: its head and its tail.
+    """Return at most `lines` lines and `chars` characters of `text`: its head and its tail.
 
     Parameters
     ----------

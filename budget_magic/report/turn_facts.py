@@ -82,7 +82,7 @@ class TurnFacts:
 
 
 def turn_facts(records: Sequence[Record], turn: int) -> TurnFacts:
-    """The facts of turn `turn` among `records`, which may hold other turns too."""
+    """Return the facts of turn `turn` among `records`, which may hold other turns too."""
     facts = TurnFacts()
     for fact in (record.fact for record in records):
         if fact.turn == turn:
@@ -91,7 +91,7 @@ def turn_facts(records: Sequence[Record], turn: int) -> TurnFacts:
 
 
 def finished_steps(records: Iterable[Record], turn: int | None = None) -> list[StepFinished]:
-    """The completed replies of one turn, or of all."""
+    """Return the completed replies of one turn, or of all."""
     found = (record.fact for record in records)
     return [
         fact

@@ -26,7 +26,7 @@ SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens
 
 
 def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ) -> Account:
-    """The session's account with the ceilings that are in force now.
+    """Return the session's account with the ceilings that are in force now.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ)
 def group_account(
     name: str, *, cost_usd: Decimal | float | str | None = None, total_tokens: int | None = None
 ) -> Account:
-    """A cap for a group of tasks: each of them draws on it once it has joined (`Task.join`).
+    """Return a cap for a group of tasks: each of them draws on it once it has joined (`Task.join`).
 
     Parameters
     ----------

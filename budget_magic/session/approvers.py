@@ -18,7 +18,7 @@ NO = frozenset({"n", "no", ""})
 
 
 def by_input(caller: CallerExecutor) -> Approver:
-    """An approver that asks by `input()` on the waiting thread; without stdin it denies."""
+    """Return an approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
     async def ask(call: Call) -> Decision:
         if not (caller.is_attended and HERE.has_stdin()):

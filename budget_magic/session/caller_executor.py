@@ -85,7 +85,7 @@ class CallerExecutor:
             wake()
 
     async def run(self, function: Callable[[], T], /) -> T:
-        """What `function` returns or raises on the waiting thread; called on the loop."""
+        """Return what `function` returns or raises on the waiting thread; called on the loop."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
         job = _Job(function=function, answered=answered, loop=loop, calling=CALLING.get())
@@ -136,7 +136,7 @@ class CallerExecutor:
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether an error means that a person interrupted.
+    """Return whether an error means that a person interrupted.
 
     A task that the function ran may have been stopped by itself, which is an error like others.
     """

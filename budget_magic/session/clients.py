@@ -50,7 +50,7 @@ def choose_client(
     someone_watches: bool,
     environ: Mapping[str, str] = os.environ,
 ) -> Chosen:
-    """The client that answers.
+    """Return the client that answers.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def choose_client(
 
 
 def kind_of_auto(environ: Mapping[str, str] = os.environ) -> str:
-    """What `auto` would choose now: `anthropic` or `simulator`."""
+    """Return what `auto` would choose now: `anthropic` or `simulator`."""
     if environ.get(CHOICE_VARIABLE) == SIMULATOR:
         return SIMULATOR
     if environ.get("ANTHROPIC_API_KEY") or environ.get("ANTHROPIC_AUTH_TOKEN"):
@@ -107,7 +107,7 @@ _REAL: Final[dict[tuple[tuple[str, str], ...], Chosen]] = {}
 
 
 def _real() -> Chosen | None:
-    """The client with the credentials that the SDK finds; made anew when the variables change."""
+    """Return the client with the SDK's credentials, made anew when the variables change."""
     under = tuple(
         sorted(
             (name, value)

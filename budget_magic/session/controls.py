@@ -84,7 +84,7 @@ class TaskControls:
                 self._task.change_now(Change(ceilings=ceilings))
 
     def offers(self) -> Offers:
-        """What is offered at this moment."""
+        """Return what is offered at this moment."""
         task = self._task
         settings, context = task.settings, task.context
         model = find_model(settings.model)
@@ -102,7 +102,7 @@ class TaskControls:
         )
 
     def approver(self, answers: Callable[[], Awaitable[bool]]) -> Approver:
-        """An approver that waits for the panel where it can answer, else asks by `input()`.
+        """Return an approver that waits for the panel where it can answer, else asks by `input()`.
 
         Parameters
         ----------

@@ -59,7 +59,7 @@ def apply_change(turn: TurnContext, change: Change) -> None:
 
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
-    """The ceilings with one raised by what is offered; an open one stays open."""
+    """Return the ceilings with one raised by what is offered; an open one stays open."""
     cost, tokens = ceilings.cost_usd, ceilings.total_tokens
     steps, seconds = ceilings.steps, ceilings.elapsed_s
     match kind:
@@ -88,7 +88,7 @@ def ceiling_of(ceilings: Ceilings, kind: CeilingKind) -> Decimal | float | None:
 
 
 def more_usd(ceiling: Decimal) -> Decimal:
-    """What a raise of the cost ceiling adds: half dollars.
+    """Return what a raise of the cost ceiling adds: half dollars.
 
     >>> more_usd(Decimal(5)), more_usd(Decimal("0.9"))
     (Decimal('2.00'), Decimal('0.50'))
@@ -98,7 +98,7 @@ def more_usd(ceiling: Decimal) -> Decimal:
 
 
 def more_tokens(ceiling: int) -> int:
-    """What a raise of the token ceiling adds: hundreds of thousands.
+    """Return what a raise of the token ceiling adds: hundreds of thousands.
 
     >>> more_tokens(1_000_000)
     400000

@@ -108,7 +108,7 @@ def portal() -> Portal:
 
 
 def is_shared_loop() -> bool:
-    """Whether the calling thread runs a loop that others need: it must not be held up."""
+    """Return whether the calling thread runs a loop that others need: it must not be held up."""
     return portal().is_here or is_function_loop()
 
 

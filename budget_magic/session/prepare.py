@@ -42,7 +42,7 @@ class Ground:
 
 
 def checked(settings: Settings) -> Settings:
-    """The settings, if they can work.
+    """Return the settings, if they can work.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def checked(settings: Settings) -> Settings:
 
 
 def make_toolbox(settings: Settings) -> Toolbox:
-    """The tools that the settings name."""
+    """Return the tools that the settings name."""
     return build_toolbox(
         settings.tools,
         root=settings.root_path(),
@@ -73,7 +73,7 @@ def prepare(
     approver: Approver,
     reads_only: bool,
 ) -> tuple[TaskContext, Chosen]:
-    """The context of the next turn and the client that answers it; changes nothing.
+    """Return the context of the next turn and the client that answers it; changes nothing.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def prepare(
 
 
 def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
-    """The accounts of the task, its group, the tasks whose tools run it, and the session."""
+    """Return the accounts of the task, its group, the tasks whose tools run it, and the session."""
     call = CALLING.get()
     found = [ground.account, *filter(None, [ground.group]), *(call.accounts if call else ())]
     if chosen.simulated is None:
@@ -124,7 +124,7 @@ def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
 
 
 def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
-    """The accounts that the task counts against; simulated spend against simulated tasks' only."""
+    """Return the accounts a task counts against; simulated spend counts in simulated ones."""
     own, *others = around
     if chosen.simulated is not None:
         others = [account for account in others if account.simulated]
@@ -149,7 +149,7 @@ def _refuse_without_price(model: str, account: Account) -> None:
 
 
 def choose(ground: Ground, settings: Settings) -> Chosen:
-    """The task's client; it stays the one of the first turn."""
+    """Return the task's client; it stays the one of the first turn."""
     if ground.has_turns and ground.chosen is not None:
         _refuse_another_client(ground.name, settings, ground.chosen)
         if ground.chosen.name == SIMULATOR or settings.client != AUTO:
@@ -174,7 +174,7 @@ def _called(client: str) -> str:
 
 
 def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
-    """The settings as the records hold them."""
+    """Return the settings as the records hold them."""
     return TurnSettings(
         client=chosen.name,
         simulated=chosen.simulated,
@@ -196,7 +196,7 @@ def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSet
 
 
 def _shown(path: Path) -> str:
-    """A path as a saved notebook may show it: the home folder as `~`."""
+    """Return a path as a saved notebook may show it: the home folder as `~`."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 

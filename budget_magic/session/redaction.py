@@ -68,7 +68,7 @@ def refuse_unreadable_secrets() -> None:
 
 
 def _named_secrets() -> Iterator[tuple[str, object]]:
-    """What the variables hold that `secrets` names; one that is not set cannot leak."""
+    """Yield what the variables hold that `secrets` names; one that is not set cannot leak."""
     for name in defaults().secrets:
         if os.environ.get(name):
             yield name, os.environ[name]
@@ -102,7 +102,7 @@ def _redacted(value: Any, redact: Callable[[Any], Any]) -> Any:
 
 @cache
 def _open_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass whose texts are not fixed words, such as the kind of a fact."""
+    """Return a dataclass's fields of free text; the kind of a fact is a fixed word."""
     hints = get_type_hints(kind)
     return tuple(one.name for one in fields(kind) if get_origin(hints[one.name]) is not Literal)
 

@@ -15,7 +15,7 @@ _LAST: list[str] = []
 
 
 def tasks() -> Mapping[str, Task]:
-    """The tasks of this process by name, oldest first; a view that follows changes."""
+    """Return the tasks of this process by name, oldest first; a view that follows changes."""
     return MappingProxyType(_TASKS)
 
 

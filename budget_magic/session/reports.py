@@ -30,7 +30,7 @@ class Reports:
         self._task, self._bus, self._settings = task, bus, settings
 
     def bundle(self, turn: int | None = None) -> dict[str, object]:
-        """The static report of a turn by MIME type; of the last one where none is named."""
+        """Return the static report of a turn by MIME type; of the last one where none is named."""
         number = turn or self._bus.reading.turn
         if not number:
             return {"text/plain": self._not_run_yet()}
@@ -38,7 +38,7 @@ class Reports:
         return bundle(self.view(number), turn_json(self._task, records, self.reading(number)))
 
     def view(self, turn: int, live: LiveState | None = None) -> TurnView:
-        """What a reader of a turn is shown at this moment."""
+        """Return what a reader of a turn is shown at this moment."""
         return view_turn(
             self._task,
             self._records_up_to(turn),
@@ -49,13 +49,13 @@ class Reports:
         )
 
     def reading(self, turn: int) -> Reading:
-        """The meter as it stood at the end of a turn, or now while that runs."""
+        """Return the meter as it stood at the end of a turn, or now while that runs."""
         if turn == self._bus.reading.turn:
             return self._bus.reading
         return read(record.fact for record in self._records_up_to(turn))
 
     def whole_result(self, call_id: str) -> str | None:
-        """The whole answer to a call, as it was sent; None where there is none."""
+        """Return the whole answer to a call, as it was sent; None where there is none."""
         for record in reversed(list(self._bus.records)):
             if isinstance(record.fact, ToolFinished) and record.fact.call_id == call_id:
                 return record.fact.content

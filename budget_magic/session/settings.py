@@ -94,7 +94,7 @@ class Settings:
         )
 
     def root_path(self) -> Path:
-        """The folder of the file tools, absolute."""
+        """Return the folder of the file tools, absolute."""
         return Path(os.path.expanduser(self.root)).resolve()  # noqa: PTH111 - keeps `~name` errors
 
 
@@ -114,7 +114,7 @@ class Defaults:
 
 
 def defaults() -> Defaults:
-    """The defaults of this process as they stand now."""
+    """Return the defaults of this process as they stand now."""
     configured = HERE.defaults()
     return configured if isinstance(configured, Defaults) else Defaults()
 
@@ -217,7 +217,7 @@ def _check_inference_geo(settings: Settings) -> None:
 
 
 def as_tools(tools: str | Sequence[ToolEntry]) -> tuple[ToolEntry, ...]:
-    """The entries of `tools=`; one word or one function stands for a list of it."""
+    """Return the entries of `tools=`; one word or one function stands for a list of it."""
     if isinstance(tools, str) or callable(tools):
         return (tools,)
     return tuple(tools)

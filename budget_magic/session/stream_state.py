@@ -98,7 +98,7 @@ class StreamState:
             block.size += len(event.text)
 
     def state(self, *, with_text: bool = True) -> LiveState:
-        """What streams at this moment; without the texts it is cheap however long they are."""
+        """Return what streams now; leaving out the texts keeps it cheap however long they are."""
         with self._lock:
             ratios = self._ratios()
             blocks = tuple(

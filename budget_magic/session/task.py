@@ -126,7 +126,7 @@ class Task(Turning):
 
     @classmethod
     def from_settings(cls, name: str, settings: Settings) -> Task:
-        """A task that enters the registry only when its first turn starts."""
+        """Return a task that enters the registry only when its first turn starts."""
         task = cls.__new__(cls)
         task._set_up(name, settings)  # noqa: SLF001 - another way to construct this class
         return task
@@ -146,7 +146,7 @@ class Task(Turning):
         return self._to_the_end(lambda run: self.begin(Prompt(typed=prompt, sent=prompt), run=run))
 
     async def arun(self, prompt: str) -> Outcome:
-        """The same as `run` in async code; cancelling it stops the turn."""
+        """Return the same as `run` in async code; cancelling it stops the turn."""
         run = Run()
         with run:
             self.begin(Prompt(typed=prompt, sent=prompt), run=run)
@@ -174,7 +174,7 @@ class Task(Turning):
         return self._ended()
 
     async def await_end(self) -> Outcome:
-        """The same as `wait` in async code; cancelling it ends only the waiting."""
+        """Return the same as `wait` in async code; cancelling it ends only the waiting."""
         await self._any_run().watch_async()
         return self._ended()
 
@@ -207,15 +207,15 @@ class Task(Turning):
         return self._bus.reading.this_turn.elapsed_s
 
     def report(self, turn: int | None = None) -> dict[str, object]:
-        """The static report of a turn by MIME type; of the last one where none is named."""
+        """Return the static report of a turn by MIME type; of the last one where none is named."""
         return self._reports.bundle(turn)
 
     def view(self, turn: int, live: LiveState | None = None) -> TurnView:
-        """What a reader of a turn is shown at this moment."""
+        """Return what a reader of a turn is shown at this moment."""
         return self._reports.view(turn, live)
 
     def whole_result(self, call_id: str) -> str | None:
-        """The whole answer to a call, as it was sent; None where there is none."""
+        """Return the whole answer to a call, as it was sent; None where there is none."""
         return self._reports.whole_result(call_id)
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:

@@ -134,7 +134,7 @@ class Turning:
             self._run.stop(reason)
 
     def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
-        """What running a cell with this prompt and these options would mean; changes nothing.
+        """Return what running a cell with this prompt and these options means; change nothing.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ class Turning:
         return run
 
     def turn_to_resume(self) -> Turn:
-        """The last turn in force.
+        """Return the last turn in force.
 
         Raises
         ------

@@ -68,12 +68,12 @@ class Plan:
 
 
 def in_force(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns that the task has not gone back before, oldest first."""
+    """Return the turns that the task has not gone back before, oldest first."""
     return [turn for turn in turns if not turn.is_superseded]
 
 
 def turn_key(settings: Settings) -> tuple[object, ...]:
-    """The settings that count when a cell is run again; ceilings, approval and tags do not."""
+    """Return the settings that count when a cell is run again."""
     client = settings.client if isinstance(settings.client, str) else id(settings.client)
     return (
         client,
@@ -94,7 +94,7 @@ def plan_turn(
     *,
     again: bool,
 ) -> Plan:
-    """What running a cell means, by the turns that are in force.
+    """Return what running a cell means, by the turns that are in force.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ LITTLE_SHARE: Final = 0.2
 
 
 def low_budget_warning(context: TaskContext, left: int | None) -> str:
-    """What to say where a turn starts with little budget left; empty where it does not."""
+    """Return what to say where a turn starts with little budget left; empty where it does not."""
     budget = context.settings.budget
     if budget is None or left is None or left == budget:
         return ""

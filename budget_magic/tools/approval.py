@@ -61,7 +61,7 @@ class Denied:
 
 
 def parse_policy(value: object) -> Policy:
-    """A policy as typed or given in Python.
+    """Return a policy as typed or given in Python.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def labels(secrets: Sequence[str]) -> str:
 
 
 def is_same(approved: object, runs: object) -> bool:
-    """Whether what was approved is what runs now; a method is made anew on each look-up."""
+    """Return whether what was approved is what runs now; a method is made anew on each look-up."""
     return approved is runs or (isinstance(approved, MethodType) and approved == runs)
 
 
 async def verdict(
     policy: ApprovalFunction, call: Call, run_in_caller: RunInCaller
 ) -> Literal["run"] | Denied:
-    """What an approval function says; it runs on the notebook's thread, where it may ask a person.
+    """Return an approval function's decision; it runs on the notebook's thread and may ask.
 
     True runs the call, False or a reason denies it. Anything else, an error too, denies it, since
     a mistake must not run what nobody approved.

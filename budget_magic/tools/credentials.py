@@ -127,7 +127,7 @@ def credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a value only stands in for a credential, as local servers take any; or is a word."""
+    """Return whether a value is an ordinary word or stands in for a credential."""
     return value.strip().casefold() in _HARMLESS_VALUES
 
 

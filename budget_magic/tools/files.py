@@ -58,16 +58,16 @@ class FileTool:
         return self._inner.name
 
     def definition(self) -> dict[str, Any]:
-        """The entry for the API's `tools`."""
+        """Return the entry for the API's `tools`."""
         return dict(self._inner.to_dict())
 
     async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:  # noqa: ARG002 - it never needs the notebook's thread
-        """The result as text; raises `ToolRefusal`."""
+        """Return the result as text; raises `ToolRefusal`."""
         return str(await self._inner.call(arguments))
 
 
 def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
-    """The four file tools, confined to a root folder.
+    """Return the four file tools, confined to a root folder.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
 def read_file(
     sandbox: PathSandbox, file_path: str, view_range: list[int] | None, allowance: Allowance
 ) -> str:
-    """The text of a file, or of some of its lines."""
+    """Return the text of a file, or of some of its lines."""
     with sandbox.opened() as below:
         found = sandbox.existing(below, file_path)
         name = shown(found.parts)
@@ -171,7 +171,7 @@ def _whole(file: BinaryIO, name: str) -> bytes:
 
 
 def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowance) -> bytes:
-    """The lines from first to last, in bounded memory however long the file and its lines are."""
+    """Return the lines from first to last, in bounded memory whatever the file's size."""
     if len(view_range) != 2:  # noqa: PLR2004 - first and last
         raise ToolRefusal("view_range has two numbers: the first line and the last")
     first, last = max(1, view_range[0]), view_range[1]
@@ -199,7 +199,7 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowanc
 
 
 def list_folder(sandbox: PathSandbox, path: str | None, allowance: Allowance) -> str:
-    """The entries of a folder, subfolders first, files with their sizes."""
+    """Return the entries of a folder, subfolders first, files with their sizes."""
     with sandbox.opened() as below:
         folder = sandbox.existing(below, path or ".")
         if not folder.is_folder:
@@ -233,7 +233,7 @@ def _size(found: Found) -> str:
 def _found(
     sandbox: PathSandbox, below: Below, folder: Found, entry: os.DirEntry[str]
 ) -> Found | None:
-    """What an entry is, or what its link leads to; None where that may not be seen."""
+    """Return what an entry is, or what its link leads to; None where that may not be seen."""
     if forbidden(entry.name):
         return None
     parts = (*folder.parts, entry.name)

@@ -65,11 +65,11 @@ class FunctionTool:
         return self._reads_only
 
     def definition(self) -> dict[str, Any]:
-        """The entry for the API's `tools`."""
+        """Return the entry for the API's `tools`."""
         return dict(self._inner.to_dict())
 
     async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
-        """What the function returned, as text; raises what it raised."""
+        """Return what the function returned, as text; raises what it raised."""
         try:
             if not self._reads_only:
                 return await run_in_caller(partial(self._run_waited_for, arguments))
@@ -108,7 +108,7 @@ class FunctionTool:
 
 
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
-    """A tool made of a function, a method, or what the SDK's `beta_tool` returned.
+    """Return a tool made of a function, a method, or what the SDK's `beta_tool` returned.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _described(name: str, function: Callable[..., Any], *, is_async: bool) -> Any:
-    """The SDK's tool for a function; the SDK makes the schema and checks the arguments."""
+    """Return the SDK's tool for a function; the SDK makes the schema and checks the arguments."""
     from anthropic import beta_async_tool, beta_tool  # noqa: PLC0415 - heavy to import
 
     signature = _signature(name, function)
@@ -196,7 +196,7 @@ def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _has_own_doc(function: Callable[..., Any]) -> bool:
-    """Whether the docstring is the function's, not that of its class (an object, a partial)."""
+    """Return whether the docstring is the function's own, not that of its class."""
     return getattr(function, "__doc__", None) != type(function).__doc__
 
 
@@ -221,7 +221,7 @@ def _body(function: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]
 
 
 def _why_no_schema(name: str, signature: inspect.Signature, error: BaseException) -> str:
-    """One sentence that names the argument which JSON cannot give."""
+    """Return one sentence that names the argument which JSON cannot give."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - heavy to import
 
     for parameter in signature.parameters.values():

@@ -57,12 +57,12 @@ _LOOPS: Final[list[LoopThread]] = []
 
 
 def is_function_loop() -> bool:
-    """Whether the calling thread is the one on which async functions run."""
+    """Return whether the calling thread is the one on which async functions run."""
     return any(loop.is_here for loop in _LOOPS)
 
 
 async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What a coroutine function returns on the loop of all async functions of notebooks.
+    """Return what a coroutine function returns on the loop of all async functions of notebooks.
 
     That loop is none of the turns': a function that stops its loop, blocks it, or cancels what
     runs there reaches other functions at most. It is one for all of them, because they share

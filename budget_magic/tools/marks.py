@@ -23,7 +23,7 @@ def tool(*, reads: bool = False) -> Callable[[FunctionT], FunctionT]: ...
 def tool(
     function: FunctionT | None = None, /, *, reads: bool = False
 ) -> FunctionT | Callable[[FunctionT], FunctionT]:
-    """The function itself, marked for use as a tool; it stays callable as before.
+    """Return the function itself, marked for use as a tool; it stays callable as before.
 
     Parameters
     ----------
@@ -57,5 +57,5 @@ def tool(
 
 
 def is_declared_read_only(function: object) -> bool:
-    """Whether a function carries the mark of `tool(reads=True)`."""
+    """Return whether a function carries the mark of `tool(reads=True)`."""
     return getattr(function, MARK, False) is True

@@ -68,7 +68,7 @@ NEVER_SHOWN: Final = (
 
 
 def usable_root(root: Path) -> Path:
-    """The root folder with every link in its own path followed.
+    """Return the root folder with every link in its own path followed.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def usable_root(root: Path) -> Path:
 
 
 def forbidden(name: str) -> str | None:
-    """Why a file or folder of this name is never touched, as the end of a sentence; None if it may.
+    """Return why a name is never touched, as the end of a sentence; None if it may be.
 
     Letter case and the Unicode form of the name do not matter, since they do not on every disk. A
     copy, such as `server.pem.bak`, is judged by the name that it is a copy of.
@@ -118,7 +118,7 @@ class PathSandbox:
     """As `usable_root` gives it."""
 
     def inside(self, path: str) -> Path:
-        """The real path that is meant, every link followed.
+        """Return the real path that is meant, every link followed.
 
         Names are judged before the disk is asked, so that a refusal does not tell whether a
         secret or a file outside exists; they are judged again behind all links.

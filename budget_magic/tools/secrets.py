@@ -121,7 +121,7 @@ class Redactor:
         return f"[secret {self._names[form]}]"
 
     def _without_splits(self, text: str) -> str:
-        """The text; without its terminal escapes where those stand in the middle of a secret.
+        """Return the text, without its terminal escapes if they split a secret.
 
         Colours do, around what a search has found. Views leave them out, and would show it whole.
         """
@@ -131,7 +131,7 @@ class Redactor:
         return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
 
     def _pattern(self, text: str) -> re.Pattern[str] | None:
-        """What matches the forms that stand in the text, the longest first; None without any."""
+        """Return a pattern for the forms found in the text, longest first; None without any."""
         found = self._forms_in(text)
         if not found:
             return None
@@ -162,7 +162,7 @@ class Redactor:
             at = match.end()
 
     def _beginning_of_a_secret(self, text: str, start: int) -> int:
-        """Where the first ending of the text starts that a longer secret could go on from."""
+        """Return where the first suffix starts that could begin a secret."""
         index = self._index
         for at in range(max(start, len(text) - index.longest + 1), len(text)):
             left = len(text) - at

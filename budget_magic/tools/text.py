@@ -12,7 +12,7 @@ TABLE_ROWS: Final = 50
 
 
 def as_text(value: object) -> str:
-    """The text that stands for the value a function returned.
+    """Return the text that stands for the value a function returned.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def as_text(value: object) -> str:
 
 
 def is_data_frame(value: object) -> bool:
-    """Whether a value is a pandas DataFrame, told without importing pandas."""
+    """Return whether a value is a pandas DataFrame, told without importing pandas."""
     return any(
         kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] == "pandas"
         for kind in type(value).__mro__
@@ -50,7 +50,7 @@ def is_data_frame(value: object) -> bool:
 
 
 def markdown_table(frame: Any, rows: int = TABLE_ROWS) -> str:
-    """A DataFrame as a Markdown table of its first rows; a last line says so where it was cut."""
+    """Return a DataFrame's first rows as a Markdown table, with a last line if it was cut."""
     head = frame.head(rows)
     numbered = type(head.index).__name__ == "RangeIndex"
     columns = [str(column) for column in head.columns]
@@ -73,7 +73,7 @@ def _table_row(cells: list[str]) -> str:
 
 
 def without_lone_surrogates(text: str) -> str:
-    """The text with each half of a surrogate pair replaced, since UTF-8 cannot carry one.
+    """Return the text with each half of a surrogate pair replaced, since UTF-8 cannot carry one.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def without_lone_surrogates(text: str) -> str:
 
 
 def capped(text: str, cap_bytes: int) -> tuple[str, int]:
-    """The text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
+    """Return the text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
 
     Head and tail are kept, on line borders where that costs at most half of them; one line
     between them says how much is missing.
@@ -128,7 +128,7 @@ def _tail(data: bytes, size: int) -> bytes:
 
 
 def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
-    """One text that tells the model what went wrong: "ValueError: message".
+    """Return one text that tells the model what went wrong: "ValueError: message".
 
     A refusal speaks for itself. Arguments that do not fit are named one by one, with the reason.
     `redact` is given each text that is shortened, before a cut could split a secret.

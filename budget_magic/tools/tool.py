@@ -23,7 +23,7 @@ class RunInCaller(Protocol):
     """
 
     async def __call__(self, function: Callable[[], T], /) -> T:
-        """What the function returns."""
+        """Return what the function returns."""
         ...
 
 
@@ -51,11 +51,11 @@ class Tool(Protocol):
         ...
 
     def definition(self) -> dict[str, Any]:
-        """The entry for the API's `tools`, as plain JSON."""
+        """Return the entry for the API's `tools`, as plain JSON."""
         ...
 
     async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
-        """The result as text; raises `ToolRefusal`, or whatever went wrong."""
+        """Return the result as text; raises `ToolRefusal`, or whatever went wrong."""
         ...
 
 
@@ -76,7 +76,7 @@ async def answer(
     redactor: Redactor,
     cap_bytes: int = RESULT_CAP_BYTES,
 ) -> ToolAnswer:
-    """The answer to one call: secrets replaced, length capped, every error told as text.
+    """Return the answer to one call: secrets replaced, length capped, every error told as text.
 
     Credentials that the call brought into the environment count already.
 
@@ -96,7 +96,7 @@ async def answer(
 def sendable(
     content: str, redactor: Redactor, *, is_error: bool = False, cap_bytes: int = RESULT_CAP_BYTES
 ) -> ToolAnswer:
-    """A text as the answer to a call: secrets are replaced before a cut could split one."""
+    """Return a text as the answer to a call: secrets are replaced before a cut could split one."""
     redactor.refresh()
     text = redactor.redact(without_lone_surrogates(content))
     text, cut_bytes = capped(text, cap_bytes)

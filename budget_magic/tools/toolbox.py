@@ -49,20 +49,20 @@ class Toolbox:
         return tuple(self._tools)
 
     def definitions(self) -> list[dict[str, Any]]:
-        """The entries for the API's `tools`, sorted by name."""
+        """Return the entries for the API's `tools`, sorted by name."""
         return [tool.definition() for tool in self._tools.values()]
 
     def get(self, name: str) -> Tool | None:
-        """The tool of that name; None if there is none."""
+        """Return the tool of that name; None if there is none."""
         return self._tools.get(name)
 
     def reading_only(self) -> Toolbox:
-        """The tools that only read: all that a task in the background may use."""
+        """Return the tools that only read: all that a task in the background may use."""
         return Toolbox(tool for tool in self._tools.values() if tool.reads_only)
 
 
 def split_names(text: str) -> list[str]:
-    """The names in a `--tools` list.
+    """Return the names in a `--tools` list.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def build_toolbox(
     lookup: Lookup,
     candidates: Iterable[str] = (),
 ) -> Toolbox:
-    """The toolbox that the entries of `--tools` or `tools=` ask for.
+    """Return the toolbox that the entries of `--tools` or `tools=` ask for.
 
     Parameters
     ----------

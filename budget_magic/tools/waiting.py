@@ -19,7 +19,7 @@ CLEAN_UP_S: Final = 1.0
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns, run to its end while this thread waits.
+    """Return what a coroutine returns, run to its end while this thread waits.
 
     Without an event loop in this thread it runs here, in a loop of its own. A notebook's thread
     mostly has one already, which cannot be entered a second time: then the coroutine runs in a

@@ -74,12 +74,12 @@ class Controls(Protocol):
         ...
 
     def offers(self) -> Offers:
-        """What is offered at this moment."""
+        """Return what is offered at this moment."""
         ...
 
 
 def offers_json(offers: Offers) -> dict[str, Any]:
-    """The offers as JSON values, their cost in words.
+    """Return the offers as JSON values, their cost in words.
 
     Returns
     -------

@@ -47,7 +47,7 @@ class PanelWidget(anywidget.AnyWidget):
         super().__init__()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - the signature of ipywidgets
-        """The state for a page that loads now: what was told so far."""
+        """Return the state for a page that loads now: what was told so far."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         if key is None or key == "snapshot" or (not isinstance(key, str) and "snapshot" in key):
             state["snapshot"] = self._made()
@@ -119,7 +119,7 @@ class Panel:
         self._look_again()
 
     def mime_bundle(self) -> dict[str, Any]:
-        """The widget by its MIME type, to stand beside the saved form in one bundle."""
+        """Return the widget by its MIME type, to stand beside the saved form in one bundle."""
         reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {WIDGET_MIME: reference}
 

@@ -64,13 +64,13 @@ class PanelSync:
             self._streams.forget(step)
 
     def text_beat(self) -> Message:
-        """The message with what streamed since the last one; empty where nothing did."""
+        """Return the message with what streamed since the last one; empty where nothing did."""
         with self._lock:
             drained, ended = self._streams.drain(), self._streams.unrendered()
         return self._numbered(_told(drained) | self._rendered(ended))
 
     def beat(self, view: TurnView, extra: Message, *, every_step: bool) -> Message:
-        """The message that brings the browser from what it was told to `view`.
+        """Return the message that brings the browser from what it was told to `view`.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class PanelSync:
         return self._numbered(message)
 
     def step_again(self, number: int) -> Message:
-        """The whole of one step of which the browser knows only the row."""
+        """Return the whole of one step of which the browser knows only the row."""
         with self._lock:
             row, blocks = self._rows.get(number), self._blocks.get(number, [])
         if row is None:
@@ -111,14 +111,14 @@ class PanelSync:
         return self._numbered({"s": [{"number": number, "row": row, "from": 0, "blocks": blocks}]})
 
     def whole_call(self, call_id: str) -> str | None:
-        """The whole text of a call; None where no step made it."""
+        """Return the whole text of a call; None where no step made it."""
         with self._lock:
             blocks = [block for view in self._views.values() for block in view.blocks]
         found = (b.text for b in blocks if b.kind == "call" and b.call_id == call_id)
         return next(found, None)
 
     def snapshot(self) -> Message:
-        """All that was told, bounded in size: for a view that begins now or missed something."""
+        """Return a snapshot, bounded in size, for a view that begins now or missed a message."""
         with self._lock:
             rows = list(self._rows)[-SNAPSHOT_ROWS:]
             bodies = set(rows[-SNAPSHOT_BODIES:])
@@ -147,7 +147,7 @@ class PanelSync:
         return {"m": rendered} if rendered else {}
 
     def _step(self, step: StepView, streams: Sequence[Stream]) -> Message:
-        """What changed in a step; empty where nothing did."""
+        """Return what changed in a step; empty where nothing did."""
         number = step.number
         if self._views.get(number) == step and not streams:
             return {}
@@ -184,7 +184,7 @@ def _told(drained: Drained) -> Message:
 
 
 def _kept(before: Sequence[Message], blocks: list[Message]) -> int:
-    """How many blocks stay as they were; those keep their streams."""
+    """Return how many blocks stay as they were; those keep their streams."""
     for place, (old, new) in enumerate(zip(before, blocks, strict=False)):
         if {key: value for key, value in old.items() if key != "stream"} != new:
             return place
@@ -193,7 +193,7 @@ def _kept(before: Sequence[Message], blocks: list[Message]) -> int:
 
 
 def _lean(block: Message, html_told: set[int]) -> Message:
-    """The block without what the browser has from its stream."""
+    """Return the block without what the browser has from its stream."""
     if "stream" not in block:
         return block
     left_out = {"text", "cut"} | ({"html"} if block["stream"] in html_told else set())

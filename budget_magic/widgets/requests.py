@@ -44,7 +44,7 @@ class Requests:
                 self._command(content)
 
     def asked(self) -> tuple[list[int], list[tuple[Part, str]], list[int]]:
-        """Numbers of the last message that views know, parts and steps to be told whole."""
+        """Return numbers of the last message that views know, parts and steps to be told whole."""
         return _emptied(self._known), _emptied(self._wholes), _emptied(self._steps)
 
     def _command(self, content: dict[Any, Any]) -> None:

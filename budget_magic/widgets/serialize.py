@@ -142,7 +142,7 @@ def _meters(meters: MetersView, gauge: GaugeView) -> dict[str, Any]:
 
 
 def row_json(step: StepView) -> dict[str, Any]:
-    """The row of one step; bars are drawn from tokens, so that no row depends on another."""
+    """Return the row of one step; bars are drawn from tokens, so that no row depends on another."""
     return {
         "state": step.state,
         "parts": [[part.name, part.times, part.detail] for part in step.parts],
@@ -159,7 +159,7 @@ def row_json(step: StepView) -> dict[str, Any]:
 def blocks_json(
     step: StepView, streams: Sequence[Stream], render: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """What is under the row of a finished step, long parts cut to a preview.
+    """Return what is under the row of a finished step, long parts cut to a preview.
 
     A block that a browser has watched from its beginning names its stream: the text is there.
     """
@@ -177,7 +177,7 @@ def blocks_json(
 
 
 def cut_blocks_json(streams: Sequence[Stream]) -> list[dict[str, Any]]:
-    """What a step said before it was cut off."""
+    """Return what a step said before it was cut off."""
     blocks = []
     for stream in streams:
         lines = LONG_TEXT_LINES if stream.kind == "text" else THINKING_LINES
@@ -213,7 +213,7 @@ def _block(block: BlockView, render: Callable[[str], str]) -> dict[str, Any]:
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `new` a holder of `old` must be told; dicts are compared key by key.
+    """Return what of `new` a holder of `old` must be told; dicts are compared key by key.
 
     >>> difference({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4, "d": 3}})
     {'b': {'c': 4}}

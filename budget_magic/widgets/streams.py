@@ -90,7 +90,7 @@ class Streams:
                 self._gone.append(stream.id)
 
     def of(self, step: int) -> list[Stream]:
-        """The streams of one step, in their order."""
+        """Return the streams of one step, in their order."""
         return [stream for stream in self._open.values() if stream.step == step]
 
     def steps(self) -> set[int]:
@@ -111,7 +111,7 @@ class Streams:
         ]
 
     def drain(self) -> Drained:
-        """What came since the last call; it counts as told."""
+        """Return what came since the last call; it counts as told."""
         drained = Drained(gone=self._gone)
         self._gone = []
         for stream in self._open.values():
@@ -127,7 +127,7 @@ class Streams:
         return drained
 
     def as_json(self) -> list[dict[str, object]]:
-        """The streams as told so far, for a view that missed some of it."""
+        """Return the streams as told so far, for a view that missed some of it."""
         return [_stream_json(stream) for stream in self._open.values() if stream.announced]
 
     def _drop(self, stream: Stream) -> None:

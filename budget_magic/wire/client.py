@@ -82,7 +82,7 @@ class Client(Protocol):
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
-        """The events of one reply, the last a `Reply`.
+        """Return the events of one reply, the last a `Reply`.
 
         Raises
         ------
@@ -94,5 +94,5 @@ class Client(Protocol):
         ...
 
     async def count_tokens(self, request: Request) -> int | None:
-        """The API's own estimate of the prompt in tokens; None where it cannot be had."""
+        """Return the API's own estimate of the prompt in tokens; None where it cannot be had."""
         ...

@@ -97,7 +97,7 @@ class SdkClient:
         return self._takes_inference_geo
 
     async def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
-        """The events of one reply, the last a `Reply`; see `Client.stream`."""
+        """Yield the events of one reply, the last a `Reply`; see `Client.stream`."""
         with _translated():
             async with (
                 self._client.beta.messages.stream(
@@ -111,7 +111,7 @@ class SdkClient:
                         yield event
 
     async def count_tokens(self, request: Request) -> int | None:
-        """The API's own estimate of the prompt in tokens; None where it cannot be had."""
+        """Return the API's own estimate of the prompt in tokens; None where it cannot be had."""
         count = getattr(_beta_messages(self._client), "count_tokens", None)
         if count is None:
             return None
@@ -126,7 +126,7 @@ class SdkClient:
 
 
 def real_client() -> AsyncAnthropic | None:
-    """A client with the credentials that the SDK finds; None where it finds none."""
+    """Return a client with the credentials that the SDK finds; None where it finds none."""
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
 
     try:
@@ -146,7 +146,7 @@ def real_client() -> AsyncAnthropic | None:
 
 
 def simulated_client(transport: httpx2.AsyncBaseTransport) -> AsyncAnthropic:
-    """The real SDK client over a transport that plays the Messages API in process."""
+    """Return the real SDK client over a transport that plays the Messages API in process."""
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
     import httpx2  # noqa: PLC0415 - comes with it
 
@@ -189,7 +189,7 @@ def _beta_messages(client: Any) -> Any:
 
 
 def _lacks_credentials(client: Any) -> bool:
-    """Whether a client of the API itself cannot sign in; clouds have ways of their own."""
+    """Return whether a client of the API itself cannot sign in; clouds have ways of their own."""
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
 
     if type(client) is not anthropic.AsyncAnthropic:

@@ -128,7 +128,7 @@ def _is_split_right(part: _Tokens) -> bool:
 
 
 def _cover(iterations: Sequence[_Iteration], parsed: _ReplyUsage) -> bool:
-    """Whether the iterations hold at least what the top-level figures say."""
+    """Return whether the iterations hold at least what the top-level figures say."""
     inside = [part for part in iterations if part.type not in OUTSIDE_THE_SUM]
     return (
         sum(part.prompt_tokens for part in inside) >= parsed.prompt_tokens
