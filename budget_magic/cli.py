@@ -72,7 +72,9 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
         The folder is not there, nothing can be written here, or the notebook did not end well.
     """
     if folder is not None and not folder.is_dir():
-        raise ConfigurationError(f"{folder} is no folder; name one, or none for the sample")
+        raise ConfigurationError(
+            f"{folder} is not a folder; name one, or leave it out to use the sample"
+        )
     place = _new_folder(beside or Path.cwd())
     with as_file(_carried()) as carried:
         shutil.copy(carried / NOTEBOOK, place / NOTEBOOK)

@@ -276,7 +276,7 @@ def _is_utf8() -> bool:
 def make_display(
     shell_context: ShellContext, task: Task, stream_state: StreamState, *, background: bool = False
 ) -> TurnDisplay:
-    """Return the display that this place can show: a panel only where a person sits."""
+    """Return the display for this host: a panel only where a user is attached."""
     if shell_context.kernel is None:
         return (BackgroundDisplay if background else TerminalDisplay)(task, stream_state)
     return (

@@ -14,7 +14,7 @@ _CELL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class ShellContext:
-    """One shell: its namespace, its cell, and whether a person sits there."""
+    """One shell: its namespace, its cell, and whether a user is attached."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell

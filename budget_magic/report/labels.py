@@ -73,7 +73,7 @@ def _under_way(
 ) -> str:
     number = live.step if live else (facts.steps[-1].number if facts.steps else 1)
     if name == "stopping":
-        return f"waiting for step {number} to let go"
+        return f"cancelling step {number}"
     if name == "waiting":
         names = " and ".join(dict.fromkeys(one_line(a.name, 40) for a in facts.open_approvals))
         return f"step {number}, {names or 'a tool'}; the clock is paused"

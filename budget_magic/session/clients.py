@@ -59,7 +59,7 @@ def choose_client(
     name
         How the notebook calls that object.
     someone_watches
-        Whether a person sits there: only then does `auto` fall back to the simulator, which then
+        Whether a user is attached: only then does `auto` fall back to the simulator, which then
         streams at a readable pace.
     environ
         The process's environment.
@@ -67,8 +67,8 @@ def choose_client(
     Raises
     ------
     ConfigurationError
-        `auto` finds no credentials where nobody sits or where a server was named, or the object
-        is no client.
+        `auto` finds no credentials where no user is attached or where a server was named, or the object
+        is not a client.
     """
     if wanted == AUTO:
         wanted = SIMULATOR if environ.get(CHOICE_VARIABLE) == SIMULATOR else AUTO
@@ -86,7 +86,7 @@ def choose_client(
         )
     if not someone_watches:
         raise ConfigurationError(
-            "no API key found, and nobody sits here to see that Claude is simulated: set"
+            "no API key found, and no user is attached to see that Claude is simulated: set"
             " ANTHROPIC_API_KEY, or choose --client simulator"
         )
     return _simulator(NO_KEY, someone_watches=someone_watches)

@@ -1,4 +1,4 @@
-"""Where we run: whether a person sits there, and how to ask one. The magics room fills it in."""
+"""What the host offers: whether a user is attached, and how to ask. The magics room fills it in."""
 
 from __future__ import annotations
 

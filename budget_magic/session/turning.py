@@ -74,7 +74,7 @@ class Turning:
     def _set_up(self, name: str, settings: Settings) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigurationError(
-                f"{name!r} is no task name: use letters, digits, _ - and ., beginning with a letter"
+                f"invalid task name {name!r}: use letters, digits, _ - and ., beginning with a letter"
             )
         self.name = name
         self.turns: list[Turn] = []
@@ -242,7 +242,7 @@ class Turning:
             It cannot run; nothing was sent and nothing changed.
         """
         if not prompt.sent.strip():
-            raise ConfigurationError("the prompt is empty; write what Claude shall do")
+            raise ConfigurationError("the prompt is empty; write what Claude should do")
         before = self._settings if rewind_to is None else rewind_to.settings_before
         start, run = start or Start(), run or Run()
         prepared = self._prepared(start, run)

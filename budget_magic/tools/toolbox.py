@@ -102,7 +102,7 @@ def build_toolbox(
     words = [entry for entry in asked if isinstance(entry, str)]
     if "none" in words:
         if len(asked) > 1:
-            raise ConfigurationError("--tools none stands alone; leave it out to use other tools")
+            raise ConfigurationError("--tools none cannot be combined with other tools")
         return Toolbox([])
     twice = next((word for word in words if words.count(word) > 1), None)
     if twice is not None:

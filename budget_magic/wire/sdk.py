@@ -68,7 +68,7 @@ class SdkClient:
     def __init__(self, client: Any, learned: Learned | None = None) -> None:
         if not callable(getattr(_beta_messages(client), "stream", None)):
             raise ConfigurationError(
-                f"a {type(client).__name__} is no client: give an AsyncAnthropic or another"
+                f"{type(client).__name__} is not a client: give an AsyncAnthropic or another"
                 " object with .beta.messages.stream"
             )
         if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):

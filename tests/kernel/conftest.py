@@ -62,7 +62,7 @@ class Kernel:
         source
             The cell.
         person
-            Whether somebody sits there who can be asked.
+            Whether a user is attached who can be asked.
         answer
             What is typed where `input()` asks; None leaves it waiting.
         interrupt_when

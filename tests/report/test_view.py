@@ -263,7 +263,7 @@ def test_wrapping_up_names_the_ceiling() -> None:
 
 def test_stopping_and_waiting_for_room_are_said() -> None:
     stopping = running().view(live=replace(LIVE, doing="stopping"))
-    assert (stopping.state.word, stopping.now) == ("Stopping", "waiting for step 8 to let go")
+    assert (stopping.state.word, stopping.now) == ("Stopping", "cancelling step 8")
     story = audit_until_step_8().add(WaitStarted(turn=1, step=8, account="the session's ceiling"))
     assert (
         story.view().now

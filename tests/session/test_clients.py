@@ -54,7 +54,7 @@ def test_without_credentials_auto_is_simulated_where_a_person_sits() -> None:
 
 
 def test_without_credentials_auto_is_refused_where_nobody_sits() -> None:
-    with pytest.raises(ConfigurationError, match="no API key found, and nobody sits here"):
+    with pytest.raises(ConfigurationError, match="no API key found, and no user is attached"):
         choose_client("auto", someone_watches=False)
 
 
@@ -101,7 +101,7 @@ def test_an_object_of_the_notebook_is_taken_under_its_name() -> None:
 
 @pytest.mark.parametrize("thing", [object(), 7, "openai", None])
 def test_an_object_that_is_no_client_is_refused(thing: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"is no client: give an AsyncAnthropic"):
+    with pytest.raises(ConfigurationError, match=r"is not a client: give an AsyncAnthropic"):
         choose_client(thing, someone_watches=True)
 
 

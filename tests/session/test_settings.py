@@ -84,7 +84,9 @@ def test_an_empty_prompt_is_refused(prompt: str) -> None:
     simulator = Simulator([Reply(text="One.")])
     task = task_on(simulator)
 
-    with pytest.raises(ConfigurationError, match="the prompt is empty; write what Claude shall do"):
+    with pytest.raises(
+        ConfigurationError, match="the prompt is empty; write what Claude should do"
+    ):
         task.run(prompt)
 
     assert simulator.requests == []
@@ -93,7 +95,7 @@ def test_an_empty_prompt_is_refused(prompt: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "1st", "two words", "a/b", "x" * 65, "ä", None])
 def test_a_name_that_is_none_is_refused(name: Any) -> None:
-    with pytest.raises(ConfigurationError, match="is no task name"):
+    with pytest.raises(ConfigurationError, match="invalid task name"):
         Task(name)
 
 

@@ -61,7 +61,7 @@ def test_files_and_functions_come_in_a_stable_order(tmp_path: Path) -> None:
 def test_none_and_nothing_give_no_tools(tmp_path: Path) -> None:
     assert build(tmp_path, "none").names == ()
     assert build(tmp_path).definitions() == []
-    with pytest.raises(ConfigurationError, match="stands alone"):
+    with pytest.raises(ConfigurationError, match="cannot be combined with other tools"):
         build(tmp_path, "none", "files")
 
 
