@@ -67,7 +67,7 @@ def choose_client(
     Raises
     ------
     ConfigurationError
-        `auto` finds no credentials where no user is attached or where a server was named, or the object
+        `auto` finds no credentials where no user is attached or a server was named, or the object
         is not a client.
     """
     if wanted == AUTO:

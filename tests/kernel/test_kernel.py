@@ -262,7 +262,7 @@ def test_capture_holds_the_output(kernel: Kernel) -> None:
     assert TURN in shown
 
 
-def test_where_nobody_sits_there_is_no_widget(kernel: Kernel) -> None:
+def test_without_a_user_there_is_no_widget(kernel: Kernel) -> None:
     ran = kernel.run(AUDIT, person=False)
     assert ran.comms == 0
     assert all(WIDGET not in data for data in ran.displays)

@@ -46,14 +46,14 @@ def test_a_token_chooses_the_real_api(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_without_credentials_auto_is_simulated_where_a_person_sits() -> None:
+def test_without_credentials_auto_is_simulated_where_a_user_is_attached() -> None:
     chosen = choose_client("auto", someone_watches=True)
 
     assert (chosen.name, chosen.simulated) == ("simulator", NO_KEY)
     assert kind_of_auto() == "simulator"
 
 
-def test_without_credentials_auto_is_refused_where_nobody_sits() -> None:
+def test_without_credentials_auto_is_refused_where_no_user_is_attached() -> None:
     with pytest.raises(ConfigurationError, match="no API key found, and no user is attached"):
         choose_client("auto", someone_watches=False)
 
