@@ -74,7 +74,7 @@ class Turning:
     def _set_up(self, name: str, settings: Settings) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigurationError(
-                f"invalid task name {name!r}: use letters, digits, _ - and ., starting with a letter"
+                f"invalid task name {name!r}: use letters, digits, _, - and ., letter first"
             )
         self.name = name
         self.turns: list[Turn] = []
