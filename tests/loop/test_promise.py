@@ -158,7 +158,7 @@ def played(script: Script) -> tuple[Simulator, Task]:
     return simulator, task
 
 
-@settings(max_examples=examples(1_000))
+@settings(max_examples=examples(200))
 @given(scripts())
 def test_no_script_passes_a_ceiling_and_none_halts_while_a_reply_still_fits(
     script: Script,
