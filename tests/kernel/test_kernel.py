@@ -118,9 +118,23 @@ def test_interrupt_stops_a_turn_whose_function_swallows_it(kernel: Kernel) -> No
     assert kernel.run("print(len(sim.requests))").text == "1\n"
 
 
+SAY_WHEN_SIGINT_IS_TAKEN = """
+import signal, threading
+before = signal.getsignal(signal.SIGINT)
+def say():
+    while signal.getsignal(signal.SIGINT) is before: pass
+    print("waiting", flush=True)
+threading.Thread(target=say).start()
+"""
+
+
 @pytest.mark.parametrize(
     ("wait", "error"),
-    [("audit.wait()", "KeyboardInterrupt"), ("await audit.await_end()", "CancelledError")],
+    [
+        (SAY_WHEN_SIGINT_IS_TAKEN + "audit.wait()", "KeyboardInterrupt"),
+        ("print('waiting', flush=True)\nawait audit.await_end()", "CancelledError"),
+    ],
+    ids=["wait", "await_end"],
 )
 def test_interrupt_ends_only_the_waiting_for_a_background_task(
     kernel: Kernel, wait: str, error: str
@@ -132,7 +146,7 @@ def test_interrupt_ends_only_the_waiting_for_a_background_task(
     )
     kernel.run("%%claude_task audit --client mine -t none --background\nWrite.")
     ran = kernel.run(
-        "audit = tasks()['audit']\nprint('waiting', flush=True)\n" + wait,
+        "audit = tasks()['audit']\n" + wait,
         interrupt_when=lambda ran: "waiting" in ran.text,
     )
     assert ran.errors[0]["ename"] == error

@@ -31,6 +31,16 @@ def save_note(text: str) -> str:
 def steps(name):
     return [r.fact for r in tasks()[name].events if r.fact.kind == 'step_started']
 
+def until_raised(name, steps):
+    "Hold the reply of that step until its ceiling is raised."
+    raised = Signal()
+    def watch():
+        while name not in tasks() or tasks()[name].settings.ceilings.steps == steps:
+            time.sleep(0.05)
+        raised.set()
+    threading.Thread(target=watch, daemon=True).start()
+    return hold(raised, on=steps - 1)
+
 def note(text):
     return Call('save_note', {'text': text})
 """

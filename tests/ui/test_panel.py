@@ -196,7 +196,7 @@ def test_a_ceiling_near_its_end_is_raised_in_place(
         open_notebook,
         lab,
         SET_UP + "sim, mine = scripted(*[Reply(text=LONG, calls=[note(str(n))]) for n in range(4)],"
-        " Reply(text='All four saved.'), pace=900)",
+        " Reply(text='All four saved.'), pace=900, faults=[until_raised('audit', 4)])",
         "%%claude_task audit --client mine -t save_note --approve all --max-steps 4\nSave four.",
     )
     raised = window.panel().locator(".bm-ceiling .bm-raise:visible").filter(has_text="steps")
