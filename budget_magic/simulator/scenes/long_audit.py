@@ -16,7 +16,7 @@ from budget_magic.simulator.view import View
 
 _PROGRESS: Final = re.compile(r"(\d+) of (\d+) steps are done")
 _SUMMARY: Final = re.compile(r"\bsummar(y|ies|i[sz]e)", re.IGNORECASE)
-_ROOM_FOR_A_SUMMARY: Final = 1_500
+_ROOM: Final = 1_500
 
 
 class LongAudit(Audit):
@@ -38,10 +38,9 @@ class LongAudit(Audit):
         """The next small step, a summary, or the report."""
         told = _PROGRESS.search(view.prompts[0]) if view.prompts else None
         done = view.replies + (int(told[1]) if told else 0)
-        if _SUMMARY.search(view.asked) and view.replies and not is_last_word(view):
-            return self._summary(view, done)
-        if is_last_word(view) or done >= self._steps or view.used >= WRAP_UP:
-            return self._report(view)
+        asked = view.replies > 0 and _SUMMARY.search(view.asked) is not None
+        if asked or is_last_word(view) or done >= self._steps or view.used >= WRAP_UP:
+            return self._report(view, done)
         progress = f"Step {done + 1} of {self._steps}."
         if not view.done:
             files = file_tools(view)
@@ -51,19 +50,12 @@ class LongAudit(Audit):
             calls = [another_call(view, done)]
         return Reply(thinking=f"{progress} I go on with the next part.", text=progress, calls=calls)
 
-    def _summary(self, view: View, done: int) -> Reply:
+    def _report(self, view: View, done: int) -> Reply:
+        """Report the findings and the progress, from which a later conversation can go on."""
         evidence = gather(view, file_tools(view))
-        findings = write_report(evidence, wrapped_up="", most_tokens=_ROOM_FOR_A_SUMMARY)
+        findings = write_report(evidence, most_tokens=min(_ROOM, max(200, view.max_tokens - 500)))
         progress = f"{min(done, self._steps)} of {self._steps} steps are done."
         return Reply(
-            thinking="I put down what is needed to go on without the history.",
+            thinking="I put down what I found and how far I got.",
             text=f"{findings}\n\nProgress: {progress}",
         )
-
-    def _report(self, view: View) -> Reply:
-        evidence = gather(view, file_tools(view))
-        room = max(200, view.max_tokens - 500)
-        if view.budget and view.remaining is not None:
-            room = min(room, max(200, view.remaining - view.budget // 10 - 500))
-        text = write_report(evidence, wrapped_up="", most_tokens=room)
-        return Reply(thinking="All steps are done; now the report.", text=text)

@@ -11,7 +11,11 @@ from budget_magic.simulator.scenes.scene import Scene
 from budget_magic.simulator.scenes.toolbox import any_call, file_tools
 from budget_magic.simulator.view import View
 
-_NO_TOOLS: Final = re.compile(r"without (\w+ )*tools?|final (summary|answer)", re.IGNORECASE)
+_NO_TOOLS: Final = re.compile(
+    r"\bwithout (\w+ )*tools?|\bno (\w+ )?tools?\b|\bdo(n't| not) (call|use) (\w+ )*tools?"
+    r"|\bfinal (summary|answer|report)|\bsummari[sz]e (the|this|our|your) (conversation|work|task)",
+    re.IGNORECASE,
+)
 _WORK: Final = (
     ("fix", "I change the line that the last message points at."),
     ("build", "I build again with the change."),
@@ -58,7 +62,7 @@ class Runaway(Scene):
 def another_call(view: View, number: int) -> Call:
     """A call that differs from the ones before it as far as the offered tools allow."""
     files = file_tools(view)
-    known = gather(view, files).files
+    known = sorted(gather(view, files).files)
     round_, which = divmod(number, 2)
     if files.read and known and which:
         first = 1 + 40 * (round_ // len(known))

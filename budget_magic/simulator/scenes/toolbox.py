@@ -17,9 +17,9 @@ NAMES: Final = {
     "read": ("read", "read_file", "view", "cat", "open_file"),
 }
 """File tools by what they do, under the names that clients give them."""
-_PATH: Final = ("file_path", "path", "filename", "file", "name", "target")
-_PATTERN: Final = ("pattern", "regex", "query", "glob")
-_RANGE: Final = ("view_range", "line_range", "lines")
+PATH: Final = ("file_path", "path", "filename", "file", "name", "target")
+PATTERN: Final = ("pattern", "regex", "query", "glob")
+RANGE: Final = ("view_range", "line_range", "lines")
 _CODE: Final = ("code", "source", "script", "command")
 _LOOK_AROUND: Final = 'print(sorted(name for name in dir() if not name.startswith("_")))'
 _OTHER_TOOLS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
@@ -43,23 +43,23 @@ class FileTools:
         """Whether there is one at all."""
         return any((self.list, self.glob, self.grep, self.read))
 
-    def list_call(self, path: str | None = None) -> Call | None:
-        """Look at a folder; None means the root."""
-        return self._call(self.list, {_PATH: path} if path else {})
+    def list_call(self) -> Call | None:
+        """Look at the root folder."""
+        return self._call(self.list, {})
 
     def glob_call(self, pattern: str) -> Call | None:
         """Find files by name."""
-        return self._call(self.glob, {_PATTERN: pattern})
+        return self._call(self.glob, {PATTERN: pattern})
 
-    def grep_call(self, pattern: str, path: str | None = None) -> Call | None:
-        """Search in files."""
-        return self._call(self.grep, {_PATTERN: pattern, **({_PATH: path} if path else {})})
+    def grep_call(self, pattern: str) -> Call | None:
+        """Search in all files."""
+        return self._call(self.grep, {PATTERN: pattern})
 
     def read_call(self, path: str, lines: tuple[int, int] | None = None) -> Call | None:
         """Read a file, or some of its lines."""
-        given: dict[tuple[str, ...], Any] = {_PATH: path}
+        given: dict[tuple[str, ...], Any] = {PATH: path}
         if lines is not None:
-            given[_RANGE] = list(lines)
+            given[RANGE] = list(lines)
         return self._call(self.read, given)
 
     def kind(self, name: str) -> str | None:
@@ -82,7 +82,7 @@ class FileTools:
                 filled[name] = value
         for name in tool.required:
             if name not in filled:
-                filled[name] = "." if name in _PATH else fill(name, tool, "")
+                filled[name] = "." if name in PATH else fill(name, tool, "")
         return Call(tool.name, filled)
 
 
@@ -91,7 +91,7 @@ def file_tools(view: View) -> FileTools:
     found = {}
     for kind, names in NAMES.items():
         tool = view.tool(*names)
-        wanted = _PATTERN if kind in ("glob", "grep") else _PATH
+        wanted = PATTERN if kind in ("glob", "grep") else PATH
         fits = tool is not None and (kind == "list" or argument(tool, wanted) is not None)
         found[kind] = tool if fits else None
     return FileTools(**found)
@@ -232,9 +232,9 @@ def made_up(name: str, tool: Offered, number: int) -> Any:
         return schema["default"]
     if schema.get("enum"):
         return schema["enum"][number % len(schema["enum"])]
-    if name in _PATH:
+    if name in PATH:
         return "."
-    if name in _PATTERN:
+    if name in PATTERN:
         return "**/*" if tool.name in NAMES["glob"] else f"step {number}"
     values: dict[str, Any] = {"integer": number, "number": float(number), "boolean": True}
     values |= {"array": [], "object": {}}

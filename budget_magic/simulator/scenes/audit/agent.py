@@ -1,4 +1,4 @@
-"""The default scene: an agent that audits a folder with the tools it is offered."""
+"""The default scene: an agent that looks around, searches, reads and reports."""
 
 from __future__ import annotations
 
@@ -7,275 +7,182 @@ from collections.abc import Sequence
 from typing import Final
 
 from budget_magic.simulator.reply import Call, Reply
-from budget_magic.simulator.scenes.audit import thinking
-from budget_magic.simulator.scenes.audit.evidence import Evidence, gather
+from budget_magic.simulator.scenes.audit.evidence import PROBLEMS, Evidence, gather
 from budget_magic.simulator.scenes.audit.report import (
     SIMULATED,
     answer_question,
     quote,
     write_report,
 )
-from budget_magic.simulator.scenes.audit.rules import GROUPS, search_pattern
 from budget_magic.simulator.scenes.scene import Scene
+from budget_magic.simulator.scenes.small import is_last_word
 from budget_magic.simulator.scenes.toolbox import (
     FileTools,
+    any_call,
     file_tools,
     function_call,
     functions,
     named_in,
 )
+from budget_magic.simulator.tokens import count_text
 from budget_magic.simulator.view import View
 
-SCOPE_DOWN: Final = 0.70
-"""Share of the budget from which only the worst is still looked at."""
-WRAP_UP: Final = 0.85
+WRAP_UP: Final = 0.75
 """Share of the budget from which the report is written."""
-FILES_TO_READ: Final = {"low": 3, "medium": 5, "high": 8, "xhigh": 14, "max": 24}
-"""Files that are read in an audit, by effort."""
-FILES_AT_ONCE: Final = 4
-LINES_AROUND: Final = 15
+_BY_EFFORT: Final = {
+    "low": (3, 1, 1.5), "medium": (5, 2, 2.5), "high": (8, 3, 3.5), "xhigh": (14, 4, 5.0),
+    "max": (24, 5, 7.0),
+}  # fmt: skip
+"""Files to read, sentences of thinking shown, and raw thinking tokens for each token shown."""
+_SEARCHES_AT_ONCE: Final = 6
+_FILES_AT_ONCE: Final = 4
 _TOKENS_OF_A_RESULT: Final = 2_500
-_KEPT_BACK: Final = 0.12
 _THINKING_ROOM: Final = 900
+_KEPT_BACK: Final = 0.12
 _WORK: Final = re.compile(
-    r"\b(audit|review|inspect|check|scan|analy[sz]e|vulnerab|secur|bugs?|problems?|issues?|risks?"
-    r"|find(ings?)?|look (at|through|over|around)|what is wrong|quality)",
+    r"\b(audit|review|inspect|check|scan|analy[sz]e|vulnerab|secur|bug|problem|issue|risk|find"
+    r"|quality|look (at|through|over|around))",
     re.IGNORECASE,
 )
-_NO_TOOLS: Final = re.compile(
-    r"\b(without (any |using |calling |further |more )*tools?|no (more |further )?tools?\b"
-    r"|do(n't| not) (call|use) (any |more |further )*tools?|final (summary|answer|report)"
-    r"|summari[sz]e (the|this|our|your) (conversation|work|task|progress))",
-    re.IGNORECASE,
+_COMMON: Final = frozenset(
+    """about after also answer before both call cell code could does each every explain file files
+    find finding findings first folder from have here into like line lines make more most must need
+    only other over please problem problems read same second should show some such tell than that
+    their them then there these they this those used using very want what when where which will with
+    worst would write your""".split()  # noqa: SIM905 - reads better as words
 )
-_DULL: Final = frozenset(
-    """about above after again also another answer anything because been before being below between
-    both call cell check code could does doing done down each every explain file files find first
-    fix folder from further give have here into just know like line lines list look made make many
-    more most much must need only other over please question read really report same second should
-    show simple some still such summarise summarize table tell than that their them then there these
-    they thing things this those three through under used using very want what when where which
-    while will with worst would write your finding findings problem problems""".split()  # noqa: SIM905 - reads better as words
-)
+"""Words of a question that are not worth a search."""
 
 
 class Audit(Scene):
     """An agent that really works with the tools it is offered.
 
-    Given file tools it looks around, searches for suspicious patterns, reads the files with hits
-    and writes a report whose findings are lines that the tools returned. Given functions it calls
-    those that the prompt names or that need no arguments. Later questions are answered from what
-    the conversation holds, after one more look. It paces itself by the countdown.
+    Given file tools it looks around, searches for the problems of `problems.toml`, reads files and
+    reports lines that the tools returned. Given functions it calls those that the prompt names.
+    Later questions are answered after one more look. It paces itself by the countdown.
     """
 
     def reply(self, view: View) -> Reply:
-        """The next step, decided from the conversation alone."""
+        """Decide the next step from the conversation alone."""
         files = file_tools(view)
         evidence = gather(view, files)
-        if not view.can_call or _NO_TOOLS.search(view.asked):
-            return self._last_word(view, files, evidence, "")
-        calls, words = self._next_calls(view, files, evidence)
-        if not calls and view.tool_choice in ("any", "tool"):
-            calls = self._forced(view)
-        if calls:
-            return self._step(view, calls, words)
-        return self._last_word(view, files, evidence, self._why_short(view))
-
-    def _next_calls(
-        self, view: View, files: FileTools, evidence: Evidence
-    ) -> tuple[list[Call], str]:
-        """The calls to make now, and what to say about them; none where it is time to answer."""
-        called = _function_calls(view, files)
-        if called:
-            names = " and ".join(f"`{call.name}`" for call in called)
-            return called, f"I call {names}."
-        if not files.any() or view.used >= WRAP_UP:
-            return self._at_least_once(view, files, evidence) if files.any() else ([], "")
-        if _is_audit(view):
-            return _audit_step(view, files, evidence)
-        return _question_step(view, files, evidence)
-
-    def _at_least_once(
-        self, view: View, files: FileTools, evidence: Evidence
-    ) -> tuple[list[Call], str]:
-        """One small look, if the turn has had none and there is room for it."""
-        if view.turn_replies or view.used >= 1 - _KEPT_BACK:
-            return [], ""
-        path = evidence.hits()[0].path if evidence.hits() else None
-        call = files.read_call(evidence.full_path(path), (1, LINES_AROUND)) if path else None
-        call = call or files.list_call()
-        return ([call] if call else []), "One short look before I answer."
-
-    def _forced(self, view: View) -> list[Call]:
-        wanted = [tool for tool in view.tools if view.forced_tool in (None, tool.name)]
-        calls = (function_call(tool, view.prompt) for tool in wanted)
-        return [call for call in calls if call is not None][:1] or [Call(wanted[0].name)]
-
-    def _step(self, view: View, calls: Sequence[Call], words: str) -> Reply:
-        thought, tokens = thinking.before_calls(view, calls)
-        return Reply(thinking=thought, thinking_tokens=tokens, text=words, calls=tuple(calls))
-
-    def _why_short(self, view: View) -> str:
-        if view.used >= WRAP_UP:
-            return f"I stopped at {view.used:.0%} of the budget to leave room for this report."
-        if view.used >= SCOPE_DOWN:
-            return f"From {SCOPE_DOWN:.0%} of the budget on I only looked at the worst places."
-        return ""
-
-    def _last_word(self, view: View, files: FileTools, evidence: Evidence, why: str) -> Reply:
-        thought, tokens = thinking.before_answer(view, evidence)
-        room = _room(view)
-        told = _what_functions_said(view, files)
-        if told and (not evidence.files or not _is_audit(view)):
-            text = f"{SIMULATED}\n\n{told}"
-        elif evidence.files or evidence.searched:
-            if _is_audit(view) or (view.turn == 0 and evidence.searched):
-                text = write_report(evidence, wrapped_up=why, most_tokens=room)
-            else:
-                text = answer_question(evidence, view.prompt, key_words(view.prompt), room)
-            text = f"{text}\n\n{told}" if told else text
-        else:
-            text = _without_tools(view)
-        return Reply(thinking=thought, thinking_tokens=tokens, text=text)
+        calls: list[Call] = []
+        text = ""
+        if not is_last_word(view):
+            calls, text = _next_calls(view, files, evidence)
+            if not calls and view.tool_choice in ("any", "tool"):
+                calls = [any_call(view, 0, view.forced_tool or "*")]
+        if not calls:
+            text = _answer(view, files, evidence, text)
+        _, sentences, ratio = _BY_EFFORT[view.effort]
+        thinking = " ".join(_thoughts(view, calls, evidence)[:sentences])
+        tokens = round(count_text(thinking) * ratio)
+        return Reply(thinking=thinking, thinking_tokens=tokens, text=text, calls=calls)
 
 
-def _room(view: View) -> int:
-    """Tokens for the last answer."""
-    room = max(80, view.max_tokens - (_THINKING_ROOM if view.thinks else 0) - 20)
-    if view.budget and view.remaining is not None:
-        left = view.remaining - round(view.budget * _KEPT_BACK) - _THINKING_ROOM
-        room = min(room, max(300, left))
-    return room
-
-
-def _is_audit(view: View) -> bool:
-    """Whether this turn is about the whole folder: the first one mostly is."""
-    if view.turn == 0:
-        return _WORK.search(view.prompt) is not None or not key_words(view.prompt)
-    again = re.search(r"\baudit\b|\breview (the|this|all)\b", view.prompt, re.IGNORECASE)
-    searched = any(done.turn < view.turn for done in view.done)
-    return again is not None and not searched
-
-
-def _audit_step(view: View, files: FileTools, evidence: Evidence) -> tuple[list[Call], str]:
-    names = {files.kind(done.name) for done in view.done}
-    if not names & {"list", "glob"} and (files.list or files.glob):
-        looks = (files.list_call(), files.glob_call("**/*"))
-        return [call for call in looks if call], "I look around first."
-    patterns = [search_pattern(rules) for _, rules in GROUPS]
-    missing = [pattern for pattern in patterns if pattern not in evidence.searched]
-    if missing and files.grep and view.used < SCOPE_DOWN:
-        at_once = len(missing)
-        if view.budget and view.remaining is not None:
-            at_once = max(1, min(at_once, view.remaining // (2 * _TOKENS_OF_A_RESULT)))
-        calls = [files.grep_call(pattern) for pattern in missing[:at_once]]
-        about = ", ".join(
-            name for name, rules in GROUPS if search_pattern(rules) in missing[:at_once]
-        )
-        return [call for call in calls if call], f"Now I search for {about}."
-    return _read_step(view, files, evidence)
-
-
-def _read_step(view: View, files: FileTools, evidence: Evidence) -> tuple[list[Call], str]:
-    most = FILES_TO_READ[view.effort]
-    hits = evidence.hits()
-    scoped = view.used >= SCOPE_DOWN
-    ranked = list(dict.fromkeys(hit.path for hit in hits if not scoped or hit.rank == 0))
-    if not scoped:
-        sources = [evidence.short(path) for path in evidence.source_files()]
-        ranked += [path for path in sources if path not in ranked]
-    read = {evidence.short(path) for path in evidence.read}
-    read |= {evidence.short(str(done.input.get("file_path", ""))) for done, _ in evidence.failed}
-    wanted = [path for path in ranked if path not in read][: max(0, most - len(read))]
-    at_once = 1 if scoped else FILES_AT_ONCE
-    if view.budget and view.remaining is not None:
-        spare = view.remaining - round(view.budget * (1 - WRAP_UP))
-        at_once = min(at_once, spare // _TOKENS_OF_A_RESULT)
-    if not files.read or not wanted or at_once < 1 or (scoped and read):
-        return [], ""
-    calls = []
-    for path in wanted[:at_once]:
-        lines = None
-        if view.effort == "low" or scoped:
-            at = [hit.line for hit in hits if hit.path == path]
-            lines = (max(1, min(at) - LINES_AROUND), max(at) + LINES_AROUND) if at else None
-        calls.append(files.read_call(evidence.full_path(path), lines))
-    found = f"{len(hits)} places look suspicious so far" if hits else "No suspicious place so far"
-    what = "the worst of them" if scoped else f"{len(calls)} file{'s' if len(calls) > 1 else ''}"
-    return [call for call in calls if call], f"{found}; I read {what} next."
-
-
-def _question_step(view: View, files: FileTools, evidence: Evidence) -> tuple[list[Call], str]:
-    """One look for the words of the question, and a file that it names."""
-    here = [done for done in view.done if done.turn == view.turn]
-    if not view.done:
-        looks = (files.list_call(), files.glob_call("**/*"))
-        return [call for call in looks if call], "I look around first."
-    if any(files.kind(done.name) in ("grep", "read") for done in here):
-        return [], ""
-    named = [
-        path
-        for path in evidence.files
-        if re.search(rf"(?<![\w/]){re.escape(path.rsplit('/', 1)[-1])}(?!\w)", view.prompt)
+def _thoughts(view: View, calls: list[Call], evidence: Evidence) -> list[str]:
+    names = ", ".join(dict.fromkeys(call.name for call in calls))
+    left = "" if view.remaining is None else f", with {view.remaining:,} tokens left"
+    return [
+        f"Next I call {names}{left}." if calls else f"I can answer now{left}.",
+        f"I have {len(view.done)} results so far and know of {len(evidence.files)} files.",
+        "What I report has to be a line that a tool returned, with its number.",
+        "Calls that do not depend on each other can go out together.",
+        "I would rather read less and be sure of each line than guess from names.",
     ]
-    words = key_words(view.prompt)[:4]
-    calls = [files.read_call(path) for path in named[:2]]
+
+
+def _next_calls(view: View, files: FileTools, evidence: Evidence) -> tuple[list[Call], str]:
+    """Return the calls to make now and what to say; without calls, why it is time to answer."""
+    called = _function_calls(view, files)
+    if called:
+        return called, f"I call {' and '.join(f'`{call.name}`' for call in called)}."
+    planned, text = _look(view, files, evidence)
+    calls = [call for call in planned if call]
+    if calls and view.budget and view.remaining is not None:
+        fitting = (view.remaining - round(view.budget * (1 - WRAP_UP))) // _TOKENS_OF_A_RESULT
+        if fitting < 1:
+            return [], f"I stopped at {view.used:.0%} of the budget to leave room for this answer."
+        calls = calls[:fitting]
+    return calls, text if calls else ""
+
+
+def _look(view: View, files: FileTools, evidence: Evidence) -> tuple[Sequence[Call | None], str]:
+    """Return the calls of file tools that would come next, None for a tool that is not offered."""
+    looked = {(files.kind(done.name), done.turn) for done in view.done}
+    if not any(kind for kind, _ in looked):
+        return [files.list_call(), files.glob_call("**/*")], "I look around first."
+    if not _is_audit(view, files):
+        if {("grep", view.turn), ("read", view.turn)} & looked:
+            return [], ""
+        return _question_calls(view, files, evidence), "One more look for that."
+    left = [problem for problem in PROBLEMS if problem.search not in evidence.searched]
+    if left and files.grep:
+        now = left[:_SEARCHES_AT_ONCE]
+        names = ", ".join(problem.title.lower() for problem in now)
+        return [files.grep_call(problem.search) for problem in now], f"Now I search for: {names}."
+    found = evidence.findings()
+    ranked = dict.fromkeys([*(finding.path for finding in found), *evidence.sources()])
+    most = min(_FILES_AT_ONCE, _BY_EFFORT[view.effort][0] - len(evidence.read))
+    wanted = [path for path in ranked if path not in evidence.read][: max(0, most)]
+    text = f"{len(found)} lines look suspicious so far; I read on."
+    return [files.read_call(path) for path in wanted], text
+
+
+def _question_calls(view: View, files: FileTools, evidence: Evidence) -> list[Call | None]:
+    """Return calls that look for the words of a question and read the files that it names."""
+    said = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in view.prompt.split()}
+    calls = [files.read_call(p) for p in sorted(evidence.files) if p.rsplit("/", 1)[-1] in said][:2]
+    words = _key_words(view.prompt)
     if words and files.grep:
-        calls.append(files.grep_call("(?i)(" + "|".join(re.escape(word) for word in words) + ")"))
-    if not any(calls):
-        hits = evidence.hits()
-        path = evidence.full_path(hits[0].path) if hits else next(iter(evidence.source_files()), "")
-        calls = [files.read_call(path) if path else None] if path else [files.list_call()]
-    return [call for call in calls if call], "One more look for that."
-
-
-def key_words(prompt: str) -> list[str]:
-    """The words of a question that are worth searching for, longest first."""
-    quoted = re.findall(r"[`\"]([^`\"\n]{3,60})[`\"]", prompt)
-    words = re.findall(r"[A-Za-z_][\w.]{3,}", prompt)
-    plain = {word.strip(".") for word in words if word.lower().strip(".") not in _DULL}
-    return list(dict.fromkeys([*quoted, *sorted(plain, key=lambda word: (-len(word), word))]))
+        calls.append(files.grep_call("(?i)(" + "|".join(map(re.escape, words)) + ")"))
+    elif not calls:
+        paths = [*(finding.path for finding in evidence.findings()), *evidence.sources()]
+        calls = [files.read_call(paths[0]) if paths else files.list_call()]
+    return calls
 
 
 def _function_calls(view: View, files: FileTools) -> list[Call]:
-    """Calls of the functions that the prompt names, or that need nothing, once a turn each."""
+    """Return calls of the functions that the prompt names, or of all, once a turn each."""
     offered = functions(view, files)
-    called = {done.name for done in view.done if done.turn == view.turn}
     named = [tool for tool in offered if named_in(tool, view.prompt)]
+    called = {done.name for done in view.done if done.turn == view.turn}
     wanted = named or ([] if files.any() else offered)
-    ready = [
-        function_call(tool, view.prompt)
-        for tool in wanted
-        if tool.name not in called and (tool in named or not tool.required)
-    ]
-    if not any(ready) and not called and not files.any():
-        ready = [function_call(tool, view.prompt) for tool in offered]
-    return [call for call in ready if call is not None]
+    calls = [function_call(tool, view.prompt) for tool in wanted if tool.name not in called]
+    return [call for call in calls if call]
 
 
-def _what_functions_said(view: View, files: FileTools) -> str:
+def _is_audit(view: View, files: FileTools) -> bool:
+    """Return whether the turn is about the whole folder, which was not searched before it."""
+    if any(files.kind(done.name) == "grep" and done.turn < view.turn for done in view.done):
+        return False
+    return _WORK.search(view.prompt) is not None or not _key_words(view.prompt)
+
+
+def _key_words(prompt: str) -> list[str]:
+    """Return the four longest words of a question that are worth searching for."""
+    words = {word.strip(".") for word in re.findall(r"[A-Za-z_][\w.]{3,}", prompt)}
+    return sorted((w for w in words if w.lower() not in _COMMON), key=lambda w: (-len(w), w))[:4]
+
+
+def _answer(view: View, files: FileTools, evidence: Evidence, why: str) -> str:
+    """Return the report or the answer to a question, in the room there is."""
+    room = view.max_tokens - (_THINKING_ROOM if view.thinks else 0) - 20
+    if view.budget and view.remaining is not None:
+        left = view.remaining - round(view.budget * _KEPT_BACK) - _THINKING_ROOM
+        room = min(room, max(300, left))
     called = [done for done in view.done if files.kind(done.name) is None]
-    here = [done for done in called if done.turn == view.turn] or called[-3:]
-    lines = []
-    for done in here:
-        inputs = ", ".join(f"{name}={value!r}" for name, value in done.input.items())
-        said = done.text.strip() or "nothing"
-        short = said if len(said) <= 400 else said[:400] + " ..."  # noqa: PLR2004 - a paragraph
-        verb = "failed" if done.is_error else "returned"
-        is_block = "\n" in short
-        shown = f"\n\n```\n{short}\n```" if is_block else f" {quote(short)}"
-        lines.append(f"`{done.name}({inputs})` {verb}:{shown}")
-    return "\n\n".join(lines)
-
-
-def _without_tools(view: View) -> str:
-    asked = quote(" ".join(view.prompt.split())[:120]) if view.prompt else "nothing"
-    if view.tools:
-        return (
-            f"{SIMULATED} You asked {asked}. None of the tools I was given has told me anything"
-            " about it so far, so there is nothing to report."
-        )
-    return (
-        f"{SIMULATED} You asked {asked}. I have no tools here, and the simulator knows nothing by"
-        " itself; give it tools to see it work, or a key to ask Claude."
-    )
+    told = [
+        f"`{done.name}` {'failed' if done.is_error else 'returned'}: {quote(done.text, 400)}"
+        for done in [done for done in called if done.turn == view.turn] or called[-3:]
+    ]
+    if not evidence.files and not evidence.failed and not evidence.searched:
+        parts = [SIMULATED, *told]
+        if not told:
+            asked = f"You asked {quote(view.prompt)}." if view.prompt else "You asked nothing."
+            parts.append(f"{asked} No tool that I have has told me anything about it.")
+    elif _is_audit(view, files):
+        parts = [write_report(evidence, why=why, most_tokens=room), *told]
+    else:
+        parts = [answer_question(evidence, _key_words(view.prompt), most_tokens=room), *told]
+    return "\n\n".join(parts)

@@ -1,233 +1,151 @@
-"""What the tool results of a conversation say: files, hits, what was read and what was not."""
+"""Read what the file tools of a conversation returned: files, numbered lines, findings."""
 
 from __future__ import annotations
 
-import os.path
 import re
-from collections.abc import Iterable
+import tomllib
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path
 from typing import Final
 
-from budget_magic.simulator.scenes.audit.rules import (
-    CODE,
-    CONFIG,
-    GROUPS,
-    SEVERITIES,
-    Rule,
-    find_rule,
-    search_pattern,
-)
-from budget_magic.simulator.scenes.toolbox import FileTools
+from budget_magic.simulator.scenes.toolbox import PATH, PATTERN, RANGE, FileTools
 from budget_magic.simulator.view import Done, View
 
-_HIT: Final = re.compile(r"^(?P<path>.+?):(?P<line>\d+):(?P<text>.*)$")
-_BARE_HIT: Final = re.compile(r"^(?P<line>\d+):(?P<text>.*)$")
-_NUMBERED: Final = re.compile(r"^\s*(\d+)(?:\t|: |\| ?|→)(.*)$")
-_LISTED: Final = re.compile(
-    r"^\s*(?:[-*•]\s+)?(?P<name>[^\s(][^\t(]*?)(?:\s{2,}.*|\t.*|\s*\(.*\))?$"
-)
-_REPORTED: Final = re.compile(
-    r"^- `(?P<path>[^`:]+):(?P<line>\d+)`: (?P<fence>`+) ?(?P<text>.+?) ?(?P=fence)$", re.MULTILINE
-)
+_HIT: Final = re.compile(r"(.+?):(\d+):(.*)")
+_NAME: Final = re.compile(r"(?:[-*•] )?(.*[^/\\\s]\.\w+)(?:\s{2,}.*|\t.*| \(.*\))?")
 _CUT: Final = re.compile(
-    r"^\[?(\.\.\.|[\d,]+ (bytes|characters|lines) (left out|omitted|not shown))"
+    r"^(?:.*\n)?(?:\[|\(|\.{3}) ?"
+    r"(?:output truncated|[\d,]+ \w+ (?:left out|omitted|not shown)).*(?:\n.*)?",
+    re.MULTILINE,
 )
-"""The line that stands for the middle of a result that was too long."""
-_NOTHING: Final = ("no matches", "(empty)", "")
-_NOT_A_FILE: Final = re.compile(r"\[.*\]|\.\.\..*|.*[:.!?]\s*")
+"""The note that a result was cut, with the lines beside it, which may not be whole."""
+_REPORTED: Final = re.compile(r"^- `(.+?):(\d+)`: (`+) ?(.+?) ?\3$", re.MULTILINE)
+_SEARCHED: Final = re.compile(r"Searched all files with (\d+) patterns")
+_COMMENT: Final = ("#", "//", "*", "--", ">>>", "...")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Hit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One kind of problem, a table of `problems.toml`."""
+
+    title: str
+    severity: str
+    search: str
+    why: str
+    instead: str
+    unless: str = ""
+    comments: bool = False
+
+    def fits(self, text: str) -> bool:
+        """Return whether a line shows the problem."""
+        if text.lstrip().startswith(_COMMENT) and not self.comments:
+            return False
+        cleared = self.unless and re.search(self.unless, text)
+        return not cleared and re.search(self.search, text) is not None
+
+
+_DATA: Final = tomllib.loads(Path(__file__).with_name("problems.toml").read_text(encoding="utf-8"))
+PROBLEMS: Final = tuple(
+    Problem(severity=severity, **table)
+    for severity in ("high", "medium", "low")
+    for table in _DATA[severity]
+)
+_SOURCE: Final = re.compile(_DATA["files"], re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
     """A line that shows a problem."""
 
-    rank: int
-    """Place of its severity, worst first."""
+    problem: Problem
     path: str
     line: int
     text: str
-    rule: Rule = field(compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
 class Evidence:
-    """Everything the tools told so far."""
+    """Everything that the tools returned so far, with paths as they wrote them."""
 
-    files: list[str] = field(default_factory=list)
-    """All file paths seen, as the tools wrote them."""
+    files: set[str] = field(default_factory=set)
     lines: dict[tuple[str, int], str] = field(default_factory=dict)
-    """Lines seen by grep or read, by (path, line number)."""
+    """Lines by (path, number), from searches and from files that were read."""
     read: dict[str, str] = field(default_factory=dict)
-    """Text of the files that were read, by path as asked for."""
-    partly: set[str] = field(default_factory=set)
-    """Paths of which only some lines were read, or were shown."""
-    failed: list[tuple[Done, str]] = field(default_factory=list)
-    """Calls that gave an error, with its first line."""
-    searched: list[str] = field(default_factory=list)
-    """Patterns that grep has looked for."""
-    root: str = ""
-    """The folder that all absolute paths share; empty where paths are relative."""
-    _hits: list[Hit] | None = None
+    """`whole`, `part` or `failed` for each file that was asked for."""
+    searched: dict[str, bool] = field(default_factory=dict)
+    """Whether the search was answered, by pattern."""
+    failed: list[str] = field(default_factory=list)
 
-    def short(self, path: str) -> str:
-        """A path as the report names it: relative to the common folder."""
-        if self.root and path.startswith(self.root):
-            return path[len(self.root) :].lstrip("/\\") or path
-        return path.removeprefix("./")
+    def sources(self) -> list[str]:
+        """Return the files that can hold code or settings."""
+        return sorted(path for path in self.files if _SOURCE.search(path))
 
-    def hits(self) -> list[Hit]:
-        """All lines that show a problem, worst first, each once; call it when all is gathered."""
-        if self._hits is not None:
-            return self._hits
-        found: dict[tuple[str, int], Hit] = {}
-        for (path, number), text in self.lines.items():
-            name = self.short(path)
-            rule = find_rule(name, text)
-            if rule is not None:
-                rank = SEVERITIES.index(rule.severity)
-                hit = Hit(rank=rank, path=name, line=number, text=text.strip(), rule=rule)
-                found.setdefault((name, number), hit)
-        self._hits = sorted(found.values())
-        return self._hits
-
-    def source_files(self) -> list[str]:
-        """The files that can hold code or settings, as the tools wrote them."""
-        return [path for path in self.files if _suffix(path) in CODE | CONFIG]
-
-    def full_path(self, short: str) -> str:
-        """The path as the tools wrote it, for a path of the report."""
-        return next((path for path in self.files if self.short(path) == short), short)
-
-    def was_read(self, path: str) -> bool:
-        """Whether the file was read, under any spelling of its path."""
-        return self.short(path) in {self.short(read) for read in self.read}
+    def findings(self) -> list[Finding]:
+        """Return the lines that show a problem, worst first."""
+        sources = set(self.sources())
+        left = {place: text for place, text in sorted(self.lines.items()) if place[0] in sources}
+        found = []
+        for problem in PROBLEMS:
+            for path, line in [place for place, text in left.items() if problem.fits(text)]:
+                text = left.pop((path, line)).strip()
+                found.append(Finding(problem=problem, path=path, line=line, text=text))
+        return found
 
 
 def gather(view: View, files: FileTools) -> Evidence:
-    """What all results of the conversation say."""
+    """Collect what all results of the conversation say.
+
+    Findings of an earlier report count too where a summary with them replaced the conversation.
+    """
     found = Evidence()
-    seen: dict[str, None] = {}
+    for prompt in view.prompts:
+        for path, line, _, text in _REPORTED.findall(prompt):
+            found.files.add(path)
+            found.lines[path, int(line)] = text
+        if told := _SEARCHED.search(prompt):
+            found.searched |= {problem.search: True for problem in PROBLEMS[: int(told[1])]}
     for done in view.done:
         kind = files.kind(done.name)
-        if kind is None:
-            continue
         if kind == "grep":
-            found.searched.append(str(_first(done, "pattern", "regex", "query")))
-        if done.is_error:
-            found.failed.append((done, done.text.strip().split("\n")[0][:160]))
-        else:
-            _take(found, done, kind, seen)
-    for prompt in view.prompts:
-        _take_report(found, prompt)
-    found.root = _common([path for path in seen if PurePath(path).is_absolute()])
-    shown: dict[str, str] = {}
-    for path in seen:
-        shown.setdefault(found.short(path), path)
-    found.files = sorted(shown.values(), key=found.short)
+            found.searched[str(_given(done, PATTERN))] = not done.is_error
+        if kind and done.is_error:
+            found.failed.append(f"`{done.name}`: {' '.join(done.text.split())[:160]}")
+            if kind == "read":
+                found.read.setdefault(_path(done), "failed")
+        elif kind == "read":
+            _take_file(found, done)
+        elif kind and not (kind == "list" and files.glob):
+            # A listing may name a file otherwise than the other tools do.
+            _take_lines(found, done, kind)
     return found
 
 
-def _take(found: Evidence, done: Done, kind: str, seen: dict[str, None]) -> None:
-    if kind == "grep":
-        _take_hits(found, done, seen)
-    elif kind == "read":
-        _take_text(found, done, seen)
-    elif kind == "glob":
-        for path in _paths(_whole_lines(done.text)):
-            seen.setdefault(path)
-    else:
-        _take_listing(done, seen)
+def _take_file(found: Evidence, done: Done) -> None:
+    path, asked = _path(done), _given(done, RANGE)
+    first = int(asked[0]) if isinstance(asked, list) and asked else 1
+    whole, *rest = _CUT.split(done.text)
+    found.files.add(path)
+    found.read[path] = "part" if asked or rest else "whole"
+    # The numbers of the lines after a cut are not known.
+    for number, line in enumerate(whole.splitlines(), first):
+        found.lines.setdefault((path, number), line)
 
 
-def _take_report(found: Evidence, prompt: str) -> None:
-    """The findings of an earlier report, where a conversation was replaced by its summary."""
-    for match in _REPORTED.finditer(prompt):
-        found.lines[match["path"], int(match["line"])] = match["text"]
-    if _REPORTED.search(prompt) and "Searched all files" in prompt:
-        found.searched.extend(search_pattern(rules) for _, rules in GROUPS)
+def _take_lines(found: Evidence, done: Done, kind: str) -> None:
+    if _CUT.search(done.text):
+        found.failed.append(f"`{done.name}`: its result was cut")
+    for line in _CUT.sub("", done.text).splitlines():
+        if kind == "grep" and (hit := _HIT.fullmatch(line)):
+            path = hit[1].removeprefix("./")
+            found.files.add(path)
+            found.lines[path, int(hit[2])] = hit[3]
+        elif kind != "grep" and (name := _NAME.fullmatch(line.strip())):
+            found.files.add(name[1].removeprefix("./"))
 
 
-def _take_hits(found: Evidence, done: Done, seen: dict[str, None]) -> None:
-    one_file = str(_first(done, "path", "file_path") or "")
-    for line in _whole_lines(done.text):
-        match = _HIT.match(line)
-        bare = _BARE_HIT.match(line) if one_file else None
-        if bare:
-            found.lines[one_file, int(bare["line"])] = bare["text"]
-        elif match:
-            seen.setdefault(match["path"])
-            found.lines[match["path"], int(match["line"])] = match["text"]
-
-
-def _take_text(found: Evidence, done: Done, seen: dict[str, None]) -> None:
-    path = str(_first(done, "file_path", "path", "filename", "file", "name") or "")
-    lines_asked = _first(done, "view_range", "line_range", "lines")
-    first = lines_asked[0] if isinstance(lines_asked, list) and lines_asked else 1
-    seen.setdefault(path)
-    found.read[path] = done.text
-    if lines_asked:
-        found.partly.add(path)
-    lines = done.text.split("\n")
-    numbered = [_NUMBERED.match(line) for line in lines[:20] if line.strip()]
-    has_numbers = bool(numbered) and all(numbered)
-    number = first - 1
-    for line in lines:
-        number += 1
-        match = _NUMBERED.match(line) if has_numbers else None
-        if match:
-            number = int(match[1])
-            found.lines[path, number] = match[2]
-        elif not has_numbers:
-            if _CUT.match(line):
-                # The numbers of what follows are not known, and the line before is not whole.
-                found.partly.add(path)
-                found.lines.pop((path, number - 1), None)
-                break
-            found.lines[path, number] = line
-
-
-def _take_listing(done: Done, seen: dict[str, None]) -> None:
-    folder = str(_first(done, "path", "dir", "directory") or "").rstrip("/")
-    for line in _whole_lines(done.text):
-        match = _LISTED.match(line)
-        name = match["name"].strip() if match else ""
-        if name and not name.endswith("/") and "." in name.strip(".") and " " not in name:
-            under = folder and folder != "." and not name.startswith(folder)
-            seen.setdefault(f"{folder}/{name}" if under else name)
-
-
-def _whole_lines(text: str) -> list[str]:
-    """The lines of a result, without those that a cut went through."""
-    lines = text.splitlines()
-    cuts = [at for at, line in enumerate(lines) if _CUT.match(line)]
-    broken = {at + step for at in cuts for step in (-1, 0, 1)}
-    return [line for at, line in enumerate(lines) if at not in broken]
-
-
-def _paths(lines: Iterable[str]) -> list[str]:
-    stripped = [line.strip() for line in lines]
-    return [
-        line
-        for line in stripped
-        if line not in _NOTHING
-        and not _NOT_A_FILE.fullmatch(line)
-        and not line.endswith("/")
-        and "." in line.replace("\\", "/").rsplit("/", 1)[-1]
-    ]
-
-
-def _first(done: Done, *names: str) -> object:
+def _given(done: Done, names: tuple[str, ...]) -> object:
     return next((done.input[name] for name in names if done.input.get(name)), None)
 
 
-def _suffix(path: str) -> str:
-    name = path.replace("\\", "/").rsplit("/", 1)[-1].lower()
-    return name.rsplit(".", 1)[-1] if "." in name else ""
-
-
-def _common(paths: list[str]) -> str:
-    try:
-        return os.path.commonpath([str(PurePath(path).parent) for path in paths]) if paths else ""
-    except ValueError:
-        return ""
+def _path(done: Done) -> str:
+    return str(_given(done, PATH) or "").removeprefix("./")
