@@ -239,6 +239,23 @@ def test_grep_ends_a_pattern_that_never_would_and_says_so(files: Files) -> None:
     assert text.startswith("a.txt:1:found (a+)\n[stopped after 0.5 s")
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["((a{1000}){1000}){1000}", "a{1000000000}", "(?:" * 60 + "a" + "){2}" * 60],
+)
+def test_grep_takes_a_pattern_of_huge_repeats(files: Files, pattern: str) -> None:
+    files.write("a.txt", "a" * 60 + "!\n")
+
+    assert files.text("grep", pattern=pattern) == "no matches"
+
+
+@pytest.mark.parametrize("text", ["item{i}", "print{d}", "f'{e}'"])
+def test_grep_reads_braces_without_a_count_literally(files: Files, text: str) -> None:
+    files.write("a.py", f"item 1\nprint\nf\n{text}\n")
+
+    assert files.text("grep", pattern=text) == f"a.py:4:{text}"
+
+
 def test_grep_says_what_is_wrong_with_a_pattern(files: Files) -> None:
     assert "not a valid regular expression: missing )" in files.refusal("grep", pattern="(")
     assert "1 to 1,000 characters" in files.refusal("grep", pattern="")
