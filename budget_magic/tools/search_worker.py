@@ -1,8 +1,18 @@
 """The child process of `grep`: searches given files for a pattern and prints each hit as JSON.
 
-Run by its path with `python -I -S`, so it imports the standard library only. A process of its own
-is the one way to bound a regular expression: matching holds the interpreter's lock, and a thread
+Run by its path with `python -I -S`, so it imports the standard library only. A regular expression
+is bounded by ending its process: `re` holds the interpreter's lock while it matches, and a thread
 cannot be stopped.
+
+Notes
+-----
+The time limit of the package `regex` does not replace the process (measured with 2026.11.19):
+
+- Compiling has no limit and holds the lock: `a{10000000}` takes 6 s and 2.6 GB, and more repeats
+  take all memory there is, which would end the kernel. `re` compiles it in 1 ms.
+- A recursive pattern such as `((?1)?a)+b` takes 0.9 GB in 2.5 s of matching.
+- `item{i}` is a fuzzy match of `item`, and `[[:alpha:]]` a POSIX class; `re` knows neither.
+- With `timeout` and `concurrent`, searching this repository takes 0.41 s; in a process 0.25 s.
 """
 
 from __future__ import annotations

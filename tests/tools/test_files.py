@@ -144,6 +144,18 @@ def test_glob_gives_paths_relative_to_the_root_newest_first(files: Files) -> Non
     assert files.text("glob", pattern="src/**/[lm]*.py") == "src/deep/mid.py"
 
 
+def test_glob_expands_braces_as_a_shell_does(files: Files) -> None:
+    for name in ("09.csv", "10.csv", "11.csv", "{10}.csv"):
+        files.write(name)
+
+    def found(pattern: str) -> set[str]:
+        return set(files.text("glob", pattern=pattern).splitlines())
+
+    assert found("{08..10}.csv") == {"09.csv", "10.csv"}
+    assert found("{09,1{0,1}}.csv") == {"09.csv", "10.csv", "11.csv"}
+    assert found("{10}.csv") == {"{10}.csv"}
+
+
 def test_glob_without_a_match_says_what_is_never_listed(files: Files) -> None:
     files.write("src/a.py")
 
@@ -164,15 +176,25 @@ def test_glob_shows_the_newest_and_says_how_many_there_are(files: Files) -> None
     assert lines[-1] == "[the newest 200 of 230 matches]"
 
 
-@pytest.mark.parametrize("pattern", ["", "a" * 1_001, "{a,b}" * 12])
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "a" * 1_001, "{a,b}" * 12, "{1..1000000000}", "{" * 1_000, "{..,a}/b", ".{.,a}/b"],
+)
 def test_a_glob_pattern_out_of_bounds_is_refused(files: Files, pattern: str) -> None:
     assert "pattern" in files.refusal("glob", pattern=pattern)
 
 
-def test_a_glob_pattern_full_of_stars_ends_soon(files: Files) -> None:
-    files.write("/".join("a" * 10) + "/" + "a" * 200)
+@pytest.mark.parametrize(
+    "pattern",
+    ["**/" * 20 + "*a" * 60 + "b", "**/a/" * 20 + "b", "**/*/" * 20 + "b", "**/**/**/x"],
+)
+def test_a_glob_pattern_full_of_stars_ends_soon(files: Files, pattern: str) -> None:
+    files.write("/".join("a" * 60) + "/" + "a" * 200)
 
-    assert files.text("glob", pattern="**/" * 20 + "*a" * 60 + "b").startswith("no matches")
+    text = files.text("glob", pattern=pattern)
+
+    assert text.startswith("no matches")
+    assert "stopped after" not in text
 
 
 def test_grep_gives_path_line_and_text(files: Files) -> None:
@@ -215,6 +237,23 @@ def test_grep_ends_a_pattern_that_never_would_and_says_so(files: Files) -> None:
     text = quick.text("grep", pattern=r"found|^(a+)+$")
 
     assert text.startswith("a.txt:1:found (a+)\n[stopped after 0.5 s")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["((a{1000}){1000}){1000}", "a{1000000000}", "(?:" * 60 + "a" + "){2}" * 60],
+)
+def test_grep_takes_a_pattern_of_huge_repeats(files: Files, pattern: str) -> None:
+    files.write("a.txt", "a" * 60 + "!\n")
+
+    assert files.text("grep", pattern=pattern) == "no matches"
+
+
+@pytest.mark.parametrize("text", ["item{i}", "print{d}", "f'{e}'"])
+def test_grep_reads_braces_without_a_count_literally(files: Files, text: str) -> None:
+    files.write("a.py", f"item 1\nprint\nf\n{text}\n")
+
+    assert files.text("grep", pattern=text) == f"a.py:4:{text}"
 
 
 def test_grep_says_what_is_wrong_with_a_pattern(files: Files) -> None:
