@@ -103,9 +103,9 @@ def _root(request: Request) -> bytes:
         request.model.id,
         request.effort,
         None if budget is None else [budget.total, budget.remaining],
-        [request.thinking.mode, request.thinking.budget_tokens],
-        request.tool_choice.get("type"),
-        request.tool_choice.get("name"),
-        request.speed,
+        [request.thinking.type, request.thinking.budget_tokens],
+        request.sent.tool_choice.get("type"),
+        request.sent.tool_choice.get("name"),
+        request.sent.speed,
     ]
     return extend(b"cache", compact_json(parts))

@@ -13,7 +13,6 @@ from typing import Final
 from budget_magic.simulator import facts
 from budget_magic.simulator.bill import Bill, BilledRequest
 from budget_magic.simulator.cache import PromptCache
-from budget_magic.simulator.checks import an_object
 from budget_magic.simulator.countdown import Carry, remaining_tokens
 from budget_magic.simulator.exchange import Exchange, RequestRecord
 from budget_magic.simulator.faults import Fault
@@ -165,10 +164,12 @@ class Core:
         view = make_view(
             request, number=record.number, seed=self.seed, digest=prompt.digest, remaining=remaining
         )
-        if request.compaction is not None:
-            asked = request.compaction.get("instructions") or _SUMMARISE
+        if request.sent.compaction is not None:
+            asked = request.sent.compaction.get("instructions") or _SUMMARISE
             view = replace(view, asked=asked, tool_choice="none")
-        reply = self.scene.reply(view) if request.max_tokens else Reply(stop_reason="max_tokens")
+        reply = (
+            self.scene.reply(view) if request.sent.max_tokens else Reply(stop_reason="max_tokens")
+        )
         used = 0 if view.budget is None else view.budget - (remaining or 0)
         drawn = draw(
             reply,
@@ -184,9 +185,9 @@ class Core:
                 number=record.number,
                 model=request.model,
                 split=self.cache.charge(request, prompt),
-                speed=request.speed,
+                speed=request.sent.speed,
                 inference_geo=facts.region(
-                    request.model, request.inference_geo, self.inference_geo
+                    request.model, request.sent.inference_geo, self.inference_geo
                 ),
             )
         )
@@ -208,7 +209,7 @@ class Core:
         return playing.exchange()
 
     def _check_prefill(self, request: Request, prompt: Prompt) -> None:
-        if request.compaction is not None:
+        if request.sent.compaction is not None:
             return
         last = [message for message in request.messages if message.role != "system"][-1]
         if last.role == "assistant" and prompt.digest not in self.memory.paused:
@@ -241,7 +242,9 @@ def _body(raw: bytes) -> JsonObject:
         value = json.loads(raw, parse_constant=_not_json)
     except (ValueError, RecursionError):
         raise Refused("The request body is not valid JSON") from None
-    return an_object(value, "body")
+    if not isinstance(value, dict):
+        raise Refused("body: Input should be an object")
+    return value
 
 
 def _not_json(constant: str) -> None:

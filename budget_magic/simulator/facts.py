@@ -78,6 +78,12 @@ def known_model(model_id: str) -> Model:
     return model
 
 
+def need_beta(name: str, betas: frozenset[str], where: str) -> None:
+    """Refuse the field at this path unless the request names the beta it belongs to."""
+    if name not in betas:
+        raise Refused(f"{where}: Extra inputs are not permitted")
+
+
 def region(model: Model, asked: str | None, default: str) -> str:
     """Return the region that a reply names; models without regional prices name none."""
     return (asked or default) if model.takes_inference_geo else "not_available"

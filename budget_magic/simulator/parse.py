@@ -1,48 +1,29 @@
-"""From the JSON of a request to a checked `Request`, refusing what the real API refuses."""
+"""Turn the JSON of a request into a checked `Request`, refusing what the real API refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from budget_magic.models import Model
+from budget_magic.models import MINIMUM_BUDGET_TOKENS, Model
 from budget_magic.simulator import facts
-from budget_magic.simulator.checks import (
-    a_list,
-    a_number,
-    a_text,
-    an_object,
-    cache_ttl,
-    no_extras,
-    one_of,
-    required,
-)
-from budget_magic.simulator.parse_config import (
-    parse_budget,
-    parse_compaction,
-    parse_effort,
-    parse_inference_geo,
-    parse_speed,
-    parse_thinking,
-)
-from budget_magic.simulator.parse_messages import parse_messages, parse_system, parse_tools
+from budget_magic.simulator.parse_messages import effort_of_reply, parse_messages
 from budget_magic.simulator.refusal import Refused
 from budget_magic.simulator.request import Message, Request
+from budget_magic.simulator.schema import (
+    Body,
+    OutputConfig,
+    PlainThinking,
+    Thinking,
+    one_of,
+    validate,
+)
 from budget_magic.simulator.tokens import JsonObject
 
-_FIELDS: Final = frozenset(
-    """
-    model max_tokens messages system tools tool_choice stream stop_sequences thinking metadata
-    output_config cache_control service_tier speed inference_geo temperature top_p top_k
-    context_management compaction container mcp_servers diagnostics betas
-    """.split()  # noqa: SIM905 - reads better as words
-)
 _NOT_PLAYED: Final = ("context_management", "container", "mcp_servers")
-_CHOICES: Final = ("auto", "any", "tool", "none")
 
 
 def parse_betas(header: str) -> frozenset[str]:
-    """The beta names of an `anthropic-beta` header; an unknown one is refused."""
+    """Return the beta names of an `anthropic-beta` header; refuse an unknown one."""
     names = frozenset(name.strip() for name in header.split(",") if name.strip())
     for name in sorted(names - facts.KNOWN_BETAS):
         raise Refused(f"Unexpected value(s) `{name}` for the `anthropic-beta` header.")
@@ -50,7 +31,7 @@ def parse_betas(header: str) -> frozenset[str]:
 
 
 def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = False) -> Request:
-    """The request that this JSON asks for.
+    """Return the request that this JSON asks for.
 
     Parameters
     ----------
@@ -68,98 +49,121 @@ def parse_request(body: JsonObject, betas: frozenset[str], *, counting: bool = F
     """
     if "thread" in body:
         raise Refused("thread: the simulator keeps no threads; send the history (thread=False)")
-    no_extras(body, _FIELDS)
+    sent = validate({**body, "max_tokens": 0} if counting else body)
     for field in _NOT_PLAYED:
-        if body.get(field):
+        if getattr(sent, field):
             raise Refused(f"{field}: the simulator does not play this part of the API")
-    model_id = a_text(required(body, "model"), "model")
-    messages = required(body, "messages")
-    limit = 0 if counting else a_number(required(body, "max_tokens"), "max_tokens", at_least=0)
-    model = facts.known_model(model_id)
-    if limit > model.max_output_tokens:
-        raise Refused(
-            f"max_tokens: {limit} > {model.max_output_tokens}, which is the maximum allowed number"
-            f" of output tokens for {model_id}"
-        )
-    stream = body.get("stream") is True
-    if limit == 0 and stream:
-        raise Refused("max_tokens: 0 is not supported with `stream`")
-    config = an_object(body.get("output_config") or {}, "output_config")
-    effort = parse_effort(config, model)
-    parsed = parse_messages(messages, model, betas)
-    tools = parse_tools(body.get("tools"))
-    _sampling(body, model)
+    model = facts.known_model(sent.model)
+    _check_parameters(sent, model, betas)
+    _check_tools(sent)
+    _check_config(sent.output_config, model, betas)
+    messages = parse_messages(sent.messages, model, betas)
+    _check_compaction(sent, messages, model, betas)
+    effort = sent.output_config.effort or facts.default_effort(model)
     return Request(
-        model=model,
-        model_id=model_id,
-        max_tokens=limit,
-        stream=stream,
+        sent=sent,
         betas=betas,
-        system=parse_system(body.get("system")),
-        tools=tools,
-        messages=parsed,
-        tool_choice=_tool_choice(body.get("tool_choice"), tools),
-        stop_sequences=_stop_sequences(body.get("stop_sequences")),
-        thinking=parse_thinking(body.get("thinking"), model, effort, betas, limit or None),
+        model=model,
+        messages=messages,
+        thinking=_thinking(sent, model, effort, betas),
         effort=effort,
-        effort_now=effort_of_reply(parsed, effort),
-        budget=parse_budget(config, model, betas),
-        cache_ttl=cache_ttl(body, "top-level"),
-        speed=parse_speed(body, model, betas),
-        inference_geo=parse_inference_geo(body, model),
-        compaction=parse_compaction(body, parsed, model, betas),
+        effort_now=effort_of_reply(messages, effort),
     )
 
 
-def effort_of_reply(messages: tuple[Message, ...], top_level: str | None) -> str | None:
-    """The effort of the coming reply, after the system messages that change it.
-
-    A change directly after a user message with new input holds for the reply to it; anywhere else
-    it waits for the next user message with new input, and tool results alone are not new input.
-    """
-    effort, waiting = top_level, None
-    before: Message | None = None
-    for message in messages:
-        if message.effort is not None:
-            if before is not None and before.role == "user" and _has_new_input(before):
-                effort, waiting = message.effort, None
-            else:
-                waiting = message.effort
-        elif message.role == "user" and waiting is not None and _has_new_input(message):
-            effort, waiting = waiting, None
-        if message.role != "system":
-            before = message
-    return effort
-
-
-def _has_new_input(message: Message) -> bool:
-    return any(block["type"] != "tool_result" for block in message.blocks)
-
-
-def _sampling(body: Mapping[str, Any], model: Model) -> None:
+def _check_parameters(sent: Body, model: Model, betas: frozenset[str]) -> None:
+    if sent.max_tokens > model.max_output_tokens:
+        raise Refused(
+            f"max_tokens: {sent.max_tokens} > {model.max_output_tokens}, which is the maximum"
+            f" allowed number of output tokens for {sent.model}"
+        )
+    if sent.max_tokens == 0 and sent.stream:
+        raise Refused("max_tokens: 0 is not supported with `stream`")
     for name, default in (("temperature", 1), ("top_p", 1), ("top_k", None)):
-        value = body.get(name, default)
-        if value != default and not facts.takes_sampling(model):
+        if getattr(sent, name) != default and not facts.takes_sampling(model):
             raise Refused(f"`{name}` is not supported for this model.")
+    if not all(sequence.strip() for sequence in sent.stop_sequences):
+        raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
+    if sent.inference_geo is not None and not model.takes_inference_geo:
+        raise Refused("inference_geo: not supported for this model")
+    if sent.speed == "fast":
+        facts.need_beta(facts.FAST_MODE, betas, "speed")
+        if model.prices.fast is None:
+            raise Refused("speed: fast mode is not supported for this model")
 
 
-def _tool_choice(value: object, tools: tuple[JsonObject, ...]) -> JsonObject:
-    if value is None:
-        return {"type": "auto"}
-    choice = an_object(value, "tool_choice")
-    kind = one_of(required(choice, "type", "tool_choice."), "tool_choice.type", _CHOICES)
-    if not tools and kind != "none":
+def _check_tools(sent: Body) -> None:
+    names = [tool["name"] for tool in sent.tools]
+    if len(set(names)) < len(names):
+        raise Refused("tools: Tool names must be unique.")
+    choice = sent.tool_choice
+    if not names and "tool_choice" in sent.model_fields_set and choice["type"] != "none":
         raise Refused("tool_choice: may only be specified while providing tools.")
-    if kind == "tool":
-        name = a_text(required(choice, "name", "tool_choice.tool."), "tool_choice.tool.name")
-        if all(tool.get("name") != name for tool in tools):
-            raise Refused(f"Tool '{name}' not found in provided tools")
-    return choice
+    if choice["type"] == "tool" and choice["name"] not in names:
+        raise Refused(f"Tool '{choice['name']}' not found in provided tools")
 
 
-def _stop_sequences(value: object) -> tuple[str, ...]:
-    sequences = [] if value is None else a_list(value, "stop_sequences")
-    for place, sequence in enumerate(sequences):
-        if not a_text(sequence, f"stop_sequences.{place}").strip():
-            raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
-    return tuple(sequences)
+def _check_config(config: OutputConfig, model: Model, betas: frozenset[str]) -> None:
+    """Check effort and task budget; a model without budgets refuses one, which is our choice.
+
+    The documentation only says "not supported", and reports differ on whether the real API answers
+    400 or ignores the field.
+    """
+    if config.format is not None:
+        raise Refused("output_config.format: the simulator does not play structured outputs")
+    if config.effort is not None and config.effort not in model.effort_levels:
+        if not model.effort_levels:
+            raise Refused("This model does not support the effort parameter.")
+        raise Refused(f"output_config.effort: {one_of(*model.effort_levels)}")
+    budget = config.task_budget
+    if budget is None:
+        return
+    facts.need_beta(facts.TASK_BUDGETS, betas, "output_config.task_budget")
+    if model.budget == "no":
+        raise Refused("output_config.task_budget: task budgets are not supported for this model")
+    if budget.total < MINIMUM_BUDGET_TOKENS:
+        raise Refused(
+            f"`task_budget.total` must be at least {MINIMUM_BUDGET_TOKENS:,} tokens for this model"
+        )
+    if (budget.remaining or 0) > budget.total:
+        raise Refused("`task_budget.remaining` must not be greater than `task_budget.total`")
+
+
+def _check_compaction(
+    sent: Body, messages: tuple[Message, ...], model: Model, betas: frozenset[str]
+) -> None:
+    """Check that a budget's `remaining` goes with neither a compaction nor its block."""
+    carried = any(block["type"] == "compaction" for one in messages for block in one.blocks)
+    if sent.compaction is None and not carried:
+        return
+    where = "messages: compaction blocks" if sent.compaction is None else "compaction"
+    facts.need_beta(facts.COMPACT, betas, where)
+    budget = sent.output_config.task_budget
+    if budget is not None and budget.remaining is not None:
+        raise Refused("`task_budget.remaining` is not supported together with compaction")
+    if sent.compaction is not None and not facts.takes_compaction(model):
+        raise Refused("compaction: not supported for this model")
+
+
+def _thinking(sent: Body, model: Model, effort: str | None, betas: frozenset[str]) -> Thinking:
+    """Return how the model thinks, the defaults of the model filled in."""
+    known = facts.thinking_facts(model)
+    default = PlainThinking(type="adaptive" if known.on_by_default else "disabled")
+    thinking = sent.thinking or default
+    if not (
+        model.adaptive_thinking if thinking.type == "adaptive" else getattr(known, thinking.type)
+    ):
+        raise Refused(f'"thinking.type.{thinking.type}" is not supported for this model.')
+    if (
+        thinking.type == "disabled"
+        and model.id in ("claude-opus-5", "claude-haiku-5-5")
+        and effort in ("xhigh", "max")
+    ):
+        raise Refused(f'"thinking.type.disabled" is not supported at effort "{effort}".')
+    if thinking.budget_tokens is not None and 0 < sent.max_tokens <= thinking.budget_tokens:
+        raise Refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
+    if thinking.display == "updates" and facts.THINKING_UPDATES not in betas:
+        raise Refused(f"thinking.display: {one_of('summarized', 'omitted')}")
+    if thinking.block_binding is not None:
+        facts.need_beta(facts.THINKING_BINDING, betas, "thinking.block_binding")
+    return thinking.model_copy(update={"display": thinking.display or known.display})

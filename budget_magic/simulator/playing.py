@@ -78,9 +78,9 @@ class Playing:
                 opening.extend(self._fault_steps(fault))
                 if fault.breaks:
                     self._broken(fault)
-        if not self.request.stream:
+        if not self.request.sent.stream:
             self._book(self.drawn.output_tokens)
-        kind = _EVENTS if self.request.stream else _JSON
+        kind = _EVENTS if self.request.sent.stream else _JSON
         return Exchange(
             record=self.record,
             status=200,
@@ -92,7 +92,7 @@ class Playing:
     def _steps(self) -> Iterator[Step]:
         """The body, booked and broken as the faults say."""
         fault = next((one for one in self.faults if _is_in_body(one)), None)
-        plain = self._stream() if self.request.stream else self._in_one_piece()
+        plain = self._stream() if self.request.sent.stream else self._in_one_piece()
         sent_bytes, sent_events = 0, 0
         for step in plain:
             if fault is not None and self._is_due(fault, step, sent_bytes, sent_events):
@@ -119,7 +119,7 @@ class Playing:
             return False
         if fault.after_bytes is not None:
             return step.ends or sent_bytes + len(step.data) > fault.after_bytes
-        if not self.request.stream:
+        if not self.request.sent.stream:
             return True
         wanted = EVENTS_BEFORE_A_FAULT if fault.after_events is None else fault.after_events
         return step.ends or sent_events >= wanted
@@ -182,9 +182,9 @@ class Playing:
         usage["output_tokens"] = output_tokens
         usage["output_tokens_details"] = {"thinking_tokens": thinking_tokens}
         iteration = {key: usage[key] for key in (*_COUNTS, "cache_creation")}
-        if self.request.compaction is None:
+        if self.request.sent.compaction is None:
             return usage | {
-                "iterations": [{"type": "message", "model": self.request.model_id, **iteration}]
+                "iterations": [{"type": "message", "model": self.request.sent.model, **iteration}]
             }
         nothing = dict.fromkeys(_COUNTS, 0)
         split = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
@@ -199,7 +199,7 @@ class Playing:
             "id": self.drawn.id,
             "type": "message",
             "role": "assistant",
-            "model": self.request.model_id,
+            "model": self.request.sent.model,
             "content": content,
             "stop_reason": stop_reason,
             "stop_sequence": self.drawn.stop_sequence if ended else None,

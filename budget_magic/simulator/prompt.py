@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budget_magic.simulator import tokens
-from budget_magic.simulator.checks import cache_ttl
 from budget_magic.simulator.memory import Memory
 from budget_magic.simulator.refusal import Refused
-from budget_magic.simulator.request import Message, Request
+from budget_magic.simulator.request import JsonMapping, Message, Request, cache_ttl
 from budget_magic.simulator.signatures import follows, made_by, read_signature
 from budget_magic.simulator.tokens import JsonObject
 
@@ -61,7 +60,7 @@ def extend(digest: bytes, *parts: str) -> bytes:
     return hasher.digest()
 
 
-def block_digest(digest: bytes, role: str, block: JsonObject) -> bytes:
+def block_digest(digest: bytes, role: str, block: JsonMapping) -> bytes:
     """The digest of a conversation with this block at its end.
 
     Only what the model reads takes part, so that a client may add null fields; of a thinking block
@@ -128,13 +127,20 @@ class _Builder:
         self._dropping = False
 
     def tools_and_system(self) -> None:
-        for place, tool in enumerate(self.request.tools):
+        for place, tool in enumerate(self.request.sent.tools):
             self.digest = extend(self.digest, "tool", tokens.compact_json(_bare(tool)))
             standing = 0 if place else tokens.TOOLS_TOKENS
-            self._add(tokens.count_tool(tool) + standing, "tool", cache_ttl(tool, ""), None)
-        for block in self.request.system:
+            self._add(
+                tokens.count_tool(tool) + standing,
+                "tool",
+                cache_ttl(tool.get("cache_control")),
+                None,
+            )
+        for block in self.request.sent.system:
             self.digest = block_digest(self.digest, "system prompt", block)
-            self._add(tokens.count_block(block), "system", cache_ttl(block, ""), None)
+            self._add(
+                tokens.count_block(block), "system", cache_ttl(block.get("cache_control")), None
+            )
 
     def message(self, message: Message) -> None:
         marks = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
@@ -145,9 +151,9 @@ class _Builder:
             count = self._count(message, place, block)
             if block.get("tool_use_id") not in self.memory.result_tokens:
                 count, marks = count + marks, 0
-            self._add(count, block["type"], cache_ttl(block, ""), message.index)
+            self._add(count, block["type"], cache_ttl(block.get("cache_control")), message.index)
 
-    def _count(self, message: Message, place: int, block: JsonObject) -> int:
+    def _count(self, message: Message, place: int, block: JsonMapping) -> int:
         before = self.digest
         self.digest = block_digest(self.digest, message.role, block)
         kind = block["type"]
@@ -165,7 +171,7 @@ class _Builder:
             return tokens.count_block(block) if known is None else known
         return tokens.count_block(block)
 
-    def _thinking(self, block: JsonObject, before: bytes, where: str) -> int:
+    def _thinking(self, block: JsonMapping, before: bytes, where: str) -> int:
         signed = read_signature(block["signature"])
         if signed is None:
             raise Refused(f"{where}: Invalid `signature` in `thinking` block")
@@ -193,7 +199,7 @@ class _Builder:
         self.segments.append(segment)
 
 
-def _bare(block: JsonObject) -> JsonObject:
+def _bare(block: JsonMapping) -> JsonObject:
     return {key: value for key, value in block.items() if key != "cache_control"}
 
 
@@ -219,15 +225,16 @@ def _pin_start(segments: list[Segment], request: Request, pinned: int) -> list[S
 
 def _top_level_breakpoint(segments: list[Segment], request: Request) -> list[Segment]:
     """The breakpoints with the top-level one on the last block that can carry it."""
-    if request.cache_ttl is None:
+    ttl = cache_ttl(request.sent.cache_control)
+    if ttl is None:
         return segments
     for place in range(len(segments) - 1, -1, -1):
         if segments[place].kind in ("thinking", "redacted_thinking", "effort"):
             continue
         given = segments[place].ttl
-        if given is not None and given != request.cache_ttl:
+        if given is not None and given != ttl:
             raise Refused("cache_control: the last block has a breakpoint with another ttl")
-        marked = _replace(segments[place], ttl=request.cache_ttl)
+        marked = _replace(segments[place], ttl=ttl)
         return [*segments[:place], marked, *segments[place + 1 :]]
     return segments
 

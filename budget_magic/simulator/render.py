@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -70,20 +71,22 @@ def draw(  # noqa: PLR0913 - what a reply depends on
     used
         What is used of the task budget, for a summary to carry on.
     """
-    if request.compaction is not None:
+    if request.sent.compaction is not None:
         reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
     parts = _pinned(_parts(reply, request, digest, seed), reply.output_tokens)
-    parts, stop_sequence = _stopped(parts, request.stop_sequences)
+    parts, stop_sequence = _stopped(parts, request.sent.stop_sequences)
     calls = any(part.kind == "tool_use" for part in parts)
     reason = reply.stop_reason or ("tool_use" if calls else "end_turn")
     if stop_sequence is not None:
         reason = "stop_sequence"
     room = request.model.context_tokens - prompt_tokens
-    limit = min(request.max_tokens, room)
+    limit = min(request.sent.max_tokens, room)
     wanted = max(1, sum(part.tokens for part in parts))
     if wanted > limit:
         parts, wanted, stop_sequence = _cut(parts, limit), limit, None
-        reason = "max_tokens" if request.max_tokens <= room else "model_context_window_exceeded"
+        reason = (
+            "max_tokens" if request.sent.max_tokens <= room else "model_context_window_exceeded"
+        )
     details = None
     if reason == "refusal":
         details = {"type": "refusal", "category": reply.refusal_category, "explanation": None}
@@ -91,7 +94,7 @@ def draw(  # noqa: PLR0913 - what a reply depends on
         id=f"msg_sim_{_id(digest, seed, 0)}",
         parts=tuple(
             _signed(parts, request, digest)
-            if request.compaction is None
+            if request.sent.compaction is None
             else _as_summary(parts, request, digest, used)
         ),
         output_tokens=wanted,
@@ -128,7 +131,7 @@ def _id(digest: bytes, seed: int, place: int) -> str:
 
 def _parts(reply: Reply, request: Request, digest: bytes, seed: int) -> list[Part]:
     parts = []
-    if request.thinking.is_on and (reply.thinking or reply.thinking_tokens):
+    if request.thinks and (reply.thinking or reply.thinking_tokens):
         ratio = random.Random(f"{seed}/{digest.hex()}").uniform(1, _MOST_RAW_PER_SUMMARY)  # noqa: S311 - reproducible
         raw = reply.thinking_tokens
         if raw is None:
@@ -173,7 +176,7 @@ def _pinned(parts: list[Part], wanted: int | None) -> list[Part]:
     return [replace(part, tokens=count) for part, count in zip(parts, counts, strict=True)]
 
 
-def _stopped(parts: list[Part], sequences: tuple[str, ...]) -> tuple[list[Part], str | None]:
+def _stopped(parts: list[Part], sequences: Sequence[str]) -> tuple[list[Part], str | None]:
     for place, part in enumerate(parts):
         if part.kind != "text":
             continue

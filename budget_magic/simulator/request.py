@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from budget_magic.models import Model
-from budget_magic.simulator.tokens import JsonObject
+from budget_magic.simulator.schema import Body, TaskBudget, Thinking
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """`output_config.task_budget`."""
-
-    total: int
-    remaining: int | None
-    """As sent; None where the request leaves it out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thinking:
-    """How the model thinks in this request, defaults filled in."""
-
-    mode: str
-    """`adaptive`, `enabled`, `disabled` or `between_tools`."""
-    display: str
-    """`summarized`, `omitted` or `updates`."""
-    budget_tokens: int | None
-    drops_mismatches: bool
-    """Whether a block of another conversation is dropped instead of refused."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether the model thinks at all."""
-        return self.mode in ("adaptive", "enabled")
+JsonMapping = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +17,7 @@ class Message:
     """One message as sent, its content always a list of blocks."""
 
     role: str
-    blocks: tuple[JsonObject, ...]
+    blocks: tuple[JsonMapping, ...]
     index: int
     """Place in the `messages` that were sent."""
     effort: str | None = None
@@ -51,49 +28,38 @@ class Message:
         """Whether it answers tool calls."""
         return any(block["type"] == "tool_result" for block in self.blocks)
 
+    @property
+    def has_new_input(self) -> bool:
+        """Whether it holds anything but tool results."""
+        return any(block["type"] != "tool_result" for block in self.blocks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request that passed all checks which need nothing but the request itself."""
 
-    model: Model
-    model_id: str
-    """As the client wrote it."""
-    max_tokens: int
-    stream: bool
+    sent: Body
     betas: frozenset[str]
-    system: tuple[JsonObject, ...]
-    tools: tuple[JsonObject, ...]
+    model: Model
     messages: tuple[Message, ...]
-    tool_choice: JsonObject
-    stop_sequences: tuple[str, ...]
     thinking: Thinking
+    """How the model thinks, its defaults filled in."""
     effort: str | None
     """The top-level effort, default filled in; None where the model has none."""
     effort_now: str | None
     """The effort of the coming reply, after effort-per-message changes."""
-    budget: Budget | None
-    cache_ttl: str | None
-    """The time to live of the top-level `cache_control`; None where there is none."""
-    speed: str
-    inference_geo: str | None
-    compaction: JsonObject | None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thinks at all."""
+        return self.thinking.type in ("adaptive", "enabled")
+
+    @property
+    def budget(self) -> TaskBudget | None:
+        """The task budget, if it has one."""
+        return self.sent.output_config.task_budget
 
 
-def turns(messages: tuple[Message, ...]) -> list[tuple[str, list[tuple[Message, int]]]]:
-    """The conversation with consecutive messages of one role put together.
-
-    Returns
-    -------
-    list
-        Per turn its role and its blocks, each as (message, place in that message); system messages
-        are left out.
-    """
-    result: list[tuple[str, list[tuple[Message, int]]]] = []
-    for message in messages:
-        if message.role == "system":
-            continue
-        if not result or result[-1][0] != message.role:
-            result.append((message.role, []))
-        result[-1][1].extend((message, place) for place in range(len(message.blocks)))
-    return result
+def cache_ttl(cache_control: JsonMapping | None) -> str | None:
+    """Return the time to live of a `cache_control`; None where there is none."""
+    return None if cache_control is None else cache_control.get("ttl", "5m")

@@ -117,18 +117,19 @@ def make_view(
 ) -> View:
     """The view of a checked request."""
     reader = _Reader(request)
+    choice = request.sent.tool_choice
     return View(
         number=number,
         seed=seed,
         fingerprint=digest.hex()[:16],
         model=request.model.id,
         effort=request.effort_now or "high",
-        thinks=request.thinking.is_on,
-        max_tokens=request.max_tokens,
-        tools=tuple(_offered(tool) for tool in request.tools),
-        tool_choice=request.tool_choice["type"],
-        forced_tool=request.tool_choice.get("name"),
-        system="\n".join(block["text"] for block in request.system),
+        thinks=request.thinks,
+        max_tokens=request.sent.max_tokens,
+        tools=tuple(_offered(tool) for tool in request.sent.tools),
+        tool_choice=choice["type"],
+        forced_tool=None if choice["type"] != "tool" else choice["name"],
+        system="\n".join(block["text"] for block in request.sent.system),
         prompts=tuple(reader.prompts),
         asked=reader.asked,
         done=tuple(reader.done),
