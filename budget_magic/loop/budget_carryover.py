@@ -58,7 +58,7 @@ class BudgetCarryover:
 
         Examples
         --------
-        >>> policy = CarryPolicy(strategy="documented")
+        >>> policy = BudgetCarryover(strategy="documented")
         >>> policy.sent(64_000, removed_tokens=None, spent_before=20_000).total
         44000
         """
