@@ -119,8 +119,8 @@ def _look(view: View, files: FileTools, evidence: Evidence) -> tuple[Sequence[Ca
     left = [problem for problem in PROBLEMS if problem.search not in evidence.searched]
     if left and files.grep:
         now = left[:_SEARCHES_AT_ONCE]
-        names = ", ".join(problem.title.lower() for problem in now)
-        return [files.grep_call(problem.search) for problem in now], f"Now I search for: {names}."
+        titles = "; ".join(problem.title for problem in now)
+        return [files.grep_call(problem.search) for problem in now], f"Now I search for: {titles}."
     found = evidence.findings()
     ranked = dict.fromkeys([*(finding.path for finding in found), *evidence.sources()])
     most = min(_FILES_AT_ONCE, _BY_EFFORT[view.effort][0] - len(evidence.read))
