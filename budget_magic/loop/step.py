@@ -31,8 +31,15 @@ class Answered:
     """In force when it was asked; a person may have raised them since."""
 
 
-async def take_step(turn: TurnContext) -> Answered:
+async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
     """Send the next request and return its reply, already billed.
+
+    Parameters
+    ----------
+    turn
+        The turn under way.
+    ask
+        Asks for a summary of the history in place of the prompt.
 
     Raises
     ------
@@ -46,7 +53,7 @@ async def take_step(turn: TurnContext) -> Answered:
         turn.attempt = attempt
         # A stop that came meanwhile takes effect here, before anything is held.
         await anyio.lowlevel.checkpoint()
-        admitted = await admit(turn, last_before=last_before)
+        admitted = await admit(turn, last_before=last_before, ask=ask)
         granted, last_before = admitted.granted, admitted.last_before
         ceilings, turn.is_sending = turn.task.settings.ceilings, True
         if attempt == 1:

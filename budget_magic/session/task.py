@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from budget_magic.events import (
     NoticePosted,
     Reason,
     Record,
+    ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnStarted,
@@ -37,7 +38,7 @@ from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
-from budget_magic.session.prepare import adapt, checked, prepare
+from budget_magic.session.prepare import Prepared, checked, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
@@ -51,17 +52,6 @@ NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
 Unset = Literal["unset"]
 _UNSET: Final[Unset] = "unset"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """What a turn needs, before anything of it is in force."""
-
-    settings: Settings
-    context: TaskContext
-    chosen: Chosen
-    after: Run | None
-    """The run that was the last one at that time."""
 
 
 class Task:
@@ -228,7 +218,7 @@ class Task:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The history as it is sent to the API."""
-        return [] if self.context is None else list(self.context.conversation.messages)
+        return list(self.bus.history.conversation.messages)
 
     @property
     def is_running(self) -> bool:
@@ -336,7 +326,7 @@ class Task:
 
     def ratios(self) -> Ratios:
         """Characters per token as the last replies showed them."""
-        return Ratios() if self.context is None else self.context.ratios
+        return self.bus.history.ratios
 
     def elapsed_of_last_turn(self) -> float:
         """Running time of the last turn in seconds."""
@@ -481,27 +471,21 @@ class Task:
         before = self._settings if rewind_to is None else rewind_to.settings_before
         start, run = start or Start(), run or self.new_run()
         prepared = self._prepared(start, run)
-        context, key = prepared.context, turn_key(prepared.settings)
 
         def enter() -> TurnContext:
             self._put_in_force(prepared)
             if rewind_to is not None:
-                context.conversation = rewind_to.before.copy()
                 for turn in self.turns[self.turns.index(rewind_to) :]:
                     turn.is_superseded = True
-            adapt(context)
-            history = context.conversation.copy()
-            context.conversation.prompt = context.redactor.redact(prompt.sent)
             run.turn = Turn(
                 number=len(self.turns) + 1,
                 prompt=prompt,
-                shown_prompt=context.redactor.redact(prompt.typed),
+                shown_prompt=prepared.context.redactor.redact(prompt.typed),
                 settings_before=before,
-                key=key,
-                before=history,
+                key=turn_key(prepared.settings),
             )
             self.turns.append(run.turn)
-            return self._enter_turn(context, run, run.turn, start.sinks, note=note)
+            return self._enter_turn(prepared, run, start.sinks, note=note, rewind_to=rewind_to)
 
         run.start(enter, self._keep)
         return run
@@ -513,9 +497,8 @@ class Task:
 
         def enter() -> TurnContext:
             self._put_in_force(prepared)
-            adapt(prepared.context)
             run.turn = turn
-            return self._enter_turn(prepared.context, run, turn, start.sinks, resumed=True)
+            return self._enter_turn(prepared, run, start.sinks, resumed=True)
 
         run.start(enter, self._keep)
         return run
@@ -547,32 +530,30 @@ class Task:
                 f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
             )
 
-    def _prepared(self, start: Start, run: Run) -> _Prepared:
+    def _prepared(self, start: Start, run: Run) -> Prepared:
         """Everything that a turn needs; changes nothing."""
         self.refuse_while_running()
-        settings = start.settings or self._settings
         run.caller.is_attended = not start.background
         call = CALLING.get()
         if call is not None:
             call.on_stop(partial(run.stop, "stop_button"))
         with no_secrets_in_errors(self.bus.redactor.redact):
-            context, chosen = prepare(
+            return prepare(
                 self,
-                settings,
+                start.settings or self._settings,
                 caller=run.caller,
                 approver=start.approver or by_input(run.caller, self.session.host),
                 reads_only=start.background,
             )
-        return _Prepared(settings=settings, context=context, chosen=chosen, after=self.current_run)
 
-    def _put_in_force(self, prepared: _Prepared) -> None:
+    def _put_in_force(self, prepared: Prepared) -> None:
         self.refuse_while_running()
         if self.current_run is not prepared.after:
             raise ConfigurationError(
                 f"another turn of {self.name} was started at the same time; run this one again"
             )
         settings = self._settings = prepared.settings
-        self.context, self.chosen = prepared.context, prepared.chosen
+        self.chosen = prepared.chosen
         self.bus.redact_with(prepared.context.redactor)
         self.account.simulated = prepared.chosen.simulated is not None
         self.account.cost_usd = settings.ceilings.cost_usd
@@ -580,46 +561,47 @@ class Task:
 
     def _enter_turn(  # noqa: PLR0913 - what a turn starts with
         self,
-        context: TaskContext,
+        prepared: Prepared,
         run: Run,
-        turn: Turn,
         sinks: Sequence[Sink],
         *,
         note: str = "",
+        rewind_to: Turn | None = None,
         resumed: bool = False,
     ) -> TurnContext:
+        """Record the start, so that the first thing shown has its budget and model."""
+        context, turn, call = prepared.context, run.turn, CALLING.get()
+        assert turn is not None  # noqa: S101 - made just before
         self.current_run = run
         for unsubscribe in self._end_views:
             unsubscribe()
         self._end_views = [self.subscribe(view) for view in sinks]
         self.bus.on_interrupt = lambda: run.stop("keyboard")
+        self.bus.outer = None if call is None else call.record
         self.session.register(self)
-        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+        if call is None:  # else a tool of another task runs it; that one is the cell's
             self.session.note_used(self)
         spent = self.bus.reading.this_turn if resumed else Spend()
-        notes = (note, low_budget_warning(context, self.remaining))
-        self._announce(context, turn, notes, resumed=resumed)
-        watch = Stopwatch(time.monotonic, spent.elapsed_s)
-        return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
-
-    def _announce(
-        self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
-    ) -> None:
-        """Record the start, so that the first thing shown has its budget and model."""
+        if context.definitions != self.bus.history.definitions:
+            self.bus.emit(ToolsOffered(turn=turn.number, definitions=context.definitions))
         self.bus.emit(
             TurnStarted(
                 turn=turn.number,
-                settings=context.settings,
+                settings=prepared.sent,
                 prompt_typed=turn.prompt.typed,
                 prompt_sent=turn.prompt.sent,
                 inserted=turn.prompt.inserted,
                 cell_id=turn.prompt.cell_id,
                 resumed=resumed,
+                rewinds_to=None if rewind_to is None else rewind_to.number,
                 tags=dict(self._settings.tags),
             )
         )
-        for text in filter(None, notes):
+        self.context = context
+        for text in filter(None, (note, low_budget_warning(context, self.remaining))):
             self.bus.emit(NoticePosted(turn=turn.number, text=text))
+        watch = Stopwatch(time.monotonic, spent.elapsed_s)
+        return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
         reading = self.bus.reading
