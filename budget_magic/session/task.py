@@ -14,7 +14,8 @@ from budget_magic.loop import TaskContext
 from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report import LiveState, TurnView
+from budget_magic.report import TurnView
+from budget_magic.report.turn_fold import TurnFold
 from budget_magic.session import registry
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.portal import is_shared_loop
@@ -202,21 +203,17 @@ class Task(Turning):
         """Characters per token as the last replies showed them."""
         return Ratios() if self._context is None else self._context.ratios
 
-    def elapsed_of_last_turn(self) -> float:
-        """Running time of the last turn in seconds."""
-        return self._bus.reading.this_turn.elapsed_s
-
     def report(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
         return self._reports.bundle(turn)
 
-    def view(self, turn: int, live: LiveState | None = None) -> TurnView:
+    def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return self._reports.view(turn, live)
+        return self._reports.view(turn)
 
-    def whole_result(self, call_id: str) -> str | None:
-        """Return the whole answer to a call, as it was sent; None where there is none."""
-        return self._reports.whole_result(call_id)
+    def fold(self) -> TurnFold:
+        """Return the fold of all records so far."""
+        return self._reports.fold
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         return self.report()

@@ -363,7 +363,7 @@ class Turning:
         resumed: bool = False,
     ) -> TurnContext:
         self._run = run
-        self._bus.sinks = list(sinks)
+        self._bus.sinks = [self._reports, *sinks]
         self._bus.on_interrupt = lambda: run.stop("keyboard")
         self._enter()
         spent = self._bus.reading.this_turn if resumed else Spend()

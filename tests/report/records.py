@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,8 +22,9 @@ from budget_magic.events import (
     TurnStarted,
     Usage,
 )
-from budget_magic.meter import Reading, read
 from budget_magic.meter.cost import step_cost_usd
+from budget_magic.models import PriceTable
+from budget_magic.report.turn_fold import TurnFold, fold_facts
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -165,18 +166,15 @@ class Story:
             for number, fact in enumerate(self.facts, start=1)
         ]
 
-    @property
-    def reading(self) -> Reading:
-        """The meter after all facts."""
-        return read(self.facts)
+    def fold(self, task: str = "audit", prices: Mapping[str, PriceTable] | None = None) -> TurnFold:
+        """The fold of all facts."""
+        return fold_facts(TurnFold(task=task, prices=prices or {}), self.facts)
 
     def view(
         self, task: str = "audit", *, live: LiveState | None = None, save_transcript: bool = True
     ) -> TurnView:
         """What a reader of the last turn is shown."""
-        return view_turn(
-            task, self.records, self.reading, live=live, save_transcript=save_transcript
-        )
+        return view_turn(self.fold(task), live, save_transcript=save_transcript)
 
 
 def call(call_id: str, name: str, **call_input: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -27,8 +26,8 @@ from budget_magic.events import (
 )
 from budget_magic.events.codec import to_json
 from budget_magic.loop.task import Decision
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
-from budget_magic.session.stream_state import StreamState
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import (
@@ -150,17 +149,11 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
         tags={"for": KEY, WORD: "x"},
     )
     seen = Everything()
-    stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
-    panel = Panel(
-        view=lambda with_text: task.view(1, stream_state.state(with_text=with_text)),
-        controls=TaskControls(task, stream_state),
-        whole=task.whole_result,
-    )
+    live_turn = LiveTurn(task.fold, task.ratios)
+    panel = Panel(live_turn, TaskControls(task, live_turn))
     prompt = f"Look at {KEY} and {encoded_everyhow(WORD)}."
 
-    task.begin(
-        Prompt(typed=prompt, sent=prompt), Start(sinks=[stream_state, panel, seen], approver=decide)
-    )
+    task.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=[live_turn, seen], approver=decide))
     outcome = task.wait()
     comm = stage.comms[-1]
     for fact in facts(task, ToolFinished):
