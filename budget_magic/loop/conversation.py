@@ -387,7 +387,9 @@ def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int
     paused
         Whether it ended with `pause_turn`.
     """
-    kept = [place for place, block in enumerate(content) if _is_taken(block, content, paused=paused)]
+    kept = [
+        place for place, block in enumerate(content) if _is_taken(block, content, paused=paused)
+    ]
     says_something = any(content[place]["type"] not in _THINKING for place in kept)
     signed = all(
         content[place].get("signature") for place in kept if content[place]["type"] == "thinking"

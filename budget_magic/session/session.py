@@ -48,7 +48,9 @@ class Session:
     them (`Portal.call`). The registry is a dict, whose single operations are atomic.
     """
 
-    def __init__(self, *, host: Host | None = None, required_sinks: Iterable[Recorder] = ()) -> None:
+    def __init__(
+        self, *, host: Host | None = None, required_sinks: Iterable[Recorder] = ()
+    ) -> None:
         self.host: Host = host or PythonHost()
         self.required_sinks = tuple(required_sinks)
         self._tasks: dict[str, Task] = {}

@@ -31,8 +31,9 @@ from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held
 from budget_magic.meter.reserve import Account
-from budget_magic.report import LiveState, TurnView
+from budget_magic.report import TurnView
 from budget_magic.report.labels import released_text
+from budget_magic.report.turn_fold import TurnFold
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
@@ -189,6 +190,7 @@ class Task:
         """The run under way, or the last one."""
         self._end_views: list[Callable[[], None]] = []
         self._reports = Reports(name, self.bus, lambda: self._settings, session)
+        self.bus.subscribe(self._reports)
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
 
@@ -328,21 +330,17 @@ class Task:
         """Characters per token as the last replies showed them."""
         return self.bus.history.ratios
 
-    def elapsed_of_last_turn(self) -> float:
-        """Running time of the last turn in seconds."""
-        return self.bus.reading.this_turn.elapsed_s
-
     def report(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
         return self._reports.bundle(turn)
 
-    def view(self, turn: int, live: LiveState | None = None) -> TurnView:
+    def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return self._reports.view(turn, live)
+        return self._reports.view(turn)
 
-    def whole_result(self, call_id: str) -> str | None:
-        """Return the whole answer to a call, as it was sent; None where there is none."""
-        return self._reports.whole_result(call_id)
+    def fold(self) -> TurnFold:
+        """Return the fold of all records so far."""
+        return self._reports.fold
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         return self.report()
