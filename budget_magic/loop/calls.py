@@ -180,6 +180,9 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
             input=call.input,
         )
     )
+    if task.recording_failure():  # the next step ends the turn
+        _finish(turn, call, "not run: the call could not be recorded", ran=False)
+        return
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
     with calling(task.session, task.record_of_call(call.id), task.around):
         result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)

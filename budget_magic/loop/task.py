@@ -78,6 +78,8 @@ class TaskContext:
     own_prices: Mapping[str, PriceTable]
     emit: Emit
     live: Callable[[Live], None]
+    recording_failure: Callable[[], str]
+    """Gives why the turn cannot be recorded, so that it must end; empty while it can."""
     record_of_call: Callable[[str], str | None]
     """Gives the id of the record that a call began with."""
     reading: Callable[[], Reading]

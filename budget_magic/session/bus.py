@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from budget_magic.errors import RecordingFailed
 from budget_magic.events import (
     AttemptFailed,
     Fact,
@@ -38,7 +37,7 @@ T = TypeVar("T")
 class Recorder(Protocol):
     """A required sink: records facts exactly as they are, before anything acts on them.
 
-    Called on the loop's thread. Where it raises, the task stops spending.
+    Called on the loop's thread. Where it raises, the turn ends without spending more.
     """
 
     def record(self, record: Record) -> None:
@@ -74,7 +73,8 @@ class Bus:
     redactor
         Replaces the secrets; see `redact_with`.
     required
-        Record each fact before anything acts on it. Where one fails, `emit` raises.
+        Record each fact before anything acts on it. Where one fails, `failure` tells: the loop
+        then neither sends a request nor runs a tool.
     """
 
     def __init__(self, task: str, redactor: Redactor, required: Iterable[Recorder] = ()) -> None:
@@ -88,6 +88,8 @@ class Bus:
         """Id of the record of the call, in another task, whose tool runs this one's turn."""
         self.on_interrupt: Callable[[], None] = lambda: None
         """Called where a view raises KeyboardInterrupt."""
+        self.failure = ""
+        """Why a required sink could not record this turn; empty while all could."""
         self._views: tuple[Sink, ...] = ()
         self._parents = _Parents()
 
@@ -110,12 +112,7 @@ class Bus:
 
         Returns
         -------
-            The fact as it was recorded.
-
-        Raises
-        ------
-        RecordingFailed
-            A required sink failed; the fact is counted and shown all the same.
+            The fact as it was recorded. Nothing is raised, whatever sinks and views do.
         """
         shown = redacted(fact, self.redactor.redact)
         # The history alone needs what Claude wrote as it was written and signed.
@@ -130,12 +127,10 @@ class Bus:
             fact=exact,
             parent=self._parents.of(exact, self.outer),
         )
-        failed = self._record(record)
+        self._record(record)
         self._fold(record, shown)
         for view in self._views:
             self._hand(view.record, self.records[-1])
-        if failed is not None:
-            raise RecordingFailed(f"the task cannot be recorded: {explained(failed)}") from failed
         return exact
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -151,14 +146,17 @@ class Bus:
         """Return the id of the record that a call of this turn began with."""
         return self._parents.calls.get(call_id)
 
-    def _record(self, record: Record) -> Exception | None:
-        """Hand a record to the required sinks; return what failed."""
+    def _record(self, record: Record) -> None:
+        if isinstance(record.fact, TurnStarted):
+            self.failure = ""
         try:
             for sink in self._required:
                 sink.record(record)
-        except Exception as error:  # noqa: BLE001 - raised again once the fact is counted
-            return error
-        return None
+        except KeyboardInterrupt:
+            self.on_interrupt()
+            self.failure = "it was interrupted"
+        except BaseException as error:  # noqa: BLE001 - it must not unwind the loop between two facts
+            self.failure = self.redactor.redact(explained(error))
 
     def _fold(self, record: Record, shown: Fact) -> None:
         self._parents.note(record)

@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
@@ -40,6 +40,13 @@ class Prepared:
     chosen: Chosen
     after: Run | None
     """The run that was the last one at that time."""
+
+
+class Recorded(NamedTuple):
+    """The client that a task's turns were recorded with."""
+
+    name: str
+    simulated: bool
 
 
 def checked(settings: Settings, session: Session) -> Settings:
@@ -105,6 +112,7 @@ def prepare(
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,
         live=bus.live,
+        recording_failure=lambda: bus.failure,
         record_of_call=bus.record_of_call,
         reading=lambda: bus.reading,
         now=time.monotonic,
@@ -163,24 +171,42 @@ def _refuse_without_price(model: str, account: Account, session: Session) -> Non
     )
 
 
-def choose(task: Task, settings: Settings) -> Chosen:
-    """Return the task's client; it stays the one of the first turn."""
+def choose(task: Task, settings: Settings, recorded: Recorded | None = None) -> Chosen:
+    """Return the task's client; it stays the one of the first turn.
+
+    Parameters
+    ----------
+    task, settings
+        What the client is for.
+    recorded
+        The client of the first turn, where that ran in an earlier process.
+
+    Raises
+    ------
+    ConfigurationError
+        The settings ask for another one, or for none that can be had.
+    """
     clients, chosen = task.session.clients, task.chosen
-    if task.turns and chosen is not None:
-        if settings.client == AUTO:
-            now = clients.kind_of_auto()
-        else:
-            now = settings.client if isinstance(settings.client, str) else settings.client_name
-        if now != chosen.name:
-            was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
-            raise ConfigurationError(f"{task.name} {was}; `--new` starts it on {_called(now)}")
-        if chosen.name == SIMULATOR or settings.client != AUTO:
+    was = recorded or (Recorded(chosen.name, chosen.simulated is not None) if chosen else None)
+    if task.turns and was is not None:
+        _refuse_another_client(task, settings, was)
+        if chosen is not None and (chosen.name == SIMULATOR or settings.client != AUTO):
             return chosen
     return clients.choose(
         settings.client,
         name=settings.client_name,
         someone_watches=task.session.host.has_stdin(),
     )
+
+
+def _refuse_another_client(task: Task, settings: Settings, was: Recorded) -> None:
+    if settings.client == AUTO:
+        now = task.session.clients.kind_of_auto()
+    else:
+        now = settings.client if isinstance(settings.client, str) else settings.client_name
+    if now != was.name:
+        ran = "was simulated" if was.simulated else f"ran on {_called(was.name)}"
+        raise ConfigurationError(f"{task.name} {ran}; `--new` starts it on {_called(now)}")
 
 
 def _called(client: str) -> str:

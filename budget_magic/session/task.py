@@ -20,6 +20,8 @@ from budget_magic.events import (
     NoticePosted,
     Reason,
     Record,
+    SettingsChanged,
+    StepFinished,
     ToolsOffered,
     ToolStarted,
     TurnFinished,
@@ -27,10 +29,12 @@ from budget_magic.events import (
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.calling import CALLING
+from budget_magic.loop.learning import learn
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
-from budget_magic.meter.reading import Held
+from budget_magic.meter.reading import Held, Reading
 from budget_magic.meter.reserve import Account
+from budget_magic.meter.restore import restore
 from budget_magic.report import TurnView
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
@@ -39,15 +43,17 @@ from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
-from budget_magic.session.prepare import Prepared, checked, prepare
+from budget_magic.session.prepare import Prepared, checked, choose, make_toolbox, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
+from budget_magic.session.restore import recorded_client, settings_of, turns_of
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.settings import Settings, ToolEntry, as_tools
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
 from budget_magic.tools.loop_thread import is_loop_thread
+from budget_magic.tools.toolbox import Toolbox
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
@@ -167,6 +173,40 @@ class Task:
         task._set_up(name, settings, session)  # noqa: SLF001 - another way to construct this class
         return task
 
+    @classmethod
+    def from_records(
+        cls, records: Sequence[Record], *, session: Session | None = None, **changes: Any
+    ) -> Task:
+        """Return the task that the records of a required sink tell of; it goes on from their end.
+
+        Parameters
+        ----------
+        records
+            All of one task, oldest first.
+        session
+            What it belongs to from now on; None is the default session.
+        **changes
+            Settings under the names of the constructor's arguments, such as a client or functions,
+            which records cannot hold. Those that are not given are as recorded.
+
+        Raises
+        ------
+        ConfigurationError
+            The records tell of no turn, or a client, tool or setting cannot be had again.
+
+        Notes
+        -----
+        Approvals for the rest of the task do not come back: what is behind a name may have changed.
+        """
+        session = session or current_session()
+        if "tools" in changes:
+            changes["tools"] = as_tools(changes["tools"])
+        settings = replace(settings_of(records, session), **changes)
+        task = cls.from_settings(records[0].task, settings, session)
+        task._restore(records)  # noqa: SLF001 - another way to construct this class
+        session.register(task)
+        return task
+
     def _set_up(self, name: str, settings: Settings, session: Session) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigurationError(
@@ -193,6 +233,26 @@ class Task:
         self.bus.subscribe(self._reports)
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
+
+    def _restore(self, records: Sequence[Record]) -> None:
+        self.bus.restore(records)
+        self.turns = turns_of(records, self.session)
+        restore(self.account, [record.fact for record in records])
+        self.chosen = choose(self, self._settings, recorded=recorded_client(records))
+        learned, model = self.chosen.client.learned, ""
+        toolbox = make_toolbox(self._settings, self.session)
+        for record in self.bus.records:
+            self._reports.record(record)
+            match record.fact:
+                case TurnStarted() | SettingsChanged() as fact:
+                    model = fact.settings.model
+                case StepFinished() as fact:
+                    learn(learned, fact, asked_model=model)
+                case ToolStarted() as fact:
+                    self.turns[fact.turn - 1].changed_things |= changes(toolbox, fact.name)
+                case TurnFinished() as fact:
+                    reading = self._reports.fold.reading
+                    self.turns[fact.turn - 1].outcome = self._outcome(fact, reading)
 
     # What it is
 
@@ -602,17 +662,20 @@ class Task:
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
-        reading = self.bus.reading
+        assert self.context is not None  # noqa: S101 - a turn has run
+        toolbox = self.context.toolbox
         turn.ended_at = datetime.now(UTC)
-        turn.changed_things = any(
-            isinstance(record.fact, ToolStarted)
-            and record.fact.turn == turn.number
-            and self._changes_things(record.fact.name)
-            for record in self.bus.records
-        )
-        turn.outcome = Outcome(
+        for record in reversed(self.bus.records):
+            fact = record.fact
+            if isinstance(fact, TurnStarted):
+                break
+            turn.changed_things |= isinstance(fact, ToolStarted) and changes(toolbox, fact.name)
+        turn.outcome = self._outcome(finished, self.bus.reading)
+
+    def _outcome(self, finished: TurnFinished, reading: Reading) -> Outcome:
+        return Outcome(
             task=self.name,
-            turn=turn.number,
+            turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
             detail=finished.detail,
@@ -621,12 +684,8 @@ class Task:
             total=reading.total,
             budget=reading.budget,
             remaining=reading.remaining,
-            bundle=lambda: self._reports.bundle(turn.number),
+            bundle=lambda: self._reports.bundle(finished.turn),
         )
-
-    def _changes_things(self, tool_name: str) -> bool:
-        tool = None if self.context is None else self.context.toolbox.get(tool_name)
-        return tool is None or not tool.reads_only
 
     # Inside
 
@@ -670,6 +729,12 @@ class Task:
         awaits_cells = self.session.host.awaits_cells()
         if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
             raise asyncio.CancelledError
+
+
+def changes(toolbox: Toolbox, tool_name: str) -> bool:
+    """Return whether a call of this tool may change something; an unknown one may."""
+    tool = toolbox.get(tool_name)
+    return tool is None or not tool.reads_only
 
 
 def current_session() -> Session:

@@ -92,6 +92,7 @@ class Played:
             stuck_rule=None,
             emit=self.emit,
             live=lambda _event: None,
+            recording_failure=str,
             record_of_call=lambda _call_id: None,
             reading=lambda: self.reading,
             now=lambda: self.now_s,
