@@ -150,7 +150,7 @@ def _print_reports(notebook: Any) -> None:
 
 
 def _serve(given: argparse.Namespace) -> None:
-    from budget_magic.simulator.serving import run_server  # noqa: PLC0415 - only this needs it
+    from budget_magic.simulator.server import run_server  # noqa: PLC0415 - only this needs it
 
     run_server(given.port, given.scene, given.seed)
 

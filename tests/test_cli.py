@@ -13,7 +13,7 @@ import anthropic
 import pytest
 
 from budget_magic.cli import main
-from budget_magic.simulator.serving import serve
+from budget_magic.simulator.server import serve
 from tests.notebook_runs import environment, read, turns
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import papermill  # type: ignore[import-untyped] # ships no types
 import pytest
 
-from budget_magic.simulator.serving import serve
+from budget_magic.simulator.server import serve
 from tests.notebook_runs import (
     FIRST,
     SAMPLE,

@@ -1,8 +1,10 @@
-"""THE MESSAGES API, PLAYED LOCALLY: rules, tokens, countdown, cache and bill, scenes, faults."""
+"""THE MESSAGES API, SIMULATED LOCALLY: rules, tokens, countdown, cache and bill, scenes, faults.
+
+`budget_magic.simulator.server` serves it over HTTP; it is not imported here, as it needs tornado.
+"""
 
 from budget_magic.simulator.bill import Bill, BilledRequest
 from budget_magic.simulator.countdown import Carry
-from budget_magic.simulator.exchange import RequestRecord
 from budget_magic.simulator.faults import (
     Fault,
     drop,
@@ -16,24 +18,16 @@ from budget_magic.simulator.faults import (
     status_error,
     truncate,
 )
-from budget_magic.simulator.reply import Call, Reply
-from budget_magic.simulator.scenes import (
-    SCENES,
-    Audit,
-    BudgetTooSmall,
-    FunctionScene,
-    Greedy,
-    LongAudit,
-    Runaway,
-    Scene,
-    Scripted,
-    load_scene,
-    scene_from_data,
-)
-from budget_magic.simulator.serving import run_server, serve
+from budget_magic.simulator.record import RequestRecord
+from budget_magic.simulator.scenes import SCENES
+from budget_magic.simulator.scenes.audit.agent import Audit
+from budget_magic.simulator.scenes.context import CompletedCall, OfferedTool, SceneContext
+from budget_magic.simulator.scenes.scene import Call, Reply, Scene
+from budget_magic.simulator.scenes.scene_file import load_scene, scene_from_data
+from budget_magic.simulator.scenes.scripted import Scripted
+from budget_magic.simulator.scenes.stress import BudgetTooSmall, Greedy, LongAudit, Runaway
 from budget_magic.simulator.signals import Signal
 from budget_magic.simulator.simulator import Simulator
-from budget_magic.simulator.view import Done, Offered, View
 
 __all__ = [
     "SCENES",
@@ -43,20 +37,19 @@ __all__ = [
     "BudgetTooSmall",
     "Call",
     "Carry",
-    "Done",
+    "CompletedCall",
     "Fault",
-    "FunctionScene",
     "Greedy",
     "LongAudit",
-    "Offered",
+    "OfferedTool",
     "Reply",
     "RequestRecord",
     "Runaway",
     "Scene",
+    "SceneContext",
     "Scripted",
     "Signal",
     "Simulator",
-    "View",
     "drop",
     "error_event",
     "hold",
@@ -64,9 +57,7 @@ __all__ = [
     "overloaded",
     "rate_limit",
     "refused_connection",
-    "run_server",
     "scene_from_data",
-    "serve",
     "silence",
     "slow",
     "status_error",

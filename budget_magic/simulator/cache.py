@@ -1,24 +1,25 @@
-"""The prompt cache: what of a prompt is read, what is written, what counts as plain input."""
+"""The prompt cache: how much of a prompt is read, written, and billed as plain input."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
-from budget_magic.simulator.prompt import Prompt, extend
+from budget_magic.simulator.prompt import Prompt, extend_digest
 from budget_magic.simulator.request import Request
-from budget_magic.simulator.tokens import compact_json
+from budget_magic.simulator.tokens import canonical_json
 
 LOOK_BACK: Final = 20
-"""Blocks that each breakpoint looks back for an earlier entry, itself included."""
+"""Blocks that a breakpoint searches for an earlier entry, its own block included."""
 SECONDS: Final = {"5m": 300.0, "1h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The tokens of one prompt by what the cache made of them."""
+    """The tokens of a prompt by how the cache treated them."""
 
     input_tokens: int
     read: int
@@ -27,17 +28,7 @@ class Split:
 
 
 class PromptCache:
-    """Entries by everything that takes part in the prefix.
-
-    Parameters
-    ----------
-    clock
-        Seconds, for expiry.
-    miss_rate
-        Share of requests, by seed, whose entries are not found although they should be.
-    seed
-        Decides which requests miss.
-    """
+    """Cache entries, by a digest of everything that is part of the prefix."""
 
     def __init__(self, clock: Callable[[], float], *, miss_rate: float, seed: int) -> None:
         self._clock = clock
@@ -46,30 +37,29 @@ class PromptCache:
         self._entries: dict[bytes, tuple[float, str]] = {}
 
     def charge(self, request: Request, prompt: Prompt) -> Split:
-        """Split the prompt and keep what it writes; a read renews its entry."""
+        """Split the tokens of a prompt, and store and renew its entries."""
         now = self._clock()
-        root = _root(request)
-        sizes = _running_sizes(prompt)
-        marks = [
-            (place, segment.ttl)
+        root = _root_digest(request)
+        keys = [extend_digest(root, segment.digest.hex()) for segment in prompt.segments]
+        sizes = list(accumulate(segment.tokens for segment in prompt.segments))
+        breakpoints = {
+            place: segment.ttl
             for place, segment in enumerate(prompt.segments)
             if segment.ttl is not None and sizes[place] >= request.model.min_cache_tokens
-        ]
-        missed = self._miss_rate > 0 and self._random.random() < self._miss_rate
-        found = -1 if missed else self._find(prompt, root, [place for place, _ in marks], now)
-        read = sizes[found] if found >= 0 else 0
-        if found >= 0:
-            key = extend(root, prompt.segments[found].digest.hex())
-            ttl = self._entries[key][1]
-            self._entries[key] = (now + SECONDS[ttl], ttl)
+        }
+        misses = self._miss_rate > 0 and self._random.random() < self._miss_rate
+        found = None if misses else self._find(keys, list(breakpoints), now)
+        covered = read = 0
+        if found is not None:
+            covered = read = sizes[found]
+            ttl = self._entries[keys[found]][1]
+            self._entries[keys[found]] = (now + SECONDS[ttl], ttl)
         written = {"5m": 0, "1h": 0}
-        covered = read
-        for place, ttl in marks:
+        for place, ttl in breakpoints.items():
             written[ttl] += max(0, sizes[place] - covered)
             covered = max(covered, sizes[place])
             if place != found:
-                key = extend(root, prompt.segments[place].digest.hex())
-                self._entries[key] = (now + SECONDS[ttl], ttl)
+                self._entries[keys[place]] = (now + SECONDS[ttl], ttl)
         return Split(
             input_tokens=prompt.tokens - covered,
             read=read,
@@ -77,35 +67,26 @@ class PromptCache:
             write_1h=written["1h"],
         )
 
-    def _find(self, prompt: Prompt, root: bytes, marks: list[int], now: float) -> int:
-        """The furthest block that an entry ends with, within reach of a breakpoint; -1 for none."""
-        for mark in reversed(marks):
-            for place in range(mark, max(-1, mark - LOOK_BACK), -1):
-                key = extend(root, prompt.segments[place].digest.hex())
-                entry = self._entries.get(key)
-                if entry is not None and entry[0] > now:
+    def _find(self, keys: list[bytes], breakpoints: list[int], now: float) -> int | None:
+        """Return the last block that ends a live entry within reach of a breakpoint."""
+        for start in reversed(breakpoints):
+            for place in range(start, max(-1, start - LOOK_BACK), -1):
+                expires, _ = self._entries.get(keys[place], (now, ""))
+                if expires > now:
                     return place
-        return -1
+        return None
 
 
-def _running_sizes(prompt: Prompt) -> list[int]:
-    sizes, total = [], 0
-    for segment in prompt.segments:
-        total += segment.tokens
-        sizes.append(total)
-    return sizes
-
-
-def _root(request: Request) -> bytes:
-    """The digest of all that is in the prefix but not a block of it."""
+def _root_digest(request: Request) -> bytes:
+    """Return the digest of everything in the prefix that is not one of its blocks."""
     budget = request.budget
     parts = [
         request.model.id,
         request.effort,
         None if budget is None else [budget.total, budget.remaining],
         [request.thinking.type, request.thinking.budget_tokens],
-        request.sent.tool_choice.get("type"),
-        request.sent.tool_choice.get("name"),
-        request.sent.speed,
+        request.body.tool_choice.get("type"),
+        request.body.tool_choice.get("name"),
+        request.body.speed,
     ]
-    return extend(b"cache", compact_json(parts))
+    return extend_digest(b"cache", canonical_json(parts))

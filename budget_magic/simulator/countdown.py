@@ -11,45 +11,37 @@ from budget_magic.simulator.signatures import read_signature
 Carry = Literal["today", "documented"]
 """What a user message without tool results does to the budget.
 
-`today`: earlier turns still count while their history is in the context. `documented`: it starts a
-fresh budget (platform docs "Task budgets", "What counts as a turn").
+`today`: earlier turns still count while they are in the context, as the API was observed to do.
+`documented`: it starts a fresh budget (platform docs "Task budgets", "What counts as a turn").
 """
 
 
 def remaining_tokens(request: Request, prompt: Prompt, carry: Carry) -> int | None:
-    """What is left of the budget before the coming reply; None where there is no budget.
+    """Return what is left of the budget before the coming reply; None without a budget.
 
-    Everything generated and every tool result in the context counts once, from `remaining` where
-    the client sent it and from `total` otherwise. Prompts of the user are not counted. A summary
-    that the server made carries what the messages it stands for had used.
+    The countdown starts from `remaining` if the client sent it, else from `total`. Everything
+    generated and every tool result in the context counts once; user prompts do not count. A
+    compaction block carries what the messages that it replaced had used.
     """
-    if request.budget is None:
+    budget = request.budget
+    if budget is None:
         return None
-    start = request.budget.total if request.budget.remaining is None else request.budget.remaining
-    since = turn_start(request) if carry == "documented" else 0
-    roles = {message.index: message.role for message in request.messages}
-    seen = sum(
+    start = budget.total if budget.remaining is None else budget.remaining
+    messages = request.body.messages
+    turn_starts = [
+        index
+        for index, message in enumerate(messages)
+        if message.role == "user" and not message.has_tool_results
+    ]
+    first = max(turn_starts, default=0) if carry == "documented" else 0
+    counted = sum(
         segment.tokens
         for segment in prompt.segments
         if segment.message is not None
-        and segment.message >= since
+        and segment.message >= first
         and segment.kind != "compaction"
-        and (roles[segment.message] == "assistant" or segment.kind == "tool_result")
+        and (messages[segment.message].role == "assistant" or segment.kind == "tool_result")
     )
-    return start - seen - _used_before_summaries(request)
-
-
-def _used_before_summaries(request: Request) -> int:
-    blocks = (block for message in request.messages for block in message.blocks)
-    signed = (read_signature(one["signature"]) for one in blocks if one["type"] == "compaction")
-    return sum(one.tokens for one in signed if one is not None)
-
-
-def turn_start(request: Request) -> int:
-    """The place of the last user message without tool results, which began this turn."""
-    starts = [
-        message.index
-        for message in request.messages
-        if message.role == "user" and not message.has_tool_results
-    ]
-    return starts[-1] if starts else 0
+    blocks = (block for message in messages for block in message.content)
+    summaries = (read_signature(one["signature"]) for one in blocks if one["type"] == "compaction")
+    return start - counted - sum(one.tokens for one in summaries if one is not None)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from budget_magic.simulator import tokens
-from budget_magic.simulator.memory import Memory
-from budget_magic.simulator.refusal import Refused
-from budget_magic.simulator.request import JsonMapping, Message, Request, cache_ttl
-from budget_magic.simulator.signatures import follows, made_by, read_signature
-from budget_magic.simulator.tokens import JsonObject
+from budget_magic.simulator.errors import ApiError
+from budget_magic.simulator.message_schema import Message, cache_ttl
+from budget_magic.simulator.request import Request
+from budget_magic.simulator.signatures import read_signature
+from budget_magic.simulator.tokens import JsonMapping, JsonObject, without_cache_control
 
-START: Final = hashlib.blake2b(b"start", digest_size=20).digest()
-MAX_BREAKPOINTS: Final = 4
+_START: Final = hashlib.blake2b(b"start", digest_size=20).digest()
+_MAX_BREAKPOINTS: Final = 4
+
+
+@dataclass(slots=True)
+class ReplyMemory:
+    """What the text of earlier replies does not tell: a reply counts the same when sent back."""
+
+    block_tokens: dict[bytes, int] = field(default_factory=dict)
+    """Tokens of generated blocks, by digest of the conversation up to and including the block."""
+    result_tokens: dict[str, int] = field(default_factory=dict)
+    """Fixed token counts of tool results, by id of their call."""
+    paused: set[bytes] = field(default_factory=set)
+    """Digests of conversations that end with a `pause_turn` reply, which may be sent back as is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +35,22 @@ class Segment:
     """One block of the prompt."""
 
     digest: bytes
-    """Of everything up to and with this block, cache marks left out."""
+    """Digest of everything up to and including this block, cache breakpoints left out."""
     tokens: int
     ttl: str | None
-    """Time to live of a cache breakpoint here; None where there is none."""
+    """Time to live of a cache breakpoint here; None without one."""
     kind: str
     message: int | None
-    """Place of its message; None for tools and system."""
+    """Index of its message; None for tools and the system prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """All blocks of a request, in cache order: tools, system, messages."""
+    """All blocks of a request, in cache order: tools, system prompt, messages."""
 
     segments: tuple[Segment, ...]
     transformations: tuple[JsonObject, ...]
-    """What `input_transformations` reports."""
+    """`input_transformations` of the reply."""
 
     @property
     def tokens(self) -> int:
@@ -46,12 +59,12 @@ class Prompt:
 
     @property
     def digest(self) -> bytes:
-        """Of the whole conversation."""
+        """Digest of the whole conversation."""
         return self.segments[-1].digest
 
 
-def extend(digest: bytes, *parts: str) -> bytes:
-    """The digest of a conversation with one more block."""
+def extend_digest(digest: bytes, *parts: str) -> bytes:
+    """Return the digest of a conversation with one more block."""
     hasher = hashlib.blake2b(digest, digest_size=20)
     for part in parts:
         raw = part.encode()
@@ -61,192 +74,181 @@ def extend(digest: bytes, *parts: str) -> bytes:
 
 
 def block_digest(digest: bytes, role: str, block: JsonMapping) -> bytes:
-    """The digest of a conversation with this block at its end.
+    """Return the digest of a conversation with this block at its end.
 
-    Only what the model reads takes part, so that a client may add null fields; of a thinking block
-    only the signature does, as its shown text may be empty.
+    Only what the model reads is hashed, so that a client may add null fields. Of a thinking block
+    that is the signature, as its shown text may be empty.
     """
     kind = block["type"]
-    if kind == "text":
-        return extend(digest, role, kind, block["text"])
-    if kind == "thinking":
-        return extend(digest, role, kind, block["signature"])
-    if kind == "tool_use":
-        shown: Any = [block["id"], block["name"], block["input"]]
-    elif kind == "tool_result":
-        content = block.get("content")
-        if isinstance(content, list):
-            content = [_bare(part) for part in content]
-            if len(content) == 1 and content[0].get("type") == "text":
-                content = content[0]["text"]
-        shown = [block["tool_use_id"], content or "", bool(block.get("is_error"))]
-    elif kind == "compaction":
-        shown = [block.get("content"), block["signature"]]
-    else:
-        shown = _bare(block)
-    return extend(digest, role, kind, tokens.compact_json(shown))
+    content: Any
+    match kind:
+        case "text":
+            return extend_digest(digest, role, kind, block["text"])
+        case "thinking":
+            return extend_digest(digest, role, kind, block["signature"])
+        case "tool_use":
+            content = [block["id"], block["name"], block["input"]]
+        case "tool_result":
+            result = block.get("content")
+            if isinstance(result, list):
+                result = [without_cache_control(part) for part in result]
+                if len(result) == 1 and result[0]["type"] == "text":
+                    result = result[0]["text"]
+            content = [block["tool_use_id"], result or "", bool(block.get("is_error"))]
+        case "compaction":
+            content = [block.get("content"), block["signature"]]
+        case _:
+            content = without_cache_control(block)
+    return extend_digest(digest, role, kind, tokens.canonical_json(content))
 
 
-def build_prompt(request: Request, memory: Memory, pinned: int | None = None) -> Prompt:
-    """The prompt of a request.
-
-    Parameters
-    ----------
-    request
-        A checked request.
-    memory
-        Counts of earlier replies and of their results.
-    pinned
-        What everything before the first reply counts, whatever it says; None counts it honestly.
+def build_prompt(request: Request, memory: ReplyMemory, start_tokens: int | None = None) -> Prompt:
+    """Return the prompt of a request; `start_tokens` fixes the count before the first reply.
 
     Raises
     ------
-    Refused
-        A thinking block is not signed, or signed for another conversation, or there are too many
+    ApiError
+        A thinking block is unsigned or signed for another conversation, or there are too many
         cache breakpoints.
     """
     builder = _Builder(request, memory)
-    builder.tools_and_system()
-    for message in request.messages:
-        builder.message(message)
+    builder.add_tools_and_system()
+    for index, message in enumerate(request.body.messages):
+        builder.add_message(index, message)
     segments = builder.segments
-    if pinned is not None:
-        segments = _pin_start(segments, request, pinned)
-    segments = _top_level_breakpoint(segments, request)
+    if start_tokens is not None:
+        segments = _fix_start(segments, request, start_tokens)
+    segments = _add_top_level_breakpoint(segments, cache_ttl(request.body.cache_control))
     _check_breakpoints(segments)
     return Prompt(segments=tuple(segments), transformations=tuple(builder.transformations))
 
 
+def check_prompt(request: Request, prompt: Prompt, memory: ReplyMemory) -> None:
+    """Raise `ApiError` for a prompt that is too long or ends with an assistant message."""
+    if prompt.tokens > request.model.context_tokens:
+        raise ApiError(
+            f"prompt is too long: {prompt.tokens} tokens > {request.model.context_tokens} maximum"
+        )
+    last_role = [one.role for one in request.body.messages if one.role != "system"][-1]
+    is_prefill = last_role == "assistant" and prompt.digest not in memory.paused
+    if is_prefill and request.body.compaction is None:
+        raise ApiError(
+            "This model does not support assistant message prefill. The conversation must end"
+            " with a user message."
+        )
+
+
 class _Builder:
-    def __init__(self, request: Request, memory: Memory) -> None:
-        self.request = request
-        self.memory = memory
+    def __init__(self, request: Request, memory: ReplyMemory) -> None:
+        self._request = request
+        self._memory = memory
+        self._digest = _START
+        self._drops_thinking = False
         self.segments: list[Segment] = []
         self.transformations: list[JsonObject] = []
-        self.digest = START
-        self._dropping = False
 
-    def tools_and_system(self) -> None:
-        for place, tool in enumerate(self.request.sent.tools):
-            self.digest = extend(self.digest, "tool", tokens.compact_json(_bare(tool)))
-            standing = 0 if place else tokens.TOOLS_TOKENS
-            self._add(
-                tokens.count_tool(tool) + standing,
-                "tool",
-                cache_ttl(tool.get("cache_control")),
-                None,
-            )
-        for block in self.request.sent.system:
-            self.digest = block_digest(self.digest, "system prompt", block)
-            self._add(
-                tokens.count_block(block), "system", cache_ttl(block.get("cache_control")), None
-            )
+    def add_tools_and_system(self) -> None:
+        overhead = tokens.TOOLS_TOKENS
+        for tool in self._request.body.tools:
+            definition = tokens.canonical_json(without_cache_control(tool))
+            self._digest = extend_digest(self._digest, "tool", definition)
+            count = overhead + tokens.TOOL_TOKENS + tokens.count_text(definition)
+            self._add("tool", count, tool.get("cache_control"))
+            overhead = 0
+        for block in self._request.body.system:
+            self._digest = block_digest(self._digest, "system prompt", block)
+            self._add("system", tokens.count_block(block), block.get("cache_control"))
 
-    def message(self, message: Message) -> None:
-        marks = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
-        if message.effort is not None and not message.blocks:
-            self.digest = extend(self.digest, "system", "effort", message.effort)
-            self._add(marks, "effort", None, message.index)
-        for place, block in enumerate(message.blocks):
-            count = self._count(message, place, block)
-            if block.get("tool_use_id") not in self.memory.result_tokens:
-                count, marks = count + marks, 0
-            self._add(count, block["type"], cache_ttl(block.get("cache_control")), message.index)
+    def add_message(self, index: int, message: Message) -> None:
+        overhead = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
+        if message.effort is not None and not message.content:
+            self._digest = extend_digest(self._digest, "system", "effort", message.effort)
+            self._add("effort", overhead, None, index)
+        for position, block in enumerate(message.content):
+            count = self._count(message.role, block, f"messages.{index}.content.{position}")
+            if block.get("tool_use_id") not in self._memory.result_tokens:
+                count, overhead = count + overhead, 0
+            self._add(block["type"], count, block.get("cache_control"), index)
 
-    def _count(self, message: Message, place: int, block: JsonMapping) -> int:
-        before = self.digest
-        self.digest = block_digest(self.digest, message.role, block)
+    def _count(self, role: str, block: JsonMapping, where: str) -> int:
+        before = self._digest
+        self._digest = block_digest(self._digest, role, block)
         kind = block["type"]
         if kind == "thinking":
-            return self._thinking(block, before, f"messages.{message.index}.content.{place}")
-        self._dropping = False
+            return self._count_thinking(block, before, where)
+        self._drops_thinking = False
         if kind == "compaction" and read_signature(block["signature"]) is None:
-            where = f"messages.{message.index}.content.{place}"
-            raise Refused(f"{where}: Invalid `signature` in `compaction` block")
+            raise ApiError(f"{where}: Invalid `signature` in `compaction` block")
+        known = None
         if kind == "tool_result":
-            pinned = self.memory.result_tokens.get(block["tool_use_id"])
-            return tokens.count_block(block) if pinned is None else pinned
-        if message.role == "assistant":
-            known = self.memory.block_tokens.get(self.digest)
-            return tokens.count_block(block) if known is None else known
-        return tokens.count_block(block)
+            known = self._memory.result_tokens.get(block["tool_use_id"])
+        elif role == "assistant":
+            known = self._memory.block_tokens.get(self._digest)
+        return tokens.count_block(block) if known is None else known
 
-    def _thinking(self, block: JsonMapping, before: bytes, where: str) -> int:
-        signed = read_signature(block["signature"])
-        if signed is None:
-            raise Refused(f"{where}: Invalid `signature` in `thinking` block")
-        if not made_by(signed, self.request.model.id):
+    def _count_thinking(self, block: JsonMapping, before: bytes, where: str) -> int:
+        signature = read_signature(block["signature"])
+        if signature is None:
+            raise ApiError(f"{where}: Invalid `signature` in `thinking` block")
+        if not signature.is_by(self._request.model.id):
             return self._drop(where, "model_binding_mismatch")
-        matches = follows(signed, before) and not self._dropping
-        if self.request.model.binds_thinking and not matches:
-            if not self.request.thinking.drops_mismatches:
-                raise Refused(
+        matches = signature.follows(before) and not self._drops_thinking
+        if self._request.model.binds_thinking and not matches:
+            if not self._request.thinking.drops_mismatches:
+                raise ApiError(
                     f"{where}: Invalid `signature` in `thinking` block. The block is bound to a"
                     " different conversation. Remove the block, or set"
                     ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
                 )
-            self._dropping = True
+            self._drops_thinking = True
             return self._drop(where, "prefix_binding_mismatch")
-        return signed.tokens
+        return signature.tokens
 
     def _drop(self, where: str, reason: str) -> int:
         dropped = {"type": "thinking_dropped", "path": where, "reason": reason}
         self.transformations.append(dropped)
         return 0
 
-    def _add(self, count: int, kind: str, ttl: str | None, message: int | None) -> None:
-        segment = Segment(digest=self.digest, tokens=count, ttl=ttl, kind=kind, message=message)
+    def _add(
+        self, kind: str, count: int, cache_control: JsonMapping | None, message: int | None = None
+    ) -> None:
+        ttl = cache_ttl(cache_control)
+        segment = Segment(digest=self._digest, tokens=count, ttl=ttl, kind=kind, message=message)
         self.segments.append(segment)
 
 
-def _bare(block: JsonMapping) -> JsonObject:
-    return {key: value for key, value in block.items() if key != "cache_control"}
+def _fix_start(segments: Sequence[Segment], request: Request, count: int) -> list[Segment]:
+    """Return the segments with `count` tokens in total before the first reply."""
+    roles = [message.role for message in request.body.messages]
+    first_reply = roles.index("assistant") if "assistant" in roles else len(roles)
+    start = [one for one in segments if one.message is None or one.message < first_reply]
+    emptied = [replace(segment, tokens=0) for segment in start[:-1]]
+    return [*emptied, replace(start[-1], tokens=count), *segments[len(start) :]]
 
 
-def _replace(segment: Segment, *, count: int | None = None, ttl: str | None = None) -> Segment:
-    return Segment(
-        digest=segment.digest,
-        tokens=segment.tokens if count is None else count,
-        ttl=ttl or segment.ttl,
-        kind=segment.kind,
-        message=segment.message,
-    )
-
-
-def _pin_start(segments: list[Segment], request: Request, pinned: int) -> list[Segment]:
-    replies = [message.index for message in request.messages if message.role == "assistant"]
-    first_reply = replies[0] if replies else len(request.messages)
-    start = [
-        segment for segment in segments if segment.message is None or segment.message < first_reply
-    ]
-    emptied = [_replace(segment, count=0) for segment in start[:-1]]
-    return [*emptied, _replace(start[-1], count=pinned), *segments[len(start) :]]
-
-
-def _top_level_breakpoint(segments: list[Segment], request: Request) -> list[Segment]:
-    """The breakpoints with the top-level one on the last block that can carry it."""
-    ttl = cache_ttl(request.sent.cache_control)
+def _add_top_level_breakpoint(segments: Sequence[Segment], ttl: str | None) -> list[Segment]:
+    """Return the segments with a breakpoint on the last one that can have it."""
+    marked = list(segments)
     if ttl is None:
-        return segments
-    for place in range(len(segments) - 1, -1, -1):
-        if segments[place].kind in ("thinking", "redacted_thinking", "effort"):
-            continue
-        given = segments[place].ttl
-        if given is not None and given != ttl:
-            raise Refused("cache_control: the last block has a breakpoint with another ttl")
-        marked = _replace(segments[place], ttl=ttl)
-        return [*segments[:place], marked, *segments[place + 1 :]]
-    return segments
+        return marked
+    for place in reversed(range(len(marked))):
+        segment = marked[place]
+        if segment.kind not in ("thinking", "redacted_thinking", "effort"):
+            if segment.ttl not in (None, ttl):
+                raise ApiError("cache_control: the last block has a breakpoint with another ttl")
+            marked[place] = replace(segment, ttl=ttl)
+            break
+    return marked
 
 
-def _check_breakpoints(segments: list[Segment]) -> None:
+def _check_breakpoints(segments: Sequence[Segment]) -> None:
     ttls = [segment.ttl for segment in segments if segment.ttl is not None]
-    if len(ttls) > MAX_BREAKPOINTS:
-        raise Refused(
-            f"A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided."
+    if len(ttls) > _MAX_BREAKPOINTS:
+        raise ApiError(
+            f"A maximum of {_MAX_BREAKPOINTS} blocks with cache_control may be provided."
             f" Found {len(ttls)}."
         )
     if "5m" in ttls and "1h" in ttls[ttls.index("5m") :]:
-        raise Refused(
+        raise ApiError(
             "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block"
         )

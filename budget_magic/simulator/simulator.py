@@ -2,69 +2,79 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import random
+import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import httpx2
 
-from budget_magic.simulator.bill import Bill
-from budget_magic.simulator.core import Core
-from budget_magic.simulator.countdown import Carry
-from budget_magic.simulator.exchange import RequestRecord
+from budget_magic.simulator import capabilities
+from budget_magic.simulator.bill import Bill, BilledRequest
+from budget_magic.simulator.cache import PromptCache
+from budget_magic.simulator.countdown import Carry, remaining_tokens
+from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.faults import Fault
+from budget_magic.simulator.generation import GeneratedReply, generate, remember
+from budget_magic.simulator.prompt import Prompt, ReplyMemory, build_prompt, check_prompt
+from budget_magic.simulator.record import RequestRecord
+from budget_magic.simulator.request import Request, parse_request
+from budget_magic.simulator.response import JsonResponse, ReplyResponse, Response
 from budget_magic.simulator.scenes import SceneLike, find_scene
+from budget_magic.simulator.scenes.context import make_context
+from budget_magic.simulator.scenes.scene import Reply
 from budget_magic.simulator.signals import Signal
-from budget_magic.simulator.stream import Streaming
-from budget_magic.simulator.transport import AsyncSimulatorTransport, SimulatorTransport
+from budget_magic.simulator.stream import Pacing
+from budget_magic.simulator.tokens import JsonObject
+
+_MESSAGES: Final = ("POST", "/v1/messages")
+_WRONG_KEY: Final = "invalid"
+"""This API key is always rejected."""
 
 
 class Simulator:
-    """The Messages API, played in this process for the real SDK client.
+    """The Messages API, simulated in this process for the real SDK client.
+
+    All methods are safe to call from several threads.
 
     Parameters
     ----------
     scene
         What the model does: the name of a shipped scene, a TOML file, a scene, a list of replies,
-        or a function from a view to a reply.
+        or a function that maps a `SceneContext` to a reply.
     seed
-        Decides everything that is left to chance.
+        Decides everything that is random.
     pace_tokens_per_s
-        Streams in real time at this pace; None sends as fast as the client reads.
+        Pace of streams in real time; None sends as fast as the client reads.
     faults
         What goes wrong, and with which request.
     carry
         What a user message without tool results does to the budget: see `Carry`.
     clock
-        Seconds, for the expiry of cache entries.
+        Returns seconds, for the expiry of cache entries.
     delta_characters
-        Length of one delta; None means 40 in real time, else at most 8 deltas a block.
+        Length of a delta; None means 40 if paced, else at most 8 deltas a block.
     count_error
-        Largest share by which `count_tokens` is off, by seed, up or down.
+        Largest relative error of `count_tokens`, up or down, by seed.
     cache_miss_rate
-        Share of requests that miss the cache for no reason, by seed.
+        Share of requests, chosen by seed, that miss the cache for no reason.
     wrong_keys
-        API keys that are refused, besides "invalid".
+        API keys that are rejected, besides "invalid".
     inference_geo
-        Where requests run that do not say: "us" costs 1.1 times as much.
+        Region of requests that name none: "us" costs 1.1 times as much.
     keeps_bodies
         Whether `requests` keeps what was sent; a server that runs for days should not.
 
     Examples
     --------
-    With the SDK: `AsyncAnthropic(api_key="x", base_url="http://simulator",
-    http_client=httpx2.AsyncClient(transport=simulator.transport()))`. By hand:
-
     >>> from budget_magic.simulator import Reply
     >>> simulator = Simulator([Reply(text="This is simulated.", output_tokens=1_000)])
-    >>> body = {"model": "claude-opus-5-5", "max_tokens": 2_000,
-    ...         "messages": [{"role": "user", "content": "Hello."}]}
-    >>> with httpx2.Client(transport=simulator.sync_transport()) as client:
-    ...     answer = client.post(
-    ...         "http://simulator/v1/messages", json=body, headers={"x-api-key": "x"})
-    >>> answer.json()["content"][0]["text"]
-    'This is simulated.'
-    >>> simulator.bill.total_usd
-    Decimal('0.020036')
+    >>> http_client = httpx2.AsyncClient(transport=simulator.transport())
+
+    Pass it to the SDK: `AsyncAnthropic(api_key="x", http_client=http_client)`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per thing that can be simulated
@@ -83,53 +93,168 @@ class Simulator:
         inference_geo: str = "global",
         keeps_bodies: bool = True,
     ) -> None:
-        self._core = Core(
-            find_scene(scene),
-            seed=seed,
-            faults=faults,
-            carry=carry,
-            clock=clock,
-            streaming=Streaming(tokens_per_s=pace_tokens_per_s, delta_characters=delta_characters),
-            count_error=count_error,
-            cache_miss_rate=cache_miss_rate,
-            wrong_keys=wrong_keys,
-            inference_geo=inference_geo,
-            keeps_bodies=keeps_bodies,
-        )
-
-    @property
-    def core(self) -> Core:
-        """What answers, for transports and servers."""
-        return self._core
-
-    @property
-    def bill(self) -> Bill:
-        """What was billed, also for requests whose client went away."""
-        return self._core.bill
-
-    @property
-    def requests(self) -> list[RequestRecord]:
-        """The POSTs to /v1/messages, in the order in which they came."""
-        return self._core.requests
-
-    @property
-    def other_requests(self) -> list[RequestRecord]:
-        """All other requests: token counts, models, wrong paths."""
-        return self._core.other_requests
-
-    @property
-    def faults(self) -> list[Fault]:
+        self.scene = find_scene(scene)
+        self.faults = list(faults)
         """What goes wrong; may be changed between requests."""
-        return self._core.faults
-
-    def arrival(self, number: int) -> Signal:
-        """A signal that is set once the POST to /v1/messages of that number, from 0, has come."""
-        return self._core.arrival(number)
+        self.bill = Bill()
+        """What was billed, including requests whose client disconnected."""
+        self.requests: list[RequestRecord] = []
+        """The POSTs to /v1/messages, in the order in which they arrived."""
+        self.other_requests: list[RequestRecord] = []
+        """All other requests: token counts, models, unknown paths."""
+        self._seed = seed
+        self._pacing = Pacing(tokens_per_s=pace_tokens_per_s, delta_characters=delta_characters)
+        self._carry: Carry = carry
+        self._count_error = count_error
+        self._cache = PromptCache(clock, miss_rate=cache_miss_rate, seed=seed)
+        self._memory = ReplyMemory()
+        self._wrong_keys = {_WRONG_KEY, *wrong_keys}
+        self._inference_geo = inference_geo
+        self._keeps_bodies = keeps_bodies
+        self._arrivals: dict[int, Signal] = {}
+        self._lock = threading.RLock()
 
     def transport(self) -> httpx2.AsyncBaseTransport:
-        """For `httpx2.AsyncClient(transport=...)`, which the async SDK client takes."""
-        return AsyncSimulatorTransport(self._core)
+        """Return a transport for `httpx2.AsyncClient`, which the async SDK client takes."""
+        return httpx2.MockTransport(self.respond)
 
-    def sync_transport(self) -> httpx2.BaseTransport:
-        """For `httpx2.Client(transport=...)`, which the blocking SDK client takes."""
-        return SimulatorTransport(self._core)
+    def arrival(self, number: int) -> Signal:
+        """Return a signal that is set once the POST to /v1/messages with this number arrives."""
+        with self._lock:
+            signal = self._arrivals.setdefault(number, Signal())
+            if number < len(self.requests):
+                signal.set()
+            return signal
+
+    async def respond(self, request: httpx2.Request) -> httpx2.Response:
+        """Respond to a request; raise `httpx2.TransportError` if a fault breaks the connection."""
+        raw = await request.aread()
+        with self._lock:
+            response = self._receive(request, raw)
+        return await response.start()
+
+    def _receive(self, request: httpx2.Request, raw: bytes) -> Response:
+        record = self._record(request, raw)
+        source = f"{self._seed}/{record.path}/{record.number}".encode() + raw
+        request_id = f"req_sim_{hashlib.blake2b(source, digest_size=11).hexdigest()}"
+        headers = {"request-id": request_id}
+        try:
+            body = _decode(raw) if record.method == "POST" else {}
+            record.body = body if self._keeps_bodies else {}
+            self._authenticate(record)
+            if (record.method, record.path) == _MESSAGES:
+                return self._create_message(record, body, headers)
+            answer = self._answer_other(record, body)
+            return JsonResponse(record=record, headers=headers, body=answer)
+        except ApiError as error:
+            record.status, record.error = error.status, error.message
+            return JsonResponse(
+                record=record, headers=headers | error.headers, body=error.body(request_id)
+            )
+
+    def _record(self, request: httpx2.Request, raw: bytes) -> RequestRecord:
+        path = request.url.path.rstrip("/")
+        is_message = (request.method, path) == _MESSAGES
+        records = self.requests if is_message else self.other_requests
+        record = RequestRecord(
+            number=len(records),
+            method=request.method,
+            path=path,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            size=len(raw),
+        )
+        records.append(record)
+        if is_message:
+            self.arrival(record.number)
+        return record
+
+    def _authenticate(self, record: RequestRecord) -> None:
+        key = record.headers.get("x-api-key", "")
+        token = record.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not key and not token:
+            raise ApiError("x-api-key header is required", status=401)
+        if key in self._wrong_keys or token in self._wrong_keys:
+            raise ApiError("invalid x-api-key", status=401)
+
+    def _answer_other(self, record: RequestRecord, body: JsonObject) -> JsonObject:
+        match record.method, record.path.split("/"):
+            case "POST", ["", "v1", "messages", "count_tokens"]:
+                return self._count_tokens(record, body)
+            case "GET", ["", "v1", "models"]:
+                return capabilities.model_list()
+            case "GET", ["", "v1", "models", model_id]:
+                return capabilities.model_info(capabilities.get_model(model_id))
+        raise ApiError(f"Not Found: {record.method} {record.path}", status=404)
+
+    def _count_tokens(self, record: RequestRecord, body: JsonObject) -> JsonObject:
+        request = parse_request(body, record.headers, counting=True)
+        exact = build_prompt(request, self._memory, self.scene.prompt_tokens).tokens
+        rng = random.Random(f"{self._seed}/{exact}/{record.size}")  # noqa: S311 - reproducible
+        return {"input_tokens": round(exact * (1 + self._count_error * rng.uniform(-1, 1)))}
+
+    def _create_message(
+        self, record: RequestRecord, body: JsonObject, headers: dict[str, str]
+    ) -> Response:
+        faults = [fault for fault in self.faults if fault.applies_to(record.number)]
+        for fault in faults:
+            if fault.kind == "refuse":
+                raise httpx2.ConnectError("All connection attempts failed")
+            if fault.kind == "status":
+                raise fault.error
+        request = parse_request(body, record.headers)
+        prompt = build_prompt(request, self._memory, self.scene.prompt_tokens)
+        check_prompt(request, prompt, self._memory)
+        plan, reply = self._generate(record, request, prompt)
+        region = request.body.inference_geo or self._inference_geo
+        billed = BilledRequest(
+            number=record.number,
+            model=request.model,
+            split=self._cache.charge(request, prompt),
+            speed=request.body.speed,
+            inference_geo=region if request.model.takes_inference_geo else "not_available",
+        )
+        self.bill.append(billed)
+        record.billed = billed
+        return ReplyResponse(
+            record=record,
+            headers=headers,
+            request=request,
+            prompt=prompt,
+            reply=reply,
+            billed=billed,
+            bill=self.bill,
+            pacing=self._pacing,
+            faults=faults,
+            on_cut=lambda: self.scene.on_cut(plan),
+        )
+
+    def _generate(
+        self, record: RequestRecord, request: Request, prompt: Prompt
+    ) -> tuple[Reply, GeneratedReply]:
+        """Return what the scene plans and what comes of it."""
+        remaining = remaining_tokens(request, prompt, self._carry)
+        plan = Reply(stop_reason="max_tokens")
+        if request.body.max_tokens:
+            context = make_context(request, prompt, seed=self._seed, remaining=remaining)
+            plan = self.scene.reply(context)
+        used = request.budget.total - (remaining or 0) if request.budget else 0
+        reply = generate(plan, request, prompt, seed=self._seed, used_tokens=used)
+        remember(reply, prompt, self._memory)
+        record.prompt_tokens = prompt.tokens
+        record.remaining_before = remaining
+        record.remaining_after = None if remaining is None else remaining - reply.output_tokens
+        return plan, reply
+
+
+def _decode(raw: bytes) -> JsonObject:
+    try:
+        value = json.loads(raw, parse_constant=_reject_constant)
+    except (ValueError, RecursionError):
+        raise ApiError("The request body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise ApiError("body: Input should be an object")
+    return value
+
+
+def _reject_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,4 +1,4 @@
-"""The simulator's tokenizer rule: how many tokens a text, a block or a tool counts."""
+"""The simulated tokenizer: counts the tokens of texts, content blocks and tools."""
 
 from __future__ import annotations
 
@@ -8,116 +8,108 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 JsonObject = dict[str, Any]
-"""A JSON object as it came over the wire."""
+JsonMapping = Mapping[str, Any]
 
 BLOCK_TOKENS: Final = 4
-"""Every content block costs this much beside its text."""
+"""Overhead of each content block."""
 USER_MESSAGE_TOKENS: Final = 3
-"""Role marks of a user or system message; those of a reply are inside its `output_tokens`."""
+"""Overhead of a user or system message; that of a reply is part of its `output_tokens`."""
 TOOLS_TOKENS: Final = 250
-"""Standing instructions that the API adds as soon as one tool is offered."""
+"""System prompt that the API adds to a request with tools."""
 TOOL_TOKENS: Final = 12
-"""Every tool costs this much beside its JSON."""
+"""Overhead of each tool."""
 IMAGE_TOKENS: Final = 1_600
 DOCUMENT_TOKENS: Final = 3_000
 
-_PIECE = re.compile(r" ?[A-Za-z]{1,7}|[0-9]{1,3}|\s+|[^\x00-\x7f]|[^\w\s]{1,2}|\w")
-_LONG_ENOUGH_TO_REMEMBER = 200
-_MOST_LEFT_OUT = 64
+_TOKEN: Final = re.compile(r" ?[A-Za-z]{1,7}|[0-9]{1,3}|\s+|[^\x00-\x7f]|[^\w\s]{1,2}|\w")
+_CACHED_FROM_CHARACTERS: Final = 200
 
 
 def count_text(text: str) -> int:
-    """The tokens of a text.
+    """Return the tokens of a text.
 
-    A token is: up to seven letters with the space before them, up to three digits, a run of white
-    space, one character outside ASCII, or up to two signs. That gives about 4 characters a token
-    for English prose, 3 for code and JSON, 1 for Chinese, and never more than one token a byte.
+    A token is up to seven letters with the space before them, up to three digits, a run of white
+    space, one character outside ASCII, or up to two punctuation characters. That makes about 4
+    characters a token for English prose, 3 for code and JSON, 1 for Chinese, and never more than
+    one token a byte.
 
     >>> count_text("The answer is 42.")
     6
     """
-    if len(text) < _LONG_ENOUGH_TO_REMEMBER:
-        return len(_PIECE.findall(text))
-    return _count_long(text)
+    if len(text) < _CACHED_FROM_CHARACTERS:
+        return len(_TOKEN.findall(text))
+    return _count_long_text(text)
 
 
 @lru_cache(maxsize=2048)
-def _count_long(text: str) -> int:
-    return len(_PIECE.findall(text))
+def _count_long_text(text: str) -> int:
+    return len(_TOKEN.findall(text))
 
 
 def cut_text(text: str, tokens: int) -> str:
-    """The longest start of a text that counts at most this many tokens."""
+    """Return the longest prefix of a text that has at most this many tokens."""
     if tokens <= 0:
         return ""
-    for number, piece in enumerate(_PIECE.finditer(text), 1):
+    for number, token in enumerate(_TOKEN.finditer(text), 1):
         if number == tokens:
-            return text[: piece.end()]
+            return text[: token.end()]
     return text
 
 
-def compact_json(value: object) -> str:
-    """JSON without needless spaces, keys in order: the form that is counted and hashed."""
+def canonical_json(value: object) -> str:
+    """Return compact JSON with sorted keys, the form that is counted and hashed."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def count_tool(tool: Mapping[str, Any]) -> int:
-    """The tokens of one offered tool: name, description and schema."""
-    shown = {key: value for key, value in tool.items() if key != "cache_control"}
-    return TOOL_TOKENS + count_text(compact_json(shown))
+def without_cache_control(block: JsonMapping) -> JsonObject:
+    """Return a block or tool without its cache breakpoint."""
+    return {key: value for key, value in block.items() if key != "cache_control"}
 
 
-def result_text(block: Mapping[str, Any]) -> str:
-    """All text of a `tool_result` block, its parts joined by line ends."""
+def result_text(block: JsonMapping) -> str:
+    """Return the text of a `tool_result` block, its parts joined by newlines."""
     content = block.get("content")
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(part.get("text", "") for part in parts if part.get("type") == "text")
+    return "\n".join(part.get("text", "") for part in content or () if part["type"] == "text")
 
 
-def count_block(block: Mapping[str, Any]) -> int:  # noqa: PLR0911 - one return a kind
-    """The tokens of one content block, as it stands in a message."""
-    kind = block.get("type")
-    if kind == "text":
-        return BLOCK_TOKENS + count_text(block["text"])
-    if kind == "tool_use":
-        return BLOCK_TOKENS + count_text(block["name"]) + count_text(compact_json(block["input"]))
-    if kind == "tool_result":
-        content = block.get("content")
-        parts = content if isinstance(content, list) else []
-        inner = sum(count_block(part) for part in parts if part.get("type") != "text")
-        return BLOCK_TOKENS + count_text(result_text(block)) + inner
-    if kind == "compaction":
-        return BLOCK_TOKENS + count_text(block.get("content") or "")
-    if kind == "image":
-        return IMAGE_TOKENS
-    if kind == "document":
-        return DOCUMENT_TOKENS
-    shown = {key: value for key, value in block.items() if key != "cache_control"}
-    return BLOCK_TOKENS + count_text(compact_json(shown))
+def count_block(block: JsonMapping) -> int:  # noqa: PLR0911 - one return per type of block
+    """Return the tokens of a content block."""
+    match block["type"]:
+        case "text":
+            return BLOCK_TOKENS + count_text(block["text"])
+        case "tool_use":
+            input_tokens = count_text(canonical_json(block["input"]))
+            return BLOCK_TOKENS + count_text(block["name"]) + input_tokens
+        case "tool_result":
+            content = block.get("content")
+            parts = content if isinstance(content, list) else []
+            media = sum(count_block(part) for part in parts if part["type"] != "text")
+            return BLOCK_TOKENS + count_text(result_text(block)) + media
+        case "compaction":
+            return BLOCK_TOKENS + count_text(block.get("content") or "")
+        case "image":
+            return IMAGE_TOKENS
+        case "document":
+            return DOCUMENT_TOKENS
+        case _:
+            return BLOCK_TOKENS + count_text(canonical_json(without_cache_control(block)))
 
 
-def streamed_json(value: object) -> str:
-    """JSON as the model writes it: keys in the order of the plan, a space after each sign."""
-    return json.dumps(value, ensure_ascii=False)
+def parse_partial_json(text: str) -> JsonObject:
+    """Return the object that a truncated tool input describes.
 
-
-def lenient_json(text: str) -> JsonObject:
-    """The object that a call's JSON describes; what was cut off is closed or left out.
-
-    >>> lenient_json('{"a": 1, "b": "tw')
+    >>> parse_partial_json('{"a": 1, "b": "tw')
     {'a': 1, 'b': 'tw'}
-    >>> lenient_json('{"a": 1, "b')
+    >>> parse_partial_json('{"a": 1, "b')
     {'a': 1}
     """
-    for end in range(len(text), max(0, len(text) - _MOST_LEFT_OUT), -1):
-        for closing in ("", '"', '"}', "}", "]}", '"]}', "}}", '"}}'):
-            try:
-                value = json.loads(text[:end] + closing)
-            except ValueError:
-                continue
-            if isinstance(value, dict):
-                return value
-    return {}
+    try:
+        value = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

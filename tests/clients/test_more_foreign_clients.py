@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from budget_magic.simulator import serve
+from budget_magic.simulator.server import serve
 from tests.clients.scene import SCRIPT, check, run_client
 from tests.support import require
 

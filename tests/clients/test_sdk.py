@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_async_tool, beta_tool
 
-from budget_magic.simulator import serve
+from budget_magic.simulator.server import serve
 from tests.clients.scene import BUDGET_BETA, BUDGET_TOKENS, LIMIT_S, MODEL, PROMPT, SCRIPT, check
 
 DEGREES = {"Paris": 21, "Oslo": 4, "Rome": 25}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from budget_magic.events import HistoryRewritten, Record, StepFinished, TurnFinished
 from budget_magic.loop.compaction import ASK
-from budget_magic.simulator import Reply, Simulator, View
+from budget_magic.simulator import Reply, SceneContext, Simulator
 from tests.loop.running import facts, task_on
 from tests.loop.test_promise import Script, fetch, scripts
 from tests.support import examples
@@ -19,10 +19,10 @@ FAILED_BY_SCRIPT = frozenset({529})
 def playing(script: Script, length: int) -> Simulator:
     """The script's server, which also writes summaries of so many words."""
 
-    def scene(view: View) -> Reply:
-        if ASK in view.asked:
+    def scene(context: SceneContext) -> Reply:
+        if ASK in context.asked:
             return Reply(thinking="I sum up.", text="Found it. " * length)
-        return script.reply(view)
+        return script.reply(context)
 
     return Simulator(
         scene,

@@ -13,7 +13,7 @@ import pytest
 from budget_magic import Ceilings, Task, tool
 from budget_magic.events import MessageAppended, StepFinished, ToolFinished
 from budget_magic.loop.conversation import GO_ON, Conversation, left_out
-from budget_magic.simulator import Call, Reply, RequestRecord, Simulator, View
+from budget_magic.simulator import Call, Reply, RequestRecord, SceneContext, Simulator
 from tests.loop.running import (
     LOOK,
     facts,
@@ -331,9 +331,9 @@ def test_effort_changes_at_the_top_on_older_models_and_misses_the_cache() -> Non
 def test_effort_changed_before_going_on_with_results_is_in_force_at_the_next_request() -> None:
     efforts: list[str] = []
 
-    def scene(view: View) -> Reply:
-        efforts.append(view.effort)
-        return steps(3)[view.replies]
+    def scene(context: SceneContext) -> Reply:
+        efforts.append(context.effort)
+        return steps(3)[context.replies]
 
     task = task_on(Simulator(scene), wrap_up=False, ceilings=Ceilings(steps=2))
     task.run("Look.")
@@ -347,9 +347,9 @@ def test_effort_changed_before_going_on_with_results_is_in_force_at_the_next_req
 def test_effort_changed_twice_before_going_on_with_results_is_announced_beside_words() -> None:
     efforts: list[str] = []
 
-    def scene(view: View) -> Reply:
-        efforts.append(view.effort)
-        return [Reply(text="One."), *steps(3)][view.replies]
+    def scene(context: SceneContext) -> Reply:
+        efforts.append(context.effort)
+        return [Reply(text="One."), *steps(3)][context.replies]
 
     simulator = Simulator(scene)
     task = task_on(simulator, wrap_up=False)
@@ -368,9 +368,9 @@ def test_effort_changed_twice_before_going_on_with_results_is_announced_beside_w
 def test_a_model_without_effort_messages_is_not_sent_them() -> None:
     efforts: list[str] = []
 
-    def scene(view: View) -> Reply:
-        efforts.append(view.effort)
-        return Reply(text=f"Reply {view.replies}.")
+    def scene(context: SceneContext) -> Reply:
+        efforts.append(context.effort)
+        return Reply(text=f"Reply {context.replies}.")
 
     simulator = Simulator(scene)
     task = task_on(simulator)

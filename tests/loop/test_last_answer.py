@@ -13,7 +13,7 @@ from budget_magic.events import AttemptFailed, ToolFinished, ToolStarted
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.loop.conversation import NOT_SHOWN
 from budget_magic.meter.reserve import LAST_REPLY_TOKENS, MOST_STEP_REPLY_TOKENS
-from budget_magic.simulator import Call, Reply, Simulator, View, drop
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator, drop
 from tests.loop.running import (
     LOOK,
     facts,
@@ -28,22 +28,22 @@ from tests.loop.running import (
 )
 
 
-def working(view: View) -> Reply:
+def working(context: SceneContext) -> Reply:
     """A model that looks things up until it is asked for a final summary."""
-    if LAST_ANSWER in view.asked:
+    if LAST_ANSWER in context.asked:
         return Reply(text="All I know.", output_tokens=300)
     return Reply(
-        text=f"Step {view.replies + 1}.",
-        calls=[Call("lookup", {"word": f"word {view.replies}"}, 3_000)],
+        text=f"Step {context.replies + 1}.",
+        calls=[Call("lookup", {"word": f"word {context.replies}"}, 3_000)],
         output_tokens=1_500,
     )
 
 
-def stubborn(view: View) -> Reply:
+def stubborn(context: SceneContext) -> Reply:
     """A model that calls a tool even in its last answer."""
     return Reply(
-        text="" if LAST_ANSWER in view.asked else f"Step {view.replies + 1}.",
-        calls=[Call("lookup", {"word": f"word {view.replies}"}, 3_000)],
+        text="" if LAST_ANSWER in context.asked else f"Step {context.replies + 1}.",
+        calls=[Call("lookup", {"word": f"word {context.replies}"}, 3_000)],
         output_tokens=1_500,
     )
 
@@ -204,11 +204,11 @@ def test_results_that_no_longer_fit_are_not_shown() -> None:
     assert len(results(task)[0]) > len(NOT_SHOWN)
 
 
-def working_with(name: str) -> Callable[[View], Reply]:
+def working_with(name: str) -> Callable[[SceneContext], Reply]:
     """The working model, with another tool."""
 
-    def reply(view: View) -> Reply:
-        if LAST_ANSWER in view.asked:
+    def reply(context: SceneContext) -> Reply:
+        if LAST_ANSWER in context.asked:
             return Reply(text="All I know.", output_tokens=300)
         return Reply(calls=[Call(name, {"word": "budget"})], output_tokens=1_900)
 
@@ -249,8 +249,8 @@ def roomy(reason: str) -> Ceilings:
 
 
 def test_a_retried_last_answer_at_the_cost_ceiling_is_not_taken_for_a_time_ceiling() -> None:
-    def script(view: View) -> Reply:
-        if LAST_ANSWER in view.asked:
+    def script(context: SceneContext) -> Reply:
+        if LAST_ANSWER in context.asked:
             return Reply(text="All I know.", output_tokens=100)
         return Reply(calls=[LOOK], output_tokens=100)
 

@@ -20,8 +20,8 @@ from budget_magic.simulator import (
     Fault,
     Greedy,
     Reply,
+    SceneContext,
     Simulator,
-    View,
     drop,
     error_event,
     status_error,
@@ -80,14 +80,14 @@ class Script:
             inference_geo=self.geo,
         )
 
-    def reply(self, view: View) -> Reply:
+    def reply(self, context: SceneContext) -> Reply:
         """What the model answers, by the place in the conversation."""
-        output, calls, results = self.replies[view.replies % len(self.replies)]
+        output, calls, results = self.replies[context.replies % len(self.replies)]
         return Reply(
             thinking="I think." if output % 2 else "",
-            text=f"Reply {view.replies}.",
+            text=f"Reply {context.replies}.",
             calls=[Call("fetch", {"size": results, "dense": results % 2 > 0})] * calls,
-            output_tokens=output if output < FILLS else max(view.max_tokens, 300),
+            output_tokens=output if output < FILLS else max(context.max_tokens, 300),
         )
 
 
@@ -226,7 +226,9 @@ def used_share(ceiling: Decimal) -> float:
     held at 1.1 times its price, and a first request that takes the whole ceiling leaves a tenth.
     """
     greedy = Greedy()
-    simulator = Simulator(lambda view: greedy.reply(view) if view.turn else Reply(text="Hello."))
+    simulator = Simulator(
+        lambda context: greedy.reply(context) if context.turn else Reply(text="Hello.")
+    )
     open_ = Ceilings(cost_usd=ceiling, total_tokens=None, steps=None)
     task = task_on(simulator, name="greedy", budget=None, ceilings=open_)
     task.run("Say hello.")
@@ -246,7 +248,7 @@ def test_a_greedy_model_uses_small_ceilings_to_95_and_large_ones_to_80_percent()
 
 
 def test_an_ordinary_agent_runs_35_steps_under_the_defaults() -> None:
-    def ordinary(_view: View) -> Reply:
+    def ordinary(_context: SceneContext) -> Reply:
         return Reply(
             thinking="I think.",
             calls=[Call("fetch", {"size": 4_000, "dense": True})],
@@ -254,7 +256,7 @@ def test_an_ordinary_agent_runs_35_steps_under_the_defaults() -> None:
         )
 
     scene = Simulator(ordinary)
-    scene.core.scene.prompt_tokens = 3_000
+    scene.scene.prompt_tokens = 3_000
     task = task_on(scene, tools=[fetch])
 
     task.run("Work.")
@@ -267,14 +269,14 @@ def test_an_ordinary_agent_runs_35_steps_under_the_defaults() -> None:
 def test_thirty_steps_cost_at_most_two_percent_more_input_than_a_perfect_cache(
     parallel: int,
 ) -> None:
-    def scene(view: View) -> Reply:
-        if view.replies == 30:
+    def scene(context: SceneContext) -> Reply:
+        if context.replies == 30:
             return Reply(text="Done.")
-        calls = [Call("lookup", {"word": f"{view.replies}/{n}"}, 300) for n in range(parallel)]
+        calls = [Call("lookup", {"word": f"{context.replies}/{n}"}, 300) for n in range(parallel)]
         return Reply(thinking="I think.", text="I look.", calls=calls, output_tokens=400)
 
     simulator = Simulator(scene)
-    simulator.core.scene.prompt_tokens = 3_000
+    simulator.scene.prompt_tokens = 3_000
     open_ = Ceilings(cost_usd=None, total_tokens=None, steps=None)
     task = task_on(simulator, budget=None, ceilings=open_)
     assert task.run("Work.").state == "completed"

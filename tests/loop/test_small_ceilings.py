@@ -13,7 +13,7 @@ import pytest
 from budget_magic import Ceilings
 from budget_magic.events import StepFinished
 from budget_magic.loop.admit import LAST_ANSWER
-from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from tests.loop.running import facts, task_on
 
 SEEDS = 200
@@ -41,10 +41,10 @@ def run(seed: int, ceiling: Decimal) -> Run:
     def drawn(median: float) -> int:
         return max(round(chance.lognormvariate(math.log(median), SIGMA)), 50)
 
-    def agent(view: View) -> Reply:
-        if LAST_ANSWER in view.asked:
+    def agent(context: SceneContext) -> Reply:
+        if LAST_ANSWER in context.asked:
             return Reply(text="The summary.", output_tokens=drawn(LAST_ANSWER_TOKENS))
-        word = f"word {view.replies}"
+        word = f"word {context.replies}"
         return Reply(
             text="I look.",
             calls=[Call("lookup", {"word": word}, RESULT_TOKENS)],
@@ -52,7 +52,7 @@ def run(seed: int, ceiling: Decimal) -> Run:
         )
 
     simulator = Simulator(agent, seed=seed)
-    simulator.core.scene.prompt_tokens = PROMPT_TOKENS
+    simulator.scene.prompt_tokens = PROMPT_TOKENS
     task = task_on(simulator, ceilings=Ceilings(cost_usd=ceiling))
 
     outcome = task.run("Work.")

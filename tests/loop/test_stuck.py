@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from budget_magic import Task, tool
 from budget_magic.loop.stop import BUDGET_TOO_SMALL
 from budget_magic.loop.stuck import StuckRule, is_stuck, made
-from budget_magic.simulator import SCENES, Call, Reply, Simulator, View
+from budget_magic.simulator import SCENES, Call, Reply, SceneContext, Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import LOOK, lookup, results, steps, task_on
 
 
-def looping(view: View) -> Reply:
+def looping(context: SceneContext) -> Reply:
     """A model that asks the same thing for ever."""
-    return Reply(text=f"Again, {view.replies}.", calls=[LOOK])
+    return Reply(text=f"Again, {context.replies}.", calls=[LOOK])
 
 
 TICKS = count()

@@ -20,7 +20,7 @@ from budget_magic.loop import (
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter import Reading, advance
 from budget_magic.meter.reserve import Account
-from budget_magic.simulator import Reply, Simulator, View
+from budget_magic.simulator import Reply, SceneContext, Simulator
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import build_toolbox
 from budget_magic.wire.sdk import SdkClient, simulated_client
@@ -40,12 +40,12 @@ class Played:
     history: History = field(default_factory=History)
     facts: list[Fact] = field(default_factory=list)
 
-    def reply(self, view: View) -> Reply:
+    def reply(self, context: SceneContext) -> Reply:
         """A reply that takes ten seconds and never ends the turn by itself."""
         self.now_s += 10
-        if LAST_ANSWER in view.asked:
+        if LAST_ANSWER in context.asked:
             return Reply(text="All I know.")
-        return Reply(text=f"Step {view.replies + 1}.", calls=[LOOK])
+        return Reply(text=f"Step {context.replies + 1}.", calls=[LOOK])
 
     def emit(self, fact: F, /) -> F:
         """Keep a fact and count it."""

@@ -34,7 +34,7 @@ from budget_magic.magics.cells import CellTurn
 from budget_magic.session import default_session
 from budget_magic.session.bus import Sink
 from budget_magic.session.turns import Prompt
-from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold
+from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import LOOK, facts, lookup, note, task_on
 from tests.magics.conftest import Notebook
@@ -46,9 +46,9 @@ ROOMS: Final = tuple(
 RUNS: Final = examples(300)
 
 
-def scene(view: View) -> Reply:
+def scene(context: SceneContext) -> Reply:
     """A model that calls two functions and then answers."""
-    if view.last:
+    if context.last_calls:
         return Reply(text="Done.", output_tokens=20)
     return Reply(calls=[Call("note", {"text": "x"}), LOOK], output_tokens=20)
 

@@ -11,7 +11,7 @@ import pytest
 
 from budget_magic import Ceilings, Task
 from budget_magic.events import NoticePosted, StepFinished, StepStarted
-from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.rewriting import Edit, Rewriting
 from tests.loop.running import facts, task_on
@@ -73,11 +73,11 @@ def rewritten(figures: Mapping[str, Any]) -> Edit:
     return edit
 
 
-def forever(view: View) -> Reply:
+def forever(context: SceneContext) -> Reply:
     """A model that never ends its turn."""
     return Reply(
-        text=f"Step {view.replies}. " + "It goes on. " * 80,
-        calls=[Call("lookup", {"word": f"word {view.replies}"}, 500)],
+        text=f"Step {context.replies}. " + "It goes on. " * 80,
+        calls=[Call("lookup", {"word": f"word {context.replies}"}, 500)],
         output_tokens=1_500,
     )
 

@@ -19,7 +19,7 @@ from budget_magic.events import TasksRun, WaitStarted
 from budget_magic.meter.reserve import Account
 from budget_magic.session import default_session
 from budget_magic.session.accounts import group_account
-from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold, silence
+from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold, silence
 from tests.loop.running import facts, interruption, lookup, results, steps, task_on
 from tests.session.test_interrupt import stop_when_silent
 from tests.session.test_shared_ceilings import OnWait
@@ -113,7 +113,7 @@ def test_a_task_of_a_tool_is_not_the_one_that_a_nameless_cell_goes_on_with(way: 
 
 @every_way
 def test_a_task_of_a_tool_halts_where_the_one_around_it_has_no_room(way: Way) -> None:
-    inner_simulator = Simulator(lambda view: steps(40, output_tokens=1_500)[view.replies])
+    inner_simulator = Simulator(lambda context: steps(40, output_tokens=1_500)[context.replies])
     inner = task_on(inner_simulator, "inner")
     outer, simulator = outer_on(way(inner), ceilings=Ceilings(cost_usd="0.40"))
 
@@ -130,7 +130,9 @@ def test_a_task_of_a_tool_halts_where_the_one_around_it_has_no_room(way: Way) ->
 
 
 def test_the_sentence_of_the_outer_task_says_what_tasks_of_its_tools_spent() -> None:
-    inner = task_on(Simulator(lambda view: steps(40, output_tokens=1_500)[view.replies]), "inner")
+    inner = task_on(
+        Simulator(lambda context: steps(40, output_tokens=1_500)[context.replies]), "inner"
+    )
     outer, _ = outer_on(waited_for(inner), ceilings=Ceilings(cost_usd="0.20"))
 
     detail = outer.run("Look.").detail
@@ -174,7 +176,9 @@ def test_a_task_of_a_tool_that_is_stopped_alone_does_not_stop_the_one_around_it(
 
 
 def test_a_token_ceiling_around_a_task_is_kept_and_named() -> None:
-    inner = task_on(Simulator(lambda view: steps(40)[view.replies]), "inner", max_tokens=2_000)
+    inner = task_on(
+        Simulator(lambda context: steps(40)[context.replies]), "inner", max_tokens=2_000
+    )
     outer, _ = outer_on(waited_for(inner), ceilings=Ceilings(cost_usd=None, total_tokens=12_000))
 
     outer.run("Look.")
@@ -189,7 +193,7 @@ def test_tasks_of_tools_that_run_beside_each_other_wait_instead_of_failing() -> 
     go_on = Signal()
     # The first request is held until another one waits for room.
     simulator = Simulator(
-        lambda view: steps(1, output_tokens=100)[view.replies],
+        lambda context: steps(1, output_tokens=100)[context.replies],
         faults=[hold(go_on, on=0, before_headers=True)],
     )
     inners = {name: task_on(simulator, name) for name in "abc"}
@@ -210,7 +214,7 @@ def test_tasks_of_tools_that_run_beside_each_other_wait_instead_of_failing() -> 
 
 
 def test_ceilings_hold_over_several_levels() -> None:
-    deep = Simulator(lambda view: steps(40, output_tokens=1_500)[view.replies])
+    deep = Simulator(lambda context: steps(40, output_tokens=1_500)[context.replies])
     leaf = task_on(deep, "leaf")
     middle_simulator = Simulator([Reply(calls=[ASK]), Reply(text="Middle.")])
     middle = task_on(middle_simulator, "middle", tools=[async_waited_for(leaf)])
@@ -227,7 +231,7 @@ def test_ceilings_hold_over_several_levels() -> None:
 
 def test_a_group_s_cap_and_the_session_s_count_a_task_of_a_tool_once() -> None:
     group = group_account("the sweep", total_tokens=40_000)
-    inner_simulator = Simulator(lambda view: steps(40, output_tokens=2_000)[view.replies])
+    inner_simulator = Simulator(lambda context: steps(40, output_tokens=2_000)[context.replies])
     inner = task_on(inner_simulator, "inner", ceilings=Ceilings(cost_usd=None), max_tokens=4_096)
     inner.join(group)
     outer, simulator = outer_on(waited_for(inner), ceilings=Ceilings(cost_usd=None))
@@ -410,11 +414,11 @@ class Tree:
             functions.append(function)
         calls = [Call(function.__name__, {"what": "Look."}) for function in functions]
 
-        def script(view: View) -> Reply:
-            if view.replies == 1 and calls:
+        def script(context: SceneContext) -> Reply:
+            if context.replies == 1 and calls:
                 return Reply(calls=calls, output_tokens=tokens)
-            if view.replies < 4:
-                look = Call("lookup", {"word": f"{view.replies}"})
+            if context.replies < 4:
+                look = Call("lookup", {"word": f"{context.replies}"})
                 return Reply(calls=[look], output_tokens=tokens)
             return Reply(text="Done.", output_tokens=tokens)
 

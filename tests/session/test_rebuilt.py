@@ -17,7 +17,7 @@ from budget_magic.loop.task import Decision
 from budget_magic.meter import Outcome
 from budget_magic.session import Session, set_default_session
 from budget_magic.session.turns import Prompt
-from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, lookup, note, task_on
@@ -168,7 +168,7 @@ async def approve_for_task(call: AskedCall) -> Decision:
     return Decision(kind="task")
 
 
-def scene(view: View) -> Reply:
+def scene(view: SceneContext) -> Reply:
     """A call in each second turn, then an answer; a summary where one is asked for."""
     if ASK in view.asked:
         return Reply(text="What was said so far.", thinking="Short.")

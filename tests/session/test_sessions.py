@@ -21,7 +21,7 @@ from budget_magic.events import (
 from budget_magic.meter import Outcome
 from budget_magic.session import PythonHost, Session, default_session
 from budget_magic.session.settings import Defaults
-from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold
+from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, lookup, steps
 
@@ -49,7 +49,7 @@ def task_in(session: Session, simulator: Simulator, name: str) -> Task:
 
 
 def test_two_sessions_side_by_side_share_nothing_and_hold_their_ceilings() -> None:
-    def scene(view: View) -> Reply:
+    def scene(view: SceneContext) -> Reply:
         return Reply(calls=[Call("lookup", {"word": str(view.replies)})])
 
     simulators = [Simulator(scene), Simulator(scene)]

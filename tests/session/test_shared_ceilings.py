@@ -14,7 +14,7 @@ from budget_magic.meter.reserve import Account
 from budget_magic.session import default_session
 from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.settings import Defaults
-from budget_magic.simulator import Reply, Signal, Simulator, View, hold
+from budget_magic.simulator import Reply, SceneContext, Signal, Simulator, hold
 from tests.loop.running import LOOK, facts, lookup, resumed, steps, task_on
 
 
@@ -46,9 +46,9 @@ def run_all(tasks: list[Task], go_on: Signal) -> None:
         task.wait()
 
 
-def looking(view: View) -> Reply:
+def looking(context: SceneContext) -> Reply:
     """A model that never ends by itself."""
-    return Reply(text=f"Step {view.replies}.", calls=[LOOK], output_tokens=1_000)
+    return Reply(text=f"Step {context.replies}.", calls=[LOOK], output_tokens=1_000)
 
 
 def test_sixteen_tasks_under_five_dollars_all_make_progress(
@@ -75,7 +75,7 @@ def test_no_task_halts_while_others_hold_what_it_needs(monkeypatch: pytest.Monke
     monkeypatch.setenv("ANTHROPIC_COST_BUDGET", "0.80")
     go_on = Signal()
     simulator = Simulator(
-        lambda view: steps(2, output_tokens=100)[view.replies], faults=[hold(go_on, on=0)]
+        lambda context: steps(2, output_tokens=100)[context.replies], faults=[hold(go_on, on=0)]
     )
     tasks = many(4, simulator, ceilings=Ceilings(cost_usd=None))
 

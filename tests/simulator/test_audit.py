@@ -11,8 +11,7 @@ from anthropic.types.beta import BetaMessage
 
 from budget_magic.simulator import Simulator
 from budget_magic.simulator.tokens import count_text
-from tests.simulator.folder import FILE_TOOLS, PLANTED, PROBLEMS, Folder, tool
-from tests.simulator.talking import (
+from tests.simulator.helpers import (
     LOOKUP,
     ask,
     budget,
@@ -23,6 +22,7 @@ from tests.simulator.talking import (
     said,
     text_of,
 )
+from tests.simulator.planted_folder import FILE_TOOLS, PLANTED, PROBLEMS, Folder, tool
 
 AUDIT = [{"role": "user", "content": "Audit this folder."}]
 SIMULATED = "This is a simulated answer"

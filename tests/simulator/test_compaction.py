@@ -9,7 +9,7 @@ from anthropic import BadRequestError
 from anthropic.types.beta import BetaMessage
 
 from budget_magic.simulator import Reply, Simulator
-from tests.simulator.talking import BUDGET_BETA, HELLO, ask, budget, said
+from tests.simulator.helpers import BUDGET_BETA, HELLO, ask, budget, said
 
 BETAS = ["compact-2026-09-04", BUDGET_BETA]
 SUMMARISE: dict[str, Any] = {"compaction": {"type": "summarize"}, "betas": BETAS}

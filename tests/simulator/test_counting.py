@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic.simulator import Call, Carry, Reply, Scripted, Simulator
-from budget_magic.simulator.tokens import count_text, cut_text, lenient_json
-from tests.simulator.talking import (
+from budget_magic.simulator.tokens import count_text, cut_text, parse_partial_json
+from tests.simulator.helpers import (
     HELLO,
     LOOKUP,
     ask,
@@ -56,7 +56,7 @@ def test_a_cut_text_is_a_start_of_the_text_that_fits(text: str, tokens: int) -> 
 
 @given(st.text(max_size=40))
 def test_cut_json_reads_as_an_object(text: str) -> None:
-    assert isinstance(lenient_json('{"a": ' + text), dict)
+    assert isinstance(parse_partial_json('{"a": ' + text), dict)
 
 
 @pytest.mark.parametrize("system", [None, LONG])
@@ -107,7 +107,7 @@ def test_twelve_parallel_calls_need_a_second_breakpoint_to_be_read_from_the_cach
 
 
 def test_a_breakpoint_looks_back_twenty_blocks_and_no_further() -> None:
-    simulator = Simulator(lambda _view: Reply(text="Yes."))
+    simulator = Simulator(lambda _context: Reply(text="Yes."))
 
     def read_after(blocks: int) -> int:
         system = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
@@ -124,7 +124,7 @@ def test_a_breakpoint_looks_back_twenty_blocks_and_no_further() -> None:
 
 
 def test_a_prefix_below_the_model_s_minimum_is_not_cached() -> None:
-    simulator = Simulator(lambda _view: Reply(text="Yes."))
+    simulator = Simulator(lambda _context: Reply(text="Yes."))
     for _ in range(2):
         ask(simulator, **CACHED)
     assert [entry.split.read + entry.split.write_5m for entry in simulator.bill] == [0, 0]
@@ -145,7 +145,7 @@ def test_a_prefix_below_the_model_s_minimum_is_not_cached() -> None:
     ids=["model", "effort", "system", "tools", "tool_choice", "budget", "remaining"],
 )
 def test_a_change_of_the_prefix_misses_the_cache(changes: dict[str, Any]) -> None:
-    simulator = Simulator(lambda _view: Reply(text="Yes."))
+    simulator = Simulator(lambda _context: Reply(text="Yes."))
     same: dict[str, Any] = {"system": LONG, **CACHED}
     ask(simulator, **same)
     ask(simulator, **same)
@@ -155,7 +155,7 @@ def test_a_change_of_the_prefix_misses_the_cache(changes: dict[str, Any]) -> Non
 
 def test_entries_expire_after_five_minutes_or_an_hour_and_reading_renews_them() -> None:
     now = [0.0]
-    simulator = Simulator(lambda _view: Reply(text="Yes."), clock=lambda: now[0])
+    simulator = Simulator(lambda _context: Reply(text="Yes."), clock=lambda: now[0])
     reads = []
     for seconds in (0, 200, 200, 400):
         now[0] += seconds
@@ -171,14 +171,14 @@ def test_entries_expire_after_five_minutes_or_an_hour_and_reading_renews_them() 
 
 
 def test_the_cache_can_be_told_to_miss() -> None:
-    simulator = Simulator(lambda _view: Reply(text="Yes."), cache_miss_rate=1.0)
+    simulator = Simulator(lambda _context: Reply(text="Yes."), cache_miss_rate=1.0)
     for _ in range(2):
         ask(simulator, system=LONG, **CACHED)
     assert [entry.split.read for entry in simulator.bill] == [0, 0]
 
 
 def test_count_tokens_gives_the_size_of_the_prompt() -> None:
-    simulator = Simulator(lambda _view: Reply(text="Yes."))
+    simulator = Simulator(lambda _context: Reply(text="Yes."))
     wanted = params(system=LONG, tools=[LOOKUP])
     del wanted["max_tokens"]
 
@@ -191,7 +191,7 @@ def test_count_tokens_gives_the_size_of_the_prompt() -> None:
 
 
 def test_count_tokens_can_be_off_by_a_share() -> None:
-    exact = Simulator(lambda _view: Reply(text="Yes."))
+    exact = Simulator(lambda _context: Reply(text="Yes."))
     ask(exact, system=LONG)
     size = exact.requests[0].prompt_tokens or 0
     wanted = params(system=LONG)

@@ -1,4 +1,4 @@
-"""What can go wrong, as the client meets it and as the bill and the record tell it."""
+"""Faults, as the client meets them and as the bill and the record show them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from budget_magic.simulator import (
     status_error,
     truncate,
 )
-from tests.simulator.talking import ask, ask_raw, client_of, params, run, stream, text_of
+from tests.simulator.helpers import ask, ask_raw, client_of, params, run, stream, text_of
 
 TEXT = "Simulated words, enough for some deltas. " * 12
 

@@ -12,14 +12,13 @@ from budget_magic.simulator import (
     SCENES,
     Call,
     Reply,
+    SceneContext,
     Scripted,
     Simulator,
-    View,
     load_scene,
     scene_from_data,
 )
-from tests.simulator.folder import FILE_TOOLS, PLANTED, Folder
-from tests.simulator.talking import (
+from tests.simulator.helpers import (
     HELLO,
     LOOKUP,
     ask,
@@ -31,12 +30,13 @@ from tests.simulator.talking import (
     said,
     text_of,
 )
+from tests.simulator.planted_folder import FILE_TOOLS, PLANTED, Folder
 
 FINAL = {"type": "text", "text": "Please give a final summary without tools."}
 
 
 def play(simulator: Simulator, folder: Folder, steps: int, **changes: Any) -> list[dict[str, Any]]:
-    """A conversation of at most so many steps."""
+    """Play a conversation of at most `steps` steps."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Audit this folder."}]
 
     async def one(name: str, arguments: dict[str, Any]) -> str:
@@ -130,7 +130,7 @@ def test_the_long_audit_takes_its_steps_and_goes_on_from_its_own_summary(tmp_pat
 def test_a_condition_plays_a_reply_ahead_of_its_place() -> None:
     script = [
         Reply(text="First."),
-        Reply(text="Asked.", when=lambda view: "please" in view.asked),
+        Reply(text="Asked.", when=lambda context: "please" in context.asked),
         Reply(text="Second."),
     ]
     simulator = Simulator(script)
@@ -148,9 +148,9 @@ def test_a_call_of_any_tool_takes_one_that_is_offered() -> None:
 
 
 def test_a_function_is_a_scene() -> None:
-    def scene(view: View) -> Reply:
-        if view.last:
-            return Reply(text=f"It said {view.last[0].text}, {view.remaining} left.")
+    def scene(context: SceneContext) -> Reply:
+        if context.last_calls:
+            return Reply(text=f"It said {context.last_calls[0].text}, {context.remaining} left.")
         return Reply(calls=[Call("lookup")], output_tokens=1_000, result_tokens=100)
 
     async def answer(_name: str, _arguments: dict[str, Any]) -> str:
@@ -193,14 +193,14 @@ def test_the_example_of_the_guide_can_be_played() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({}, "at least one"),
-        ({"reply": [{"txt": "x"}]}, "reply 1: no 'txt' here"),
-        ({"reply": [{"text": 1}]}, "write a text in quotes"),
-        ({"reply": [{"output_tokens": -1}]}, "write a whole number"),
-        ({"reply": [{"calls": ["read"]}]}, "a call looks like"),
-        ({"reply": [{"when": {"often": 1}}]}, "no 'often' here"),
-        ({"reply": [{}], "play": "random"}, "play is 'random'"),
-        ({"reply": [{}], "colour": "red"}, "no 'colour' here"),
+        ({}, "scene without a name: reply: Field required"),
+        ({"reply": [{"txt": "x"}]}, "reply.0.txt: Extra inputs are not permitted"),
+        ({"reply": [{"text": 1}]}, "reply.0.text: Input should be a valid string"),
+        ({"reply": [{"output_tokens": -1}]}, "reply.0.output_tokens: Input should be greater"),
+        ({"reply": [{"calls": ["read"]}]}, "reply.0.calls.0: Input should be a valid dict"),
+        ({"reply": [{"when": {"often": 1}}]}, "reply.0.when.often: Extra inputs"),
+        ({"reply": [{}], "play": "random"}, "play: Input should be 'order' or 'history'"),
+        ({"reply": [{}], "colour": "red"}, "colour: Extra inputs are not permitted"),
     ],
 )
 def test_a_mistake_in_a_scene_is_named(data: dict[str, Any], message: str) -> None:
@@ -209,5 +209,5 @@ def test_a_mistake_in_a_scene_is_named(data: dict[str, Any], message: str) -> No
 
 
 def test_an_unknown_scene_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="no scene 'audti'; shipped scenes: audit, "):
+    with pytest.raises(ConfigurationError, match="unknown scene 'audti'; shipped scenes: audit, "):
         Simulator("audti")

@@ -13,12 +13,11 @@ from budget_magic.simulator import (
     Reply,
     drop,
     error_event,
-    serve,
     silence,
     truncate,
 )
-from budget_magic.simulator.server import SimulatorServer
-from tests.simulator.talking import params
+from budget_magic.simulator.server import SimulatorServer, serve
+from tests.simulator.helpers import params
 
 TEXT = "Simulated words, enough for some deltas. " * 12
 

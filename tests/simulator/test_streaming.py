@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget_magic.simulator import Call, Reply, Simulator, slow
-from tests.simulator.talking import (
+from tests.simulator.helpers import (
     HELLO,
     LOOKUP,
     ask,
@@ -161,7 +161,7 @@ def test_a_paced_reply_takes_its_time() -> None:
 
 
 def test_many_clients_can_stream_at_once() -> None:
-    simulator = Simulator(lambda view: Reply(text=view.prompt))
+    simulator = Simulator(lambda context: Reply(text=context.prompt))
 
     async def work() -> list[str]:
         async with client_of(simulator) as client:

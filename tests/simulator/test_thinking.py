@@ -9,9 +9,9 @@ from anthropic import BadRequestError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.simulator import Call, Reply, Simulator, View
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from budget_magic.simulator.tokens import count_text
-from tests.simulator.talking import (
+from tests.simulator.helpers import (
     HELLO,
     LOOKUP,
     ask,
@@ -28,8 +28,8 @@ COUNTING = "thinking-token-count-2026-05-13"
 EFFORT = "mid-conversation-output-config-2026-07-01"
 
 
-def calling(_view: View) -> Reply:
-    if _view.replies:
+def calling(_context: SceneContext) -> Reply:
+    if _context.replies:
         return Reply(thinking=THOUGHT, text="This is simulated.")
     return Reply(thinking=THOUGHT, calls=[Call("lookup")])
 
@@ -173,8 +173,8 @@ def test_thinking_cut_by_max_tokens_is_not_signed() -> None:
 def test_effort_left_out_is_the_model_s_own(model: str, effort: str) -> None:
     seen: list[str] = []
 
-    def scene(view: View) -> Reply:
-        seen.append(view.effort)
+    def scene(context: SceneContext) -> Reply:
+        seen.append(context.effort)
         return Reply(text="Done.")
 
     ask(Simulator(scene), model=model, thinking=None)
@@ -184,8 +184,8 @@ def test_effort_left_out_is_the_model_s_own(model: str, effort: str) -> None:
 def test_effort_per_message_holds_from_the_next_new_input_and_keeps_the_cache() -> None:
     seen: list[str] = []
 
-    def scene(view: View) -> Reply:
-        seen.append(view.effort)
+    def scene(context: SceneContext) -> Reply:
+        seen.append(context.effort)
         return Reply(calls=[Call("lookup")])
 
     simulator = Simulator(scene)

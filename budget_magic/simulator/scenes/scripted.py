@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from budget_magic.simulator.reply import Call, Reply
-from budget_magic.simulator.scenes.scene import Scene
-from budget_magic.simulator.scenes.toolbox import any_call
-from budget_magic.simulator.view import View
+from budget_magic.simulator.scenes.context import SceneContext
+from budget_magic.simulator.scenes.scene import Call, Reply, Scene
+from budget_magic.simulator.scenes.toolbox import call_any_tool
 
 OVER: Final = Reply(text="This is the simulator: the script is over.")
 
@@ -17,23 +16,22 @@ OVER: Final = Reply(text="This is the simulator: the script is over.")
 class Scripted(Scene):
     """Plays replies in order.
 
-    A reply with a condition (`when`) is played whenever that holds, ahead of the others; it keeps
-    its place and may be played again. After the last reply, `then` is played for ever. A call of
-    `*` is a call of any offered tool, one of `a|b` of the first of these that is offered, with
-    inputs from the prompt.
+    A reply with a condition (`when`) is played ahead of the others whenever it holds, as often as
+    it holds. A call of `*` calls any offered tool, a call of `a|b` one of these that is offered;
+    required inputs that the call leaves out are taken from the prompt or made up.
 
     Parameters
     ----------
     replies
         The script.
     by
-        `order` plays the next reply at each request; one that a fault cut is played again, one
-        that the client left is not. `history` plays the reply that belongs to the number of
-        replies in the conversation, so that several conversations can go on at once.
+        `order` plays the next reply at each request, and repeats a reply that a fault cut.
+        `history` plays the reply that belongs to the number of replies in the conversation, so that
+        several conversations can run at once.
     then
-        What comes after the script.
+        The reply to every request after the script.
     prompt_tokens
-        What everything before the first reply counts; None counts it honestly.
+        Fixed token count of everything before the first reply; None counts it.
     """
 
     def __init__(
@@ -45,43 +43,38 @@ class Scripted(Scene):
         prompt_tokens: int | None = None,
     ) -> None:
         self._script = [reply for reply in replies if reply.when is None]
-        self._whenever = [reply for reply in replies if reply.when is not None]
+        self._conditional = [reply for reply in replies if reply.when is not None]
         self._by = by
         self._then = then
         self._next = 0
-        self._again: list[Reply] = []
+        self._repeats: list[Reply] = []
         self.prompt_tokens = prompt_tokens
 
-    def reply(self, view: View) -> Reply:
-        """The next reply of the script."""
-        planned = self._planned(view)
-        if any(_is_open(call) for call in planned.calls):
-            calls = [_settled(call, view, at) for at, call in enumerate(planned.calls)]
-            return replace(planned, calls=calls)
-        return planned
+    def reply(self, context: SceneContext) -> Reply:
+        """Return the next reply of the script."""
+        reply = self._next_reply(context)
+        calls = [_fill(call, context, place) for place, call in enumerate(reply.calls)]
+        return replace(reply, calls=calls)
 
-    def _planned(self, view: View) -> Reply:
-        for reply in self._whenever:
-            if reply.when is not None and reply.when(view):
+    def on_cut(self, reply: Reply) -> None:
+        """Repeat the reply at the next request."""
+        if self._by == "order" and reply.when is None:
+            self._repeats.append(reply)
+
+    def _next_reply(self, context: SceneContext) -> Reply:
+        for reply in self._conditional:
+            if reply.when is not None and reply.when(context):
                 return reply
-        if self._again:
-            return self._again.pop(0)
-        place = view.replies if self._by == "history" else self._next
+        if self._repeats:
+            return self._repeats.pop(0)
+        place = context.replies if self._by == "history" else self._next
         self._next += 1
         return self._script[place] if place < len(self._script) else self._then
 
-    def unplayed(self, view: View, reply: Reply) -> None:  # noqa: ARG002 - the door of all scenes
-        """Keep a reply that was cut for the next request."""
-        if self._by == "order" and reply.when is None:
-            self._again.append(reply)
 
-
-def _is_open(call: Call) -> bool:
-    return call.name == "*" or "|" in call.name
-
-
-def _settled(call: Call, view: View, place: int) -> Call:
-    if not _is_open(call):
+def _fill(call: Call, context: SceneContext, place: int) -> Call:
+    """Return the call with its tool chosen, where it leaves that open."""
+    if call.name != "*" and "|" not in call.name:
         return call
-    some = any_call(view, view.replies + place, call.name)
-    return Call(some.name, {**some.input, **call.input}, call.result_tokens)
+    filled = call_any_tool(context, context.replies + place, call.name)
+    return replace(call, name=filled.name, input={**filled.input, **call.input})

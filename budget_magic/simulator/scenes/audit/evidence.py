@@ -1,4 +1,4 @@
-"""Read what the file tools of a conversation returned: files, numbered lines, findings."""
+"""Collect what the file tools returned: files, numbered lines, findings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from budget_magic.simulator.scenes.toolbox import PATH, PATTERN, RANGE, FileTools
-from budget_magic.simulator.view import Done, View
+from budget_magic.simulator.scenes.context import CompletedCall, SceneContext
+from budget_magic.simulator.scenes.toolbox import PATH, PATTERN, RANGE, FileTools, Kind
 
 _HIT: Final = re.compile(r"(.+?):(\d+):(.*)")
 _NAME: Final = re.compile(r"(?:[-*•] )?(.*[^/\\\s]\.\w+)(?:\s{2,}.*|\t.*| \(.*\))?")
@@ -18,7 +18,7 @@ _CUT: Final = re.compile(
     r"(?:output truncated|[\d,]+ \w+ (?:left out|omitted|not shown)).*(?:\n.*)?",
     re.MULTILINE,
 )
-"""The note that a result was cut, with the lines beside it, which may not be whole."""
+"""A note that a result was truncated, with the neighbouring lines, which may be incomplete."""
 _REPORTED: Final = re.compile(r"^- `(.+?):(\d+)`: (`+) ?(.+?) ?\3$", re.MULTILINE)
 _SEARCHED: Final = re.compile(r"Searched all files with (\d+) patterns")
 _COMMENT: Final = ("#", "//", "*", "--", ">>>", "...")
@@ -26,7 +26,7 @@ _COMMENT: Final = ("#", "//", "*", "--", ">>>", "...")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One kind of problem, a table of `problems.toml`."""
+    """A kind of problem: a table of `problems.toml`."""
 
     title: str
     severity: str
@@ -36,12 +36,12 @@ class Problem:
     unless: str = ""
     comments: bool = False
 
-    def fits(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Return whether a line shows the problem."""
         if text.lstrip().startswith(_COMMENT) and not self.comments:
             return False
-        cleared = self.unless and re.search(self.unless, text)
-        return not cleared and re.search(self.search, text) is not None
+        is_excused = self.unless and re.search(self.unless, text)
+        return not is_excused and re.search(self.search, text) is not None
 
 
 _DATA: Final = tomllib.loads(Path(__file__).with_name("problems.toml").read_text(encoding="utf-8"))
@@ -65,19 +65,19 @@ class Finding:
 
 @dataclass(slots=True, kw_only=True)
 class Evidence:
-    """Everything that the tools returned so far, with paths as they wrote them."""
+    """What the tools returned so far, with paths as they wrote them."""
 
     files: set[str] = field(default_factory=set)
     lines: dict[tuple[str, int], str] = field(default_factory=dict)
-    """Lines by (path, number), from searches and from files that were read."""
+    """Lines by (path, number), from searches and from the files that were read."""
     read: dict[str, str] = field(default_factory=dict)
-    """`whole`, `part` or `failed` for each file that was asked for."""
+    """`whole`, `part` or `failed`, by requested file."""
     searched: dict[str, bool] = field(default_factory=dict)
-    """Whether the search was answered, by pattern."""
+    """Whether the search succeeded, by pattern."""
     failed: list[str] = field(default_factory=list)
 
     def sources(self) -> list[str]:
-        """Return the files that can hold code or settings."""
+        """Return the files that can contain code or settings."""
         return sorted(path for path in self.files if _SOURCE.search(path))
 
     def findings(self) -> list[Finding]:
@@ -86,55 +86,55 @@ class Evidence:
         left = {place: text for place, text in sorted(self.lines.items()) if place[0] in sources}
         found = []
         for problem in PROBLEMS:
-            for path, line in [place for place, text in left.items() if problem.fits(text)]:
+            for path, line in [place for place, text in left.items() if problem.matches(text)]:
                 text = left.pop((path, line)).strip()
                 found.append(Finding(problem=problem, path=path, line=line, text=text))
         return found
 
 
-def gather(view: View, files: FileTools) -> Evidence:
-    """Collect what all results of the conversation say.
+def gather_evidence(context: SceneContext, files: FileTools) -> Evidence:
+    """Return what all results of the conversation tell.
 
-    Findings of an earlier report count too where a summary with them replaced the conversation.
+    If a summary replaced the conversation, the findings in it count too.
     """
     found = Evidence()
-    for prompt in view.prompts:
+    for prompt in context.prompts:
         for path, line, _, text in _REPORTED.findall(prompt):
             found.files.add(path)
             found.lines[path, int(line)] = text
-        if told := _SEARCHED.search(prompt):
-            found.searched |= {problem.search: True for problem in PROBLEMS[: int(told[1])]}
-    for done in view.done:
-        kind = files.kind(done.name)
+        if searched := _SEARCHED.search(prompt):
+            found.searched |= {problem.search: True for problem in PROBLEMS[: int(searched[1])]}
+    for call in context.completed_calls:
+        kind = files.kind(call.name)
         if kind == "grep":
-            found.searched[str(_given(done, PATTERN))] = not done.is_error
-        if kind and done.is_error:
-            found.failed.append(f"`{done.name}`: {' '.join(done.text.split())[:160]}")
+            found.searched[str(_argument(call, PATTERN))] = not call.is_error
+        if kind and call.is_error:
+            found.failed.append(f"`{call.name}`: {' '.join(call.text.split())[:160]}")
             if kind == "read":
-                found.read.setdefault(_path(done), "failed")
+                found.read.setdefault(_path(call), "failed")
         elif kind == "read":
-            _take_file(found, done)
-        elif kind and not (kind == "list" and files.glob):
-            # A listing may name a file otherwise than the other tools do.
-            _take_lines(found, done, kind)
+            _add_file(found, call)
+        elif kind and not (kind == "list" and "glob" in files):
+            # The paths in a listing may differ from those of the other tools.
+            _add_lines(found, call, kind)
     return found
 
 
-def _take_file(found: Evidence, done: Done) -> None:
-    path, asked = _path(done), _given(done, RANGE)
-    first = int(asked[0]) if isinstance(asked, list) and asked else 1
-    whole, *rest = _CUT.split(done.text)
+def _add_file(found: Evidence, call: CompletedCall) -> None:
+    path, lines = _path(call), _argument(call, RANGE)
+    first = int(lines[0]) if isinstance(lines, list) and lines else 1
+    whole, *rest = _CUT.split(call.text)
     found.files.add(path)
-    found.read[path] = "part" if asked or rest else "whole"
-    # The numbers of the lines after a cut are not known.
+    found.read[path] = "part" if lines or rest else "whole"
+    # Line numbers after a truncation are unknown.
     for number, line in enumerate(whole.splitlines(), first):
         found.lines.setdefault((path, number), line)
 
 
-def _take_lines(found: Evidence, done: Done, kind: str) -> None:
-    if _CUT.search(done.text):
-        found.failed.append(f"`{done.name}`: its result was cut")
-    for line in _CUT.sub("", done.text).splitlines():
+def _add_lines(found: Evidence, call: CompletedCall, kind: Kind) -> None:
+    if _CUT.search(call.text):
+        found.failed.append(f"`{call.name}`: its result was cut")
+    for line in _CUT.sub("", call.text).splitlines():
         if kind == "grep" and (hit := _HIT.fullmatch(line)):
             path = hit[1].removeprefix("./")
             found.files.add(path)
@@ -143,9 +143,9 @@ def _take_lines(found: Evidence, done: Done, kind: str) -> None:
             found.files.add(name[1].removeprefix("./"))
 
 
-def _given(done: Done, names: tuple[str, ...]) -> object:
-    return next((done.input[name] for name in names if done.input.get(name)), None)
+def _argument(call: CompletedCall, names: tuple[str, ...]) -> object:
+    return next((call.input[name] for name in names if call.input.get(name)), None)
 
 
-def _path(done: Done) -> str:
-    return str(_given(done, PATH) or "").removeprefix("./")
+def _path(call: CompletedCall) -> str:
+    return str(_argument(call, PATH) or "").removeprefix("./")

@@ -1,4 +1,4 @@
-"""The Markdown report of an audit, as long as there is room for, and answers to questions."""
+"""Write the Markdown report of an audit, or the answer to a question, in the room there is."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ SIMULATED: Final = (
     "This is a simulated answer: the simulator built into budget_magic wrote it from what the tools"
     " returned; no Claude model was asked."
 )
-_PLACES: Final = 6
-_NAMES: Final = 10
+_MAX_LINES: Final = 6
+_MAX_NAMES: Final = 10
+_READ_LABELS: Final = {"whole": "Read", "part": "Read in part", "failed": "Could not read"}
 
 
-def write_report(evidence: Evidence, *, why: str = "", most_tokens: int) -> str:
-    """Return the findings and what was read; `why` says why the audit stopped short."""
+def write_report(evidence: Evidence, *, why: str = "", max_tokens: int) -> str:
+    """Return the findings and what was read; `why` tells why the audit stopped early."""
     found = evidence.findings()
     searches = sum(evidence.searched.get(problem.search, False) for problem in PROBLEMS)
     summary = "I audited this folder and none of my searches found a problem."
@@ -30,58 +31,51 @@ def write_report(evidence: Evidence, *, why: str = "", most_tokens: int) -> str:
         split = ", ".join(f"{count} {severity}" for severity, count in counts.items())
         places = "1 place" if len(found) == 1 else f"{len(found)} places"
         summary = f"I audited this folder and found {places} to look at ({split}), worst first."
-    how = {"whole": "Read", "part": "Read in part", "failed": "Could not read"}
-    read = {
-        word: [p for p, one in evidence.read.items() if one == key] for key, word in how.items()
-    }
+    tail = ["## What I read"]
+    for status, label in _READ_LABELS.items():
+        paths = [path for path, one in evidence.read.items() if one == status]
+        tail += [f"{label}: {_names(paths)}."] if paths else []
+    tail += [f"Searched all files with {searches} patterns."] if searches else []
+    tail.append("## What I did not read")
     unread = evidence.files - evidence.read.keys()
-    tail = (
-        "## What I read",
-        *(f"{word}: {_names(paths)}." for word, paths in read.items() if paths),
-        *([f"Searched all files with {searches} patterns."] if searches else []),
-        "## What I did not read",
-        *([f"Not read: {_names(unread)}."] if unread else []),
-        *(
-            [f"Tools that failed or were cut: {'; '.join(evidence.failed[:3])}."]
-            if evidence.failed
-            else []
-        ),
-        "Patterns find lines, not intentions: a person should confirm each finding.",
-    )
-    return _fit([SIMULATED, f"{summary} {why}".strip(), *_findings(found)], most_tokens, tail)
+    tail += [f"Not read: {_names(unread)}."] if unread else []
+    failed = "; ".join(evidence.failed[:3])
+    tail += [f"Tools that failed or were cut: {failed}."] if failed else []
+    tail.append("Patterns find lines, not intentions: a person should confirm each finding.")
+    return _fit([SIMULATED, f"{summary} {why}".strip(), *_findings(found)], max_tokens, tail)
 
 
-def answer_question(evidence: Evidence, words: Sequence[str], *, most_tokens: int) -> str:
-    """Return the findings and the lines that hold the words of a question."""
+def answer_question(evidence: Evidence, words: Sequence[str], *, max_tokens: int) -> str:
+    """Return the findings and lines that contain one of the words."""
 
-    def speaks(*texts: str) -> bool:
+    def mentions(*texts: str) -> bool:
         return any(word.lower() in text.lower() for word in words for text in texts)
 
     found = evidence.findings()
-    about = [f for f in found if speaks(f.path, f.text, f.problem.title, f.problem.why)] or found
-    shown = [
+    about = [f for f in found if mentions(f.path, f.text, f.problem.title, f.problem.why)] or found
+    lines = [
         f"- `{path}:{line}`: {quote(text)}"
         for (path, line), text in sorted(evidence.lines.items())
-        if text.strip() and speaks(path, text)
+        if text.strip() and mentions(path, text)
     ]
     parts = [SIMULATED]
-    parts += ["From the findings, worst first:", *_findings(about)[:5]] if about else []
-    parts += (
-        [f"Lines that speak of {' or '.join(words)}:\n\n" + "\n".join(shown[:8])] if shown else []
-    )
+    if about:
+        parts += ["From the findings, worst first:", *_findings(about)[:5]]
+    if lines:
+        parts.append(f"Lines that speak of {' or '.join(words)}:\n\n" + "\n".join(lines[:8]))
     if len(parts) == 1:
         parts.append(f"Nothing I read or searched speaks of that; I know {_names(evidence.files)}.")
-    return _fit(parts, most_tokens)
+    return _fit(parts, max_tokens)
 
 
 def _findings(found: Sequence[Finding]) -> list[str]:
-    """Return a paragraph for each problem that was found, under headings by severity."""
+    """Return a paragraph per kind of problem, under headings by severity."""
     paragraphs = []
     heading = ""
     for number, problem in enumerate(dict.fromkeys(finding.problem for finding in found), 1):
         here = [finding for finding in found if finding.problem == problem]
-        lines = [f"- `{one.path}:{one.line}`: {quote(one.text)}" for one in here[:_PLACES]]
-        lines += [f"- and {len(here) - _PLACES} more"] if len(here) > _PLACES else []
+        lines = [f"- `{one.path}:{one.line}`: {quote(one.text)}" for one in here[:_MAX_LINES]]
+        lines += [f"- and {len(here) - _MAX_LINES} more"] if len(here) > _MAX_LINES else []
         new = "" if problem.severity == heading else f"## {problem.severity.capitalize()}\n\n"
         heading = problem.severity
         paragraphs.append(
@@ -91,20 +85,20 @@ def _findings(found: Sequence[Finding]) -> list[str]:
     return paragraphs
 
 
-def _fit(parts: Sequence[str], most_tokens: int, tail: Sequence[str] = ()) -> str:
-    """Join as many of the first parts as there is room for, and the tail where it fits."""
+def _fit(parts: Sequence[str], max_tokens: int, tail: Sequence[str] = ()) -> str:
+    """Join as many of the first parts as there is room for, and the tail if it fits."""
     for kept in range(len(parts), 1, -1):
         note = ["The rest did not fit here."] if kept < len(parts) else []
         text = "\n\n".join([*parts[:kept], *note, *tail])
-        if count_text(text) <= most_tokens:
+        if count_text(text) <= max_tokens:
             return text
     return " ".join(parts[:2]) if tail else parts[0]
 
 
-def quote(text: str, most: int = 140) -> str:
-    """Return a text on one line as a Markdown code span, shortened where it is long."""
+def quote(text: str, max_characters: int = 140) -> str:
+    """Return a text as a Markdown code span on one line, shortened to `max_characters`."""
     text = " ".join(text.split()) or "(nothing)"
-    text = text if len(text) <= most else f"{text[:most]} ..."
+    text = text if len(text) <= max_characters else f"{text[:max_characters]} ..."
     fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
     pad = " " if len(fence) > 1 else ""
     return f"{fence}{pad}{text}{pad}{fence}"
@@ -112,5 +106,5 @@ def quote(text: str, most: int = 140) -> str:
 
 def _names(paths: Iterable[str]) -> str:
     names = sorted(paths)
-    rest = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return ", ".join(f"`{name}`" for name in names[:_NAMES]) + rest
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(f"`{name}`" for name in names[:_MAX_NAMES]) + rest

@@ -1,4 +1,4 @@
-"""A folder with planted problems, and the four file tools over it."""
+"""A folder with planted problems, and the four file tools for it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PROBLEMS = {
 
 
 def tool(name: str, required: list[str], optional: list[str]) -> dict[str, Any]:
-    """A tool as a client offers it."""
+    """Return a tool as a client offers it."""
     properties: dict[str, Any] = {one: {"type": "string"} for one in [*required, *optional]}
     if "view_range" in properties:
         properties["view_range"] = {"type": "array", "items": {"type": "integer"}}
@@ -81,7 +81,7 @@ FILE_TOOLS = [
 
 
 class Folder:
-    """Files below a root, with tools that answer in the way of the SDK's agent toolset."""
+    """Files below a root, with tools that answer like the SDK's agent toolset."""
 
     def __init__(self, root: Path, files: dict[str, str], *, absolute: bool = False) -> None:
         self.root = root
@@ -93,7 +93,7 @@ class Folder:
             path.write_text(text, encoding="utf-8")
 
     async def answer(self, name: str, arguments: dict[str, Any]) -> str:
-        """The result of a call."""
+        """Return the result of a call."""
         self.calls.append((name, arguments))
         if name == "read":
             lines = (self.root / arguments["file_path"]).read_text(encoding="utf-8").split("\n")

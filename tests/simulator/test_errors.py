@@ -1,4 +1,4 @@
-"""What the simulated API refuses, and in which words."""
+"""What the simulated API rejects, and with which messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from anthropic import BadRequestError, NotFoundError
 
 from budget_magic.simulator import Reply, Simulator
-from tests.simulator.talking import BUDGET_BETA, HELLO, LOOKUP, ask, ask_raw, params
+from tests.simulator.helpers import BUDGET_BETA, HELLO, LOOKUP, ask, ask_raw, params
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
@@ -17,7 +17,7 @@ EFFORT_BETA = "mid-conversation-output-config-2026-07-01"
 
 
 def simulator() -> Simulator:
-    return Simulator(lambda _view: Reply(text="This is simulated."))
+    return Simulator(lambda _context: Reply(text="This is simulated."))
 
 
 def user(*blocks: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Talking to a simulator with the real SDK client, as the tests of this folder do."""
+"""Helpers that send requests to a simulator with the real SDK client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello there."}]
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine, which may take 20 seconds at most."""
+    """Run a coroutine, for at most 20 seconds."""
 
     async def guarded() -> T:
         return await asyncio.wait_for(work, 20)
@@ -32,7 +32,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def client_of(simulator: Simulator, **options: Any) -> AsyncAnthropic:
-    """The real async client over the simulator's transport."""
+    """Return the real async client over the simulator's transport."""
     return AsyncAnthropic(
         **{
             "api_key": "x",
@@ -45,7 +45,7 @@ def client_of(simulator: Simulator, **options: Any) -> AsyncAnthropic:
 
 
 def params(**changes: Any) -> dict[str, Any]:
-    """The parameters of a plain request, with some changed; None takes one out."""
+    """Return the parameters of a plain request with changes; None removes one."""
     plain: dict[str, Any] = {
         "model": "claude-opus-5-5",
         "max_tokens": 4_000,
@@ -56,13 +56,13 @@ def params(**changes: Any) -> dict[str, Any]:
 
 
 def budget(total: int = 100_000, **more: Any) -> dict[str, Any]:
-    """The parameters of a task budget."""
+    """Return the parameters of a task budget."""
     config = {"task_budget": {"type": "tokens", "total": total, **more}}
     return {"output_config": config, "betas": [BUDGET_BETA]}
 
 
 async def stream(client: AsyncAnthropic, **changes: Any) -> BetaMessage:
-    """The message that a streamed reply adds up to."""
+    """Return the message that a streamed reply adds up to."""
     async with client.beta.messages.stream(**params(**changes)) as events:
         async for _ in events:
             pass
@@ -70,7 +70,7 @@ async def stream(client: AsyncAnthropic, **changes: Any) -> BetaMessage:
 
 
 def ask(simulator: Simulator, **changes: Any) -> BetaMessage:
-    """One streamed request on its own."""
+    """Send one streamed request."""
 
     async def work() -> BetaMessage:
         async with client_of(simulator) as client:
@@ -86,19 +86,23 @@ def ask_raw(
     path: str = "/v1/messages",
     headers: dict[str, str] | None = None,
 ) -> httpx2.Response:
-    """The response to a body that the SDK would not send."""
+    """Return the response to a body that the SDK would not send."""
     sent = {"x-api-key": "x"} if headers is None else headers
-    with httpx2.Client(transport=simulator.sync_transport()) as client:
-        return client.post(f"http://simulator{path}", json=body, headers=sent)
+
+    async def work() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=simulator.transport()) as client:
+            return await client.post(f"http://simulator{path}", json=body, headers=sent)
+
+    return run(work())
 
 
 def said(message: BetaMessage) -> dict[str, Any]:
-    """The message as it goes into the history."""
+    """Return the message as it goes into the history."""
     return {"role": "assistant", "content": message.to_dict()["content"]}
 
 
 def results(message: BetaMessage, text: str = "found") -> dict[str, Any]:
-    """A user message that answers every call of a reply."""
+    """Return a user message that answers every call of a reply."""
     return {
         "role": "user",
         "content": [
@@ -110,7 +114,7 @@ def results(message: BetaMessage, text: str = "found") -> dict[str, Any]:
 
 
 def text_of(message: BetaMessage) -> str:
-    """All text of a reply."""
+    """Return all text of a reply."""
     return "\n\n".join(block.text for block in message.content if block.type == "text")
 
 
@@ -120,7 +124,7 @@ Answer = Callable[[str, dict[str, Any]], Awaitable[str]]
 async def loop(
     client: AsyncAnthropic, messages: list[dict[str, Any]], answer: Answer, **changes: Any
 ) -> list[BetaMessage]:
-    """A whole turn: calls are answered until a reply makes none; `messages` grows."""
+    """Run a whole turn, answering calls until a reply makes none; `messages` grows."""
     replies = []
     while True:
         message = await stream(client, messages=messages, **changes)

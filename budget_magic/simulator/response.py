@@ -1,0 +1,232 @@
+"""Responses in progress: send a body piece by piece, bill its tokens, inject its faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import httpx2
+
+from budget_magic.simulator.betas import THINKING_BINDING
+from budget_magic.simulator.bill import Bill, BilledRequest
+from budget_magic.simulator.faults import Fault
+from budget_magic.simulator.generation import GeneratedReply
+from budget_magic.simulator.prompt import Prompt
+from budget_magic.simulator.record import RequestRecord
+from budget_magic.simulator.request import Request
+from budget_magic.simulator.stream import Chunk, Pacing, stream_reply
+from budget_magic.simulator.tokens import JsonObject
+
+EVENTS_BEFORE_A_FAULT: Final = 4
+"""Events before a fault that does not say where it happens: the last is the first delta."""
+_COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
+_ONLY_AT_START: Final = ("cache_creation", "service_tier", "inference_geo", "speed")
+_JSON: Final = {"content-type": "application/json"}
+_EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Response(httpx2.AsyncByteStream):
+    """A response in progress; `record` learns whether the client received everything."""
+
+    record: RequestRecord
+    headers: Mapping[str, str]
+    """Headers besides the content type."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the body consists of server-sent events."""
+        return False
+
+    async def start(self) -> httpx2.Response:
+        """Send the headers."""
+        headers = {**(_EVENTS if self.is_stream else _JSON), **self.headers}
+        return httpx2.Response(self.record.status, headers=headers, stream=self)
+
+    async def aclose(self) -> None:
+        """Note that the client disconnected."""
+        self.record.close()
+
+
+@dataclass(eq=False, kw_only=True)
+class JsonResponse(Response):
+    """A response whose body is known in advance."""
+
+    body: JsonObject
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.record.finish()
+        yield _encode(self.body)
+
+
+@dataclass(eq=False, kw_only=True)
+class ReplyResponse(Response):
+    """A reply of the model, generated and billed while the client reads."""
+
+    request: Request
+    prompt: Prompt
+    reply: GeneratedReply
+    billed: BilledRequest
+    bill: Bill
+    """The bill that `billed` is on; a fault may remove it."""
+    pacing: Pacing
+    faults: Sequence[Fault]
+    on_cut: Callable[[], None]
+    """Called if a fault cuts the reply."""
+
+    def __post_init__(self) -> None:
+        """Bill what does not wait for the client to read."""
+        for fault in self.faults:
+            if fault.before_headers and fault.breaks_reply:
+                self._cut(fault)
+        if not self.is_stream:
+            self._book(self.reply.output_tokens)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the client asked for server-sent events."""
+        return self.request.body.stream
+
+    async def start(self) -> httpx2.Response:
+        """Send the headers, unless a fault comes first."""
+        try:
+            for fault in self.faults:
+                if fault.before_headers:
+                    await self._interrupt(fault)
+        except asyncio.CancelledError:
+            self.record.close()  # there is no response yet that the client could close
+            raise
+        return await super().start()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        fault = next((one for one in self.faults if _is_in_body(one)), None)
+        sent_bytes = 0
+        for sent_events, chunk in enumerate(self._chunks()):
+            if chunk.delay_s:
+                self._book(chunk.output_tokens)
+                await asyncio.sleep(chunk.delay_s)
+            if fault is not None and self._is_due(fault, chunk, sent_bytes, sent_events):
+                if data := _bytes_before(fault, chunk, sent_bytes):
+                    yield data
+                if fault.kind == "error_event":
+                    error = _encode(fault.error.body(self.headers["request-id"]))
+                    yield b"event: error\ndata: " + error + b"\n\n"
+                if fault.breaks_reply:
+                    self._cut(fault)
+                await self._interrupt(fault)
+                if fault.breaks_reply:
+                    break
+                fault = None
+            self._book(chunk.output_tokens)
+            sent_bytes += len(chunk.data)
+            self.billed.streamed_tokens = chunk.output_tokens
+            if chunk.is_last:  # a client may stop reading at `message_stop`
+                self.billed.completed = True
+                self.record.finish()
+            yield chunk.data
+        self.record.finish()
+
+    def _is_due(self, fault: Fault, chunk: Chunk, sent_bytes: int, sent_events: int) -> bool:
+        if fault.after_bytes is not None:
+            return chunk.is_last or sent_bytes + len(chunk.data) > fault.after_bytes
+        if not self.is_stream:
+            return True
+        wanted = EVENTS_BEFORE_A_FAULT if fault.after_events is None else fault.after_events
+        return chunk.is_last or sent_events >= wanted
+
+    async def _interrupt(self, fault: Fault) -> None:
+        """Hold the response, silence it for good, or break the connection."""
+        if fault.kind == "hold" and fault.until is not None:
+            await self.record.stay_silent(fault.until)
+        elif fault.kind == "silence":
+            await self.record.stay_silent(asyncio.Event().wait())
+        elif fault.kind == "drop":
+            self.record.finish()
+            raise httpx2.RemoteProtocolError(
+                "peer closed connection without sending complete message body"
+                " (incomplete chunked read)"
+            )
+
+    def _cut(self, fault: Fault) -> None:
+        self.on_cut()
+        if fault.billed == "all":
+            self._book(self.reply.output_tokens)
+        elif fault.billed == "nothing":
+            self.bill.remove(self.billed)
+            self.record.billed = None
+
+    def _book(self, output_tokens: int) -> None:
+        billed = self.billed
+        billed.output_tokens = max(billed.output_tokens, output_tokens)
+        billed.thinking_tokens = min(self.reply.thinking_tokens, billed.output_tokens)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        reply = self.reply
+        usage = self._usage(reply.output_tokens, reply.thinking_tokens)
+        if not self.is_stream:
+            content = [block.to_json() for block in reply.blocks]
+            data = _encode(self._message(content, usage) | reply.ending)
+            return iter([Chunk(data=data, output_tokens=reply.output_tokens, is_last=True)])
+        start_usage = self._usage(1, 0)
+        del start_usage["iterations"]
+        end_usage = {key: value for key, value in usage.items() if key not in _ONLY_AT_START}
+        start = self._message([], start_usage)
+        paces = [fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None]
+        pacing = replace(self.pacing, tokens_per_s=paces[0]) if paces else self.pacing
+        return stream_reply(start, reply, end_usage, self.request, pacing)
+
+    def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
+        """Return the reported usage; that of a compaction stands in `iterations` alone."""
+        usage = self.billed.usage | {
+            "output_tokens": output_tokens,
+            "output_tokens_details": {"thinking_tokens": thinking_tokens},
+        }
+        iteration = {key: usage[key] for key in (*_COUNTS, "cache_creation")}
+        if self.request.body.compaction is None:
+            model = self.request.body.model
+            return usage | {"iterations": [{"type": "message", "model": model, **iteration}]}
+        return {
+            **usage,
+            **dict.fromkeys(_COUNTS, 0),
+            "cache_creation": dict.fromkeys(usage["cache_creation"], 0),
+            "iterations": [{"type": "compaction", **iteration}],
+        }
+
+    def _message(self, content: list[JsonObject], usage: JsonObject) -> JsonObject:
+        message: JsonObject = {
+            "id": self.reply.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self.request.body.model,
+            "content": content,
+            "stop_reason": None,
+            "stop_sequence": None,
+            "stop_details": None,
+            "usage": usage,
+        }
+        if THINKING_BINDING in self.request.betas:
+            message["input_transformations"] = list(self.prompt.transformations)
+        return message
+
+
+def _is_in_body(fault: Fault) -> bool:
+    return not fault.before_headers and (fault.breaks_reply or fault.kind == "hold")
+
+
+def _bytes_before(fault: Fault, chunk: Chunk, sent_bytes: int) -> bytes:
+    """Return what of a chunk is sent before the fault, never all of it."""
+    if fault.after_bytes is None:
+        return b""
+    return chunk.data[: max(0, fault.after_bytes - sent_bytes)][: len(chunk.data) - 1]
+
+
+def _encode(body: JsonObject) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,213 @@
+"""What a scene sees of a request: prompt, tools, results so far, countdown."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from budget_magic.simulator.message_schema import Message
+from budget_magic.simulator.prompt import Prompt
+from budget_magic.simulator.request import Request
+from budget_magic.simulator.tokens import JsonMapping, result_text
+
+_CONTINUES: Final = re.compile(r"\s*(please\s+)?(go on|continue|carry on)\b", re.IGNORECASE)
+"""A message that asks nothing new: the prompt before it remains the current one."""
+_WANTS_ANSWER: Final = re.compile(
+    r"\bwithout (\w+ )*tools?|\bno (\w+ )?tools?\b|\bdo(n't| not) (call|use) (\w+ )*tools?"
+    r"|\bfinal (summary|answer|report)|\bsummari[sz]e (the|this|our|your) (conversation|work|task)",
+    re.IGNORECASE,
+)
+_SUMMARISE: Final = "Summarise the conversation so that it can go on from the summary alone."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedTool:
+    """A tool that the client offers."""
+
+    name: str
+    properties: Mapping[str, Any]
+    required: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedCall:
+    """A tool call with its result."""
+
+    name: str
+    input: Mapping[str, Any]
+    text: str
+    """All text of the result."""
+    is_error: bool
+    turn: int
+    """Number of the user's turn, from 0."""
+    reply: int
+    """Number of the reply that made the call, from 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneContext:
+    """One request, as a scene sees it."""
+
+    seed: int
+    fingerprint: str
+    """Digest of the conversation."""
+    effort: str
+    """The effort of this reply; `high` if the model has no such parameter."""
+    thinks: bool
+    max_tokens: int
+    tools: tuple[OfferedTool, ...]
+    tool_choice: str
+    """`auto`, `any`, `tool` or `none`."""
+    forced_tool: str | None
+    prompts: tuple[str, ...]
+    """Text of the user messages that began a turn, oldest first."""
+    asked: str
+    """Text of the last user message, including text beside tool results."""
+    completed_calls: tuple[CompletedCall, ...]
+    """All calls with results, oldest first."""
+    replies: int
+    """Replies so far."""
+    turn_replies: int
+    """Replies so far in this turn."""
+    budget: int | None
+    """`task_budget.total`; None without a budget."""
+    remaining: int | None
+    """The countdown before this reply; None without a budget."""
+
+    @property
+    def turn(self) -> int:
+        """Number of the user's turn, from 0."""
+        return max(0, len(self.prompts) - 1)
+
+    @property
+    def prompt(self) -> str:
+        """Text of the message that began this turn."""
+        return self.prompts[-1] if self.prompts else ""
+
+    @property
+    def last_calls(self) -> tuple[CompletedCall, ...]:
+        """Calls of the last reply with their results; empty at the start of a turn."""
+        last = tuple(call for call in self.completed_calls if call.reply == self.replies - 1)
+        return last if self.turn_replies else ()
+
+    @property
+    def used(self) -> float:
+        """Used share of the budget; 0 without a budget."""
+        if not self.budget or self.remaining is None:
+            return 0.0
+        return 1 - self.remaining / self.budget
+
+    @property
+    def can_call(self) -> bool:
+        """Whether the reply may call tools."""
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether the client wants an answer now, without further calls."""
+        return not self.can_call or _WANTS_ANSWER.search(self.asked) is not None
+
+    def random(self) -> random.Random:
+        """Return a generator that depends on the seed and the conversation alone."""
+        return random.Random(f"{self.seed}/{self.fingerprint}")  # noqa: S311 - reproducible
+
+    def tool(self, *names: str) -> OfferedTool | None:
+        """Return the first offered tool with one of these names."""
+        by_name = {tool.name: tool for tool in self.tools}
+        return next((by_name[name] for name in names if name in by_name), None)
+
+
+def make_context(
+    request: Request, prompt: Prompt, *, seed: int, remaining: int | None
+) -> SceneContext:
+    """Return what a scene sees of a valid request.
+
+    A request for a compaction looks like a user who asks for a summary without tools.
+    """
+    history = _History(request.body.messages)
+    body = request.body
+    choice = body.tool_choice
+    asked, tool_choice = history.asked, choice["type"]
+    if body.compaction is not None:
+        asked, tool_choice = body.compaction.get("instructions") or _SUMMARISE, "none"
+    return SceneContext(
+        seed=seed,
+        fingerprint=prompt.digest.hex()[:16],
+        effort=request.reply_effort or "high",
+        thinks=request.thinks,
+        max_tokens=body.max_tokens,
+        tools=tuple(_offered_tool(tool) for tool in body.tools),
+        tool_choice=tool_choice,
+        forced_tool=choice["name"] if choice["type"] == "tool" else None,
+        prompts=tuple(history.prompts),
+        asked=asked,
+        completed_calls=tuple(history.completed_calls),
+        replies=history.replies,
+        turn_replies=history.turn_replies,
+        budget=request.budget.total if request.budget else None,
+        remaining=remaining,
+    )
+
+
+def _offered_tool(tool: JsonMapping) -> OfferedTool:
+    schema = tool["input_schema"]
+    return OfferedTool(
+        name=tool["name"],
+        properties=schema.get("properties") or {},
+        required=tuple(schema.get("required") or ()),
+    )
+
+
+class _History:
+    """The messages of a request, sorted by turn and reply."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.prompts: list[str] = []
+        self.completed_calls: list[CompletedCall] = []
+        self.asked = ""
+        self.replies = 0
+        self.turn_replies = 0
+        self._calls: dict[str, JsonMapping] = {}
+        previous = "system"
+        for message in messages:
+            if message.role == "assistant":
+                self._add_reply(message, previous)
+            elif message.role == "user":
+                self._add_user_message(message, previous)
+            previous = message.role if message.role != "system" else previous
+
+    def _add_reply(self, message: Message, previous: str) -> None:
+        if previous != "assistant":
+            self.replies += 1
+            self.turn_replies += 1
+        self._calls |= {
+            block["id"]: block for block in message.content if block["type"] == "tool_use"
+        }
+
+    def _add_user_message(self, message: Message, previous: str) -> None:
+        text = "\n\n".join(block["text"] for block in message.content if block["type"] == "text")
+        results = [block for block in message.content if block["type"] == "tool_result"]
+        self.completed_calls += [self._completed_call(block) for block in results]
+        self.asked = f"{self.asked}\n\n{text}".strip() if previous == "user" else text
+        if results:
+            return
+        if previous == "user":
+            self.prompts[-1:] = [self.asked]
+            return
+        if not (self.prompts and _CONTINUES.match(text)):
+            self.prompts.append(text)
+        self.turn_replies = 0
+
+    def _completed_call(self, result: JsonMapping) -> CompletedCall:
+        call = self._calls[result["tool_use_id"]]
+        return CompletedCall(
+            name=call["name"],
+            input=call["input"],
+            text=result_text(result),
+            is_error=bool(result.get("is_error")),
+            turn=len(self.prompts) - 1,
+            reply=self.replies - 1,
+        )

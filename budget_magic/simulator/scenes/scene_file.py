@@ -1,0 +1,114 @@
+"""Scenes as data: read the TOML format that `WRITING.md` beside this file describes."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.simulator.scenes.context import SceneContext
+from budget_magic.simulator.scenes.scene import Call, Reply
+from budget_magic.simulator.scenes.scripted import OVER, Scripted
+
+_CONDITIONS: Final[dict[str, Callable[[SceneContext, Any], bool]]] = {
+    "asked": lambda context, value: re.search(value, context.asked, re.IGNORECASE) is not None,
+    "result": lambda context, value: any(re.search(value, c.text) for c in context.last_calls),
+    "failed": lambda context, value: any(c.is_error for c in context.last_calls) == value,
+    "offered": lambda context, value: context.tool(value) is not None and context.can_call,
+    "used_above": lambda context, value: context.used > value,
+    "used_below": lambda context, value: context.used < value,
+    "turn": lambda context, value: context.turn == value,
+    "replies": lambda context, value: context.replies == value,
+    "effort": lambda context, value: context.effort == value,
+}
+"""The keys of a `when` table."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _When(_Table):
+    asked: str | None = None
+    result: str | None = None
+    failed: bool | None = None
+    offered: str | None = None
+    used_above: float | None = None
+    used_below: float | None = None
+    turn: int | None = None
+    replies: int | None = None
+    effort: str | None = None
+
+    def __call__(self, context: SceneContext) -> bool:
+        given = self.model_dump(exclude_unset=True)
+        return all(_CONDITIONS[name](context, value) for name, value in given.items())
+
+
+class _Call(_Table):
+    tool: str
+    input: dict[str, Any] = {}
+    result_tokens: NonNegativeInt | None = None
+
+
+class _Reply(_Table):
+    text: str = ""
+    thinking: str = ""
+    thinking_tokens: NonNegativeInt | None = None
+    output_tokens: NonNegativeInt | None = None
+    result_tokens: NonNegativeInt | None = None
+    stop_reason: str | None = None
+    refusal_category: str | None = None
+    calls: list[_Call] = []
+    when: _When | None = None
+
+    def to_reply(self) -> Reply:
+        calls = [Call(call.tool, call.input, call.result_tokens) for call in self.calls]
+        return Reply(**{**dict(self), "calls": calls})
+
+
+class _Scene(_Table):
+    name: str = ""
+    about: str = ""
+    prompt_tokens: NonNegativeInt | None = None
+    play: Literal["order", "history"] = "order"
+    reply: list[_Reply] = Field(min_length=1)
+    then: _Reply | None = None
+
+
+def load_scene(path: str | Path) -> Scripted:
+    """Return the scene of a TOML file; raise `ConfigurationError` if it cannot be read."""
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read scene {path}: {error}") from error
+    return scene_from_data(data)
+
+
+def scene_from_data(data: Mapping[str, Any]) -> Scripted:
+    """Return the scene that data in the same format describes.
+
+    >>> scene = scene_from_data({"reply": [{"text": "This is simulated."}]})
+
+    Raises
+    ------
+    ConfigurationError
+        A key is unknown or missing, or a value has the wrong type.
+    """
+    try:
+        scene = _Scene.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        name = data.get("name", "without a name")
+        raise ConfigurationError(f"scene {name}: {where}: {first['msg']}") from error
+    return Scripted(
+        [reply.to_reply() for reply in scene.reply],
+        by=scene.play,
+        then=scene.then.to_reply() if scene.then else OVER,
+        prompt_tokens=scene.prompt_tokens,
+    )
