@@ -16,7 +16,6 @@ from budget_magic.events import (
     NoticePosted,
     Reason,
     Record,
-    ToolStarted,
     TurnFinished,
     TurnStarted,
 )
@@ -399,10 +398,9 @@ class Turning:
         reading = self._bus.reading
         turn.ended_at = datetime.now(UTC)
         turn.changed_things = any(
-            isinstance(record.fact, ToolStarted)
-            and record.fact.turn == turn.number
-            and self._changes_things(record.fact.name)
-            for record in self._bus.records
+            self._changes_things(started.name)
+            for step in self._reports.fold.facts.steps
+            for started in step.begun.values()
         )
         turn.outcome = Outcome(
             task=self.name,
