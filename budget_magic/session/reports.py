@@ -11,7 +11,8 @@ from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.session.bus import Bus
-from budget_magic.session.settings import Settings, defaults
+from budget_magic.session.session import Session
+from budget_magic.session.settings import Settings
 
 
 class Reports:
@@ -25,13 +26,19 @@ class Reports:
         Gives the redactor.
     settings
         Gives the settings in force.
+    session
+        Its defaults say what saved outputs hold.
     """
 
-    def __init__(self, task: str, bus: Bus, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, task: str, bus: Bus, settings: Callable[[], Settings], session: Session
+    ) -> None:
         self._task, self._bus, self._settings = task, bus, settings
+        self._session = session
         self._folds: dict[int, TurnFold] = {}
         self.fold = TurnFold(task=task)
         """The fold of all records so far."""
+        bus.subscribe(self)
 
     def record(self, record: Record) -> None:
         """Take one fact."""
@@ -60,7 +67,8 @@ class Reports:
 
     def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return view_turn(self._folds[turn], save_transcript=defaults().save_transcript)
+        save_transcript = self._session.defaults.save_transcript
+        return view_turn(self._folds[turn], save_transcript=save_transcript)
 
     def _not_run_yet(self) -> str:
         settings = self._settings()

@@ -18,7 +18,7 @@ import anthropic
 from budget_magic import Ceilings, Task
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.view import view_turn
-from budget_magic.session.portal import portal
+from budget_magic.session import default_session
 from budget_magic.widgets.panel_sync import PanelSync
 from tests.bench.overhead import MODEL, PROMPT, server
 from tests.report.records import Story, call, thought
@@ -85,6 +85,7 @@ def turns() -> Turns:
 
 def rows(few: Looks, many: Looks, run: Turns) -> list[tuple[str, str, str, str, str, bool]]:
     """Return the rows of the table: what, first, second, difference, limit, whether it holds."""
+
     def beside(what: str, before: float, after: float, most: float) -> Any:
         ratio = after / before
         cells = (f"{before:.2f} ms", f"{after:.2f} ms", f"{ratio:.3f} x", f"at most {most:.2f} x")
@@ -129,7 +130,7 @@ def _harness(url: str) -> Iterator[float]:
         began = time.process_time()
         task.run(PROMPT)
         yield (time.process_time() - began) * 1000
-    portal().start(client.close).result()
+    default_session().portal.start(client.close).result()
 
 
 def _bare(url: str) -> Iterator[float]:
