@@ -23,7 +23,7 @@ class Reports:
     task
         Its name.
     bus
-        Gives the redactor.
+        Its records come from it; its meter stands at the last of them.
     settings
         Gives the settings in force.
     session
@@ -46,7 +46,7 @@ class Reports:
         fold = self.fold
         if isinstance(fact, TurnStarted):
             fold = replace(fold, prices=self._settings().prices)
-        fold = advance(fold, fact)
+        fold = advance(fold, fact, self._bus.reading)
         turn = fold.reading.turn
         for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
             self._folds[earlier] = advance(self._folds[earlier], fact)
