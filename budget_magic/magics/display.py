@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 from IPython.display import display, update_display
@@ -32,86 +32,87 @@ _ENDED: list[Panel] = []
 CLEAR_LINE = "\r\x1b[K"
 
 
-class TurnDisplay(Protocol):
-    """One display of one turn."""
+class TurnDisplay:
+    """One display of one turn; itself a sink where it watches the turn."""
 
-    sinks: tuple[Sink, ...]
-    approver: Approver | None
-    """Who is asked about calls; None asks by `input()`."""
-
-    def start(self, turn: int) -> None:
-        """Show that the turn runs."""
-        ...
-
-    def show_again(self) -> None:
-        """Show it in another cell too, while it runs."""
-        ...
-
-    def beat(self) -> None:
-        """Called often on the waiting thread while it runs."""
-        ...
-
-    def finish(self) -> None:
-        """Replace everything by the static report."""
-        ...
-
-
-class NotebookDisplay:
-    """One output in a notebook, replaced in place; without a widget."""
-
+    sinks: tuple[Sink, ...] = ()
+    """What watches the turn."""
     approver: Approver | None = None
+    """Who is asked about calls; None asks by `input()`."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._id = f"budget-magic-{uuid.uuid4().hex}"
         self._turn = 0
-        self._shown_at = 0.0
+        self._shown_at = time.monotonic()
+
+    def record(self, record: Record) -> None:
+        """Take one fact."""
+
+    def live(self, event: Live) -> None:
+        """Take a piece of what streams."""
+
+    def start(self, turn: int) -> None:
+        """Show that the turn runs."""
+        self._turn = turn
+
+    def show_again(self) -> None:
+        """Show it in another cell too, while it runs."""
+        display(self._task)
+
+    def beat(self) -> None:
+        """Show what is new; called often on the waiting thread while the turn runs."""
+
+    def finish(self) -> None:
+        """Replace everything by the static report."""
+
+    def _has_passed(self, seconds: float) -> bool:
+        return time.monotonic() - self._shown_at >= seconds
+
+
+class NotebookDisplay(TurnDisplay):
+    """One output in a notebook, replaced in place; without a widget."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._id = f"budget-magic-{uuid.uuid4().hex}"
         self._changed = False
-        self.sinks: tuple[Sink, ...] = (self,)
+        self.sinks = (self,)
 
     def record(self, record: Record) -> None:
         """Note that something changed."""
         if isinstance(record.fact, TurnStarted | StepFinished):
             self._changed = True
 
-    def live(self, event: Live) -> None:
-        """Nothing: text is shown at the end."""
-
     def start(self, turn: int) -> None:
         """Show the turn."""
         self._turn, self._shown_at = turn, time.monotonic()
         display(self._task.report(turn), raw=True, display_id=self._id)
 
-    def show_again(self) -> None:
-        """Show how it stands."""
-        display(self._task)
-
     def beat(self) -> None:
         """Show finished steps, at most once a second."""
-        if self._changed and time.monotonic() - self._shown_at >= BLOCK_BEAT_S:
+        if self._changed and self._has_passed(BLOCK_BEAT_S):
             self._changed, self._shown_at = False, time.monotonic()
-            update_display(self._task.report(self._turn), raw=True, display_id=self._id)
+            self.finish()
 
     def finish(self) -> None:
-        """Show the static report in its place."""
+        """Show the report as it is now in place of the last one."""
         update_display(self._task.report(self._turn), raw=True, display_id=self._id)
 
 
-class PanelDisplay:
+class PanelDisplay(TurnDisplay):
     """The live panel, replaced by the static report at the end."""
 
     def __init__(self, task: Task) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
-        self._task, self._live_turn = task, LiveTurn(task.fold, task.ratios)
+        super().__init__(task)
+        self._live_turn = LiveTurn(task.fold, task.ratios)
         self._controls = TaskControls(task, self._live_turn)
         self._panel: Panel | None = None
         self._ids: list[str] = []
-        self._turn = 0
-        self._shown_at = time.monotonic()
         self._is_dead = False
-        self.sinks: tuple[Sink, ...] = (self._live_turn,)
-        self.approver: Approver | None = self._controls.approver(self._answers)
+        self.sinks = (self._live_turn,)
+        self.approver = self._controls.approver(self._answers)
 
     def start(self, turn: int) -> None:
         """Show the panel, with the saved form beside it for readers without a kernel."""
@@ -131,10 +132,10 @@ class PanelDisplay:
 
     def beat(self) -> None:
         """Say so once where the buttons do not work while a cell runs."""
-        late = time.monotonic() - self._shown_at > HELLO_WITHIN_S
-        if late and not self._is_dead and self._panel and not self._panel.said_hello.is_set():
+        if self._panel and not self._is_dead and self._has_passed(HELLO_WITHIN_S):
             self._is_dead = True
-            self._panel.say_no_events()
+            if not self._panel.said_hello.is_set():
+                self._panel.say_no_events()
 
     def finish(self) -> None:
         """Put the static report in place of the panel."""
@@ -146,11 +147,11 @@ class PanelDisplay:
 
     async def _answers(self) -> bool:
         """Return whether the panel answered within two seconds, so that its buttons work."""
-        while time.monotonic() - self._shown_at < HELLO_WITHIN_S:
-            if self._panel is not None and self._panel.said_hello.is_set():
-                return True
+        while True:
+            answers = self._panel is not None and self._panel.said_hello.is_set()
+            if answers or self._has_passed(HELLO_WITHIN_S):
+                return answers
             await anyio.sleep(HELLO_BEAT_S)
-        return self._panel is not None and self._panel.said_hello.is_set()
 
 
 def _keep(panel: Panel) -> None:
@@ -169,40 +170,27 @@ def forget_panels() -> None:
         _ENDED.pop().close()
 
 
-class TerminalDisplay:
+class TerminalDisplay(TurnDisplay):
     """Lines in a terminal: one redrawn in place on a TTY, else one per finished step."""
 
-    approver: Approver | None = None
-
     def __init__(self, task: Task) -> None:
-        self._task, self._live_turn = task, LiveTurn(task.fold, task.ratios)
-        self._turn = 0
-        self._shown_at = 0.0
+        super().__init__(task)
+        self._live_turn = LiveTurn(task.fold, task.ratios)
         self._steps_shown = 0
         self._redraws = sys.stdout.isatty()
-        self.sinks: tuple[Sink, ...] = (self._live_turn, self)
+        self._shown_at = 0.0  # the first line is drawn at once
+        self.sinks = (self._live_turn, self)
 
     def record(self, record: Record) -> None:
         """Clear the line for a question that is about to be asked."""
         if self._redraws and isinstance(record.fact, ApprovalAsked):
             print(CLEAR_LINE, end="", flush=True)
 
-    def live(self, event: Live) -> None:
-        """Nothing: the line is drawn by the beat."""
-
-    def start(self, turn: int) -> None:
-        """Begin."""
-        self._turn = turn
-
-    def show_again(self) -> None:
-        """Show how it stands."""
-        display(self._task)
-
     def beat(self) -> None:
         """Show progress."""
         if not self._redraws:
             self._show_new_steps()
-        elif time.monotonic() - self._shown_at >= TERMINAL_BEAT_S:
+        elif self._has_passed(TERMINAL_BEAT_S):
             self._shown_at = time.monotonic()
             line = progress_line(self._live_turn.look().view(), utf8=_is_utf8())
             print(CLEAR_LINE + line, end="", flush=True)
@@ -224,31 +212,18 @@ class TerminalDisplay:
         self._steps_shown = len(steps)
 
 
-class BackgroundDisplay:
+class BackgroundDisplay(TurnDisplay):
     """One line in a terminal when a turn in the background has ended.
 
     Nothing is drawn before, since somebody types meanwhile; IPython puts a whole line that is
     written then above the prompt.
     """
 
-    approver: Approver | None = None
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._turn = 0
-        self.sinks: tuple[Sink, ...] = ()
-
     def start(self, turn: int) -> None:
         """Say that it runs."""
-        self._turn, name = turn, self._task.name
+        super().start(turn)
+        name = self._task.name
         print(f"{name} runs in the background; `%claude_stop {name}` stops it")
-
-    def show_again(self) -> None:
-        """Show how it stands."""
-        display(self._task)
-
-    def beat(self) -> None:
-        """Nothing: the line is left to whoever types."""
 
     def finish(self) -> None:
         """Say how it ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -18,11 +19,11 @@ from budget_magic.report.numbers import (
     spent_dollars,
 )
 from budget_magic.report.turn_facts import TurnFacts
-from budget_magic.report.view_models import CeilingView, LiveState
+from budget_magic.report.view_models import CeilingKind, CeilingView, CeilingWord, LiveState
 
 NEAR: Final = 0.9
 """From this share of spent and held on, a ceiling is near."""
-_REASONS: Final[dict[Reason, str]] = {
+_REASONS: Final[dict[Reason, CeilingKind]] = {
     "cost_ceiling": "cost", "token_ceiling": "tokens",
     "step_ceiling": "steps", "time_ceiling": "time",
 }  # fmt: skip
@@ -49,90 +50,81 @@ def ceiling_views(
     steps = reading.this_turn.steps + (1 if step else 0)
     elapsed = elapsed_s(facts, reading, live)
     cost, tokens = ceilings.cost_usd, ceilings.total_tokens
-    rows = [
-        _Row(
+    rows = (
+        _row(
             "cost",
             marked(spent_dollars(spent_usd, cost), estimated=reading.cost_estimated),
-            f"{dollars(held_usd)} {word}" if held_usd else "",
             "" if cost is None else ceiling_dollars(cost),
             _share(spent_usd or Decimal(0), cost),
-            _share(held_usd, cost),
+            held=f"{dollars(held_usd)} {word}" if held_usd else "",
+            held_share=_share(held_usd, cost),
         ),
-        _Row(
+        _row(
             "tokens",
             compact(spent_tokens),
-            f"{compact(held_tokens)} {word}" if held_tokens else "",
             "" if tokens is None else compact(tokens),
             _share(spent_tokens, tokens),
-            _share(held_tokens, tokens),
+            held=f"{compact(held_tokens)} {word}" if held_tokens else "",
+            held_share=_share(held_tokens, tokens),
         ),
-        _Row(
+        _row(
             "steps",
             exact(steps),
-            "",
             "" if ceilings.steps is None else exact(ceilings.steps),
             _share(steps, ceilings.steps),
-            0.0,
         ),
-        _Row(
+        _row(
             "time",
             clock(elapsed),
-            "",
             "" if ceilings.elapsed_s is None else clock(ceilings.elapsed_s),
             _share(elapsed, ceilings.elapsed_s),
-            0.0,
         ),
-    ]
+    )
     halted = _REASONS.get(facts.finished.reason) if facts.finished else None
-    largest = max((row.share + row.held_share for row in rows), default=0.0)
-    nearest = next((r.kind for r in rows if largest and r.share + r.held_share == largest), None)
+    largest = max(rows, key=lambda row: row.share + row.held_share)
+    nearest = halted or (largest.kind if largest.share + largest.held_share else None)
     return tuple(
-        row.view(
-            nearest=row.kind == (halted or nearest),
-            halted=row.kind == halted,
-            reached=facts.finished is not None and row.share >= 1,
+        _judged(
+            row,
+            is_nearest=row.kind == nearest,
+            has_halted=row.kind == halted,
+            is_reached=facts.finished is not None and row.share >= 1,
         )
         for row in rows
     )
 
 
-class _Row:
-    """A ceiling's figures before it is known which one is nearest."""
+def _row(  # noqa: PLR0913 - one row of the table above
+    kind: CeilingKind,
+    spent: str,
+    ceiling: str,
+    share: float,
+    *,
+    held: str = "",
+    held_share: float = 0.0,
+) -> CeilingView:
+    return CeilingView(
+        kind=kind,
+        label=kind,
+        spent=spent,
+        held=held,
+        ceiling=ceiling,
+        of=f"of {ceiling}" if ceiling else "no ceiling",
+        share=share,
+        held_share=held_share,
+        percent=percent(share) if ceiling else "",
+    )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one row of the table above
-        self,
-        kind: Literal["cost", "tokens", "steps", "time"],
-        spent: str,
-        held: str,
-        ceiling: str,
-        share: float,
-        held_share: float,
-    ) -> None:
-        self.kind, self.spent, self.held, self.ceiling = kind, spent, held, ceiling
-        self.share, self.held_share = share, held_share
 
-    def view(self, *, nearest: bool, halted: bool, reached: bool) -> CeilingView:
-        near = self.share + self.held_share >= NEAR
-        level: Literal["", "near", "reached"] = "near" if near else ""
-        word: Literal["nearest", "near", "halted here", "reached", ""] = (
-            "nearest" if nearest else level
-        )
-        if halted or reached:
-            level, word = "reached", "reached" if reached else "halted here"
-        return CeilingView(
-            kind=self.kind,
-            label=self.kind,
-            spent=self.spent,
-            held=self.held,
-            ceiling=self.ceiling,
-            of=f"of {self.ceiling}" if self.ceiling else "no ceiling",
-            share=self.share,
-            held_share=self.held_share,
-            percent=percent(self.share) if self.ceiling else "",
-            level=level,
-            nearest=nearest,
-            word=word,
-        )
+def _judged(
+    row: CeilingView, *, is_nearest: bool, has_halted: bool, is_reached: bool
+) -> CeilingView:
+    if is_reached or has_halted:
+        word: CeilingWord = "reached" if is_reached else "halted here"
+        return replace(row, nearest=is_nearest, level="reached", word=word)
+    is_near = row.share + row.held_share >= NEAR
+    level: Literal["", "near"] = "near" if is_near else ""
+    return replace(row, nearest=is_nearest, level=level, word="nearest" if is_nearest else level)
 
 
 def elapsed_s(facts: TurnFacts, reading: Reading, live: LiveState | None) -> float:

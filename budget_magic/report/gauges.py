@@ -58,7 +58,6 @@ def kind_views(counted: Kinds, streaming: Kinds, scale: float) -> tuple[KindView
                 ascii=ascii_glyph,
                 tokens=known + now,
                 text=mark + exact(known + now),
-                estimated=bool(mark),
                 share=known / scale if scale else 0.0,
                 live_tokens=now,
                 live_share=now / scale if scale else 0.0,
@@ -89,8 +88,6 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
     over = remaining is not None and remaining < 0
     number, caption, used_text = _left(budget, used)
     number = marked(number, estimated=reading.usage_estimated)
-    split = ", ".join(f"{kind.label} {kind.text}" for kind in kinds)
-    of = "" if budget is None else f" of {exact(budget)}"
     return GaugeView(
         budget=budget,
         used=used,
@@ -105,7 +102,6 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
         limit_text=f"budget of {exact(budget or 0)}" if over else "",
         began_text=f"this turn began {began}" if before > 0 and scale else "",
         turn_line=_turn_line(reading) if before > 0 or reading.turn > 1 else "",
-        spoken=f"{exact(used)}{of} tokens counted: {split}",
     )
 
 
@@ -121,7 +117,6 @@ def pace_view(facts: TurnFacts, reading: Reading, gauge: GaugeView) -> PaceView:
     return PaceView(
         left=left,
         shares=tuple(shares),
-        tokens_a_step=a_step,
         more_steps=more,
         text=text if more is None else f"{text}, about {exact(more)} more",
     )
@@ -135,8 +130,6 @@ def input_view(total: Spend) -> InputView:
     return InputView(
         cached=compact(cached),
         new=compact(new),
-        cached_tokens=cached,
-        new_tokens=new,
         cached_share=share,
         percent=f"{percent(share)} from the cache",
     )

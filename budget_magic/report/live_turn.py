@@ -76,9 +76,9 @@ class LiveTurn:
     Parameters
     ----------
     fold
-        Gives the fold of the task's records, that of a record among them before the sink has it.
+        Returns the fold of the task's records, the one that this sink is given among them.
     ratios
-        Gives characters per token as of now.
+        Returns characters per token as of now.
     now
         A monotonic clock in seconds.
     """

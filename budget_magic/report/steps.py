@@ -86,14 +86,11 @@ def _done(
         parts=parts,
         marks=marks,
         tokens=kinds,
-        streaming=Kinds(),
         counted=exact(reply.budget_tokens),
         counted_tokens=reply.budget_tokens,
         cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
         cost_usd="" if reply.cost_usd is None else str(reply.cost_usd),
         time=step_time(reply.elapsed_s),
-        estimated=False,
-        last_answer=bool(step.started and step.started.last_answer),
         blocks=block_views(step, following),
         why=why_text(reply),
         notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
@@ -103,35 +100,22 @@ def _done(
 def _live(step: StepFacts, live: LiveState | None) -> StepView:
     doing = one_line(live.doing, _MARK_CHARS) if live else "working"
     streaming = live.streaming if live else Kinds()
-    counted = kinds_sum(streaming)
-    waiting = doing == "waiting for approval"
-    usd = live.estimated_usd if live else None
-    mark = live_mark(streaming)
+    counted, mark = kinds_sum(streaming), live_mark(streaming)
+    state = MarkView(kind="streaming", text="streaming" if live and live.has_begun else "sent")
+    if doing == "waiting for approval":
+        state = MarkView(kind="waiting", text="waiting for you")
     return StepView(
         number=step.number,
         state="live",
         title=doing,
         parts=(TitlePart(detail=doing),),
-        marks=(
-            *_retried(step),
-            MarkView(kind="waiting", text="waiting for you")
-            if waiting
-            else MarkView(
-                kind="streaming", text="streaming" if live and live.has_begun else "sent"
-            ),
-        ),
-        tokens=Kinds(),
+        marks=(*_retried(step), state),
         streaming=streaming,
         counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,
-        cost=_live_cost(usd, mark),
+        cost=_live_cost(live.estimated_usd if live else None, mark),
         cost_usd="",
         time=step_time(live.step_elapsed_s) if live else "",
-        estimated=True,
-        last_answer=bool(step.started and step.started.last_answer),
-        blocks=(),
-        why="",
-        notable=False,
     )
 
 
@@ -154,18 +138,11 @@ def _cut(step: StepFacts) -> StepView:
         title="no reply",
         parts=(TitlePart(detail="no reply"),),
         marks=(MarkView(kind="cut", text=_CUT), *_retried(step, fewer=int(was_stopped))),
-        tokens=Kinds(),
-        streaming=Kinds(),
         counted="0",
         counted_tokens=0,
         cost=("up to " if held else "") + dollars(held, STEP_PLACES),
         cost_usd="0",
-        time="",
-        estimated=False,
-        last_answer=bool(step.started and step.started.last_answer),
-        blocks=(),
         why="" if was_stopped else why,  # the mark says so
-        notable=False,
     )
 
 

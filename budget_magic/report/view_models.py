@@ -16,6 +16,8 @@ StateName = Literal[
     "running", "retrying", "waiting", "wrapping_up", "stopping",
     "completed", "halted", "interrupted", "failed",
 ]  # fmt: skip
+CeilingKind = Literal["cost", "tokens", "steps", "time"]
+CeilingWord = Literal["", "nearest", "near", "reached", "halted here"]
 KindName = Literal["thinking", "calls", "results", "text"]
 MarkKind = Literal[
     "error", "approved", "denied", "not_run", "last_answer", "summary", "retried", "cut",
@@ -90,7 +92,6 @@ class KindView:
     """Counted, what streams now included."""
     text: str
     """`tokens` as shown: ≈ where it is an estimate, "at least" where thinking streams."""
-    estimated: bool
     share: float
     """Of the bar, without what streams now."""
     live_tokens: int = 0
@@ -123,8 +124,6 @@ class GaugeView:
     """What stands at `began_share`: "this turn began with 25,450 left"; empty without it."""
     turn_line: str
     """What this turn alone used; empty in a task's first turn."""
-    spoken: str
-    """All of it in one sentence, for screen readers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +134,6 @@ class PaceView:
     """Left before the turn's first step and after each step; empty without a budget."""
     shares: tuple[float, ...]
     """`left` as shares of the budget."""
-    tokens_a_step: float
     more_steps: int | None
     """About how many more steps fit at this pace; None after the turn or without a budget."""
     text: str
@@ -146,7 +144,7 @@ class PaceView:
 class CeilingView:
     """One ceiling: spent, held and how near."""
 
-    kind: Literal["cost", "tokens", "steps", "time"]
+    kind: CeilingKind
     label: str
     spent: str
     held: str
@@ -159,10 +157,9 @@ class CeilingView:
     held_share: float
     percent: str
     """Spent of the ceiling; empty where it is open."""
-    level: Literal["", "near", "reached"]
-    nearest: bool
-    word: str
-    """`nearest`, `near`, `reached`, `halted here` or empty."""
+    level: Literal["", "near", "reached"] = ""
+    nearest: bool = False
+    word: CeilingWord = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +168,6 @@ class InputView:
 
     cached: str
     new: str
-    cached_tokens: int
-    new_tokens: int
     cached_share: float
     percent: str
     """"76 % from the cache"."""
@@ -262,23 +257,20 @@ class StepView:
     title: str
     parts: tuple[TitlePart, ...]
     marks: tuple[MarkView, ...]
-    tokens: Kinds
+    tokens: Kinds = field(default_factory=Kinds)
     """What it counted, by kind."""
-    streaming: Kinds
+    streaming: Kinds = field(default_factory=Kinds)
     """What streams now, by kind: estimates."""
     counted: str
     counted_tokens: int
     cost: str
     cost_usd: str
     """Exact decimal; empty where it is unknown or not booked yet."""
-    time: str
-    estimated: bool
-    """True while it streams: counted and cost are estimates."""
-    last_answer: bool
-    blocks: tuple[BlockView, ...]
-    why: str
+    time: str = ""
+    blocks: tuple[BlockView, ...] = ()
+    why: str = ""
     """Why it counted and cost that: "thinking 3,120, ... · input 25,283 cached, ..."."""
-    notable: bool
+    notable: bool = False
     """Holds an error or a decision of a person: its body is kept in saved output."""
 
 
@@ -315,11 +307,9 @@ class TurnView:
     heading: str
     """"audit turn 1"."""
     model: str
-    effort: str
     effort_text: str
     """"effort high"; empty where the model has no effort."""
     state: StateView
-    reason: str
     now: str
     """Beside the state: "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
     verdict: VerdictView | None

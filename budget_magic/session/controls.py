@@ -13,11 +13,11 @@ from budget_magic.loop.task import Decision
 from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.numbers import clock, compact
+from budget_magic.report.view_models import CeilingKind
 from budget_magic.session.approvers import by_input
 from budget_magic.session.live import (
     MORE_SECONDS,
     MORE_STEPS,
-    CeilingKind,
     Change,
     ceiling_of,
     more_tokens,

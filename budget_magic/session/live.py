@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final
 
 import anyio
 
 from budget_magic.events import Ceilings, SettingsChanged
 from budget_magic.loop import TaskContext, TurnContext
 from budget_magic.meter.cost import rewrite_usd
+from budget_magic.report.view_models import CeilingKind
 
-CeilingKind = Literal["cost", "tokens", "steps", "time"]
+_FIELDS: Final[dict[CeilingKind, str]] = {
+    "cost": "cost_usd", "tokens": "total_tokens", "steps": "steps", "time": "elapsed_s",
+}  # fmt: skip
 MORE_STEPS: Final = 25
 MORE_SECONDS: Final = 600.0
 LEAST_USD: Final = Decimal("0.50")
@@ -58,31 +61,27 @@ def apply_change(turn: TurnContext, change: Change) -> None:
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
     """Return the ceilings with one raised by what is offered; an open one stays open."""
-    cost, tokens = ceilings.cost_usd, ceilings.total_tokens
-    steps, seconds = ceilings.steps, ceilings.elapsed_s
+    before: Any = ceiling_of(ceilings, kind)
+    if before is None:
+        return ceilings
+    by: Any
     match kind:
         case "cost":
-            cost = None if cost is None else cost + more_usd(cost)
+            by = more_usd(before)
         case "tokens":
-            tokens = None if tokens is None else tokens + more_tokens(tokens)
+            by = more_tokens(before)
         case "steps":
-            steps = None if steps is None else steps + MORE_STEPS
+            by = MORE_STEPS
         case "time":
-            seconds = None if seconds is None else seconds + MORE_SECONDS
-    return Ceilings(cost_usd=cost, total_tokens=tokens, steps=steps, elapsed_s=seconds)
+            by = MORE_SECONDS
+    changed: dict[str, Any] = {_FIELDS[kind]: before + by}
+    return replace(ceilings, **changed)
 
 
 def ceiling_of(ceilings: Ceilings, kind: CeilingKind) -> Decimal | float | None:
     """Return one of the four ceilings; None where it is open."""
-    match kind:
-        case "cost":
-            return ceilings.cost_usd
-        case "tokens":
-            return ceilings.total_tokens
-        case "steps":
-            return ceilings.steps
-        case "time":
-            return ceilings.elapsed_s
+    ceiling: Decimal | float | None = getattr(ceilings, _FIELDS[kind])
+    return ceiling
 
 
 def more_usd(ceiling: Decimal) -> Decimal:

@@ -23,7 +23,7 @@ class Reports:
     task
         Its name.
     bus
-        Gives the redactor.
+        Its records come from it; its meter stands at the last of them.
     settings
         Gives the settings in force.
     session
@@ -38,6 +38,7 @@ class Reports:
         self._folds: dict[int, TurnFold] = {}
         self.fold = TurnFold(task=task)
         """The fold of all records so far."""
+        bus.subscribe(self)
 
     def record(self, record: Record) -> None:
         """Take one fact."""
@@ -45,7 +46,7 @@ class Reports:
         fold = self.fold
         if isinstance(fact, TurnStarted):
             fold = replace(fold, prices=self._settings().prices)
-        fold = advance(fold, fact)
+        fold = advance(fold, fact, self._bus.reading)
         turn = fold.reading.turn
         for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
             self._folds[earlier] = advance(self._folds[earlier], fact)
@@ -66,7 +67,8 @@ class Reports:
 
     def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return view_turn(self._folds[turn], save_transcript=self._session.defaults.save_transcript)
+        save_transcript = self._session.defaults.save_transcript
+        return view_turn(self._folds[turn], save_transcript=save_transcript)
 
     def _not_run_yet(self) -> str:
         settings = self._settings()

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from budget_magic.report.numbers import dollars, exact
+from budget_magic.report.view_models import CeilingKind
 
 Decision: TypeAlias = Literal["once", "task", "denied"]
-CeilingKind: TypeAlias = Literal["cost", "tokens", "steps", "time"]
 CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
 

@@ -1,4 +1,4 @@
-"""The live panel: an anywidget that is told of a turn in small messages, and its buttons."""
+"""The live panel: an anywidget that receives a turn in small messages, and its buttons."""
 
 from __future__ import annotations
 
@@ -28,40 +28,38 @@ TEXT_S: Final = 0.045
 GAUGE_S: Final = 0.1
 """Shortest time between two views while text streams."""
 IDLE_S: Final = 1.0
-"""How often clocks are looked at while nothing happens."""
-VIEW_SHARE: Final = 8
-"""A view that takes long is made again only after so many times its own duration."""
+"""Longest time between two views while a turn runs, so that its clocks move."""
 WHOLE_LINES: Final = 200
 WHOLE_CHARS: Final = 100_000
 CLOSE_S: Final = 5.0
 
 
 class PanelWidget(anywidget.AnyWidget):
-    """The widget; `snapshot` is made at the moment it is sent, never before."""
+    """The widget; its `snapshot` is computed when it is sent, never before."""
 
     _esm = STATIC / "panel.js"
     _css = STATIC / "panel.css"
     snapshot = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, made: Callable[[], dict[str, Any]]) -> None:
-        self._made = made
+    def __init__(self, snapshot: Callable[[], dict[str, Any]]) -> None:
+        self._snapshot = snapshot
         super().__init__()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - the signature of ipywidgets
-        """Return the state for a page that loads now: what was told so far."""
+        """Return the state for a page that loads now: what was sent so far."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         if key is None or key == "snapshot" or (not isinstance(key, str) and "snapshot" in key):
-            state["snapshot"] = self._made()
+            state["snapshot"] = self._snapshot()
         return state
 
 
 class Panel:
-    """Shows one turn while it runs. To be made on the thread that runs the cell.
+    """Shows one turn while it runs; created on the thread that runs the cell.
 
     Parameters
     ----------
     turn
-        The turn, which takes what happens to it from the bus.
+        The turn, a sink of the bus.
     controls
         What the buttons do.
     """
@@ -75,12 +73,12 @@ class Panel:
         self._looks_again = False
         self._no_events = False
         self._ended = False
-        self._viewed_at = self._view_took_s = 0.0
-        self._complained: set[str] = set()
+        self._viewed_at = 0.0
+        self._logged: set[str] = set()
         try:
             self._look()  # the view begins with the first state
         except Exception as error:  # noqa: BLE001 - a view must not break a run
-            self._complain("the panel", error)
+            self._log("the panel", error)
         self.widget = PanelWidget(self._sync.snapshot)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
@@ -103,7 +101,7 @@ class Panel:
         return {WIDGET_MIME: reference}
 
     def finish(self) -> None:
-        """Tell the rest and stop looking; a page that is loaded again still finds the widget."""
+        """Send the rest and stop; a page that is loaded again still finds the widget."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -121,7 +119,7 @@ class Panel:
         try:
             self._requests.take(content)
         except Exception as error:  # noqa: BLE001 - an error here would reach nobody
-            self._complain("a button", error)
+            self._log("a button", error)
         self._look_again()
 
     def _look_again(self) -> None:
@@ -138,28 +136,25 @@ class Panel:
         self._beat(last=True)
 
     def _beat(self, *, last: bool) -> float | None:
-        """Tell what is new. Gives seconds until the next look; None where only news matter."""
+        """Send what is new; return seconds until the next view, None to wait for news alone."""
         try:
             self._answer()
             has_changed = self._looks_again or self._turn.fold is not self._fold_shown
-            pause_s = VIEW_SHARE * self._view_took_s
-            pause_s = pause_s if has_changed else max(GAUGE_S, pause_s)
-            due_s = self._viewed_at + pause_s - time.monotonic()
-            if not last and due_s > 0:
+            due_s = self._viewed_at + GAUGE_S - time.monotonic()
+            if due_s > 0 and not (has_changed or last):
                 self._send(self._sync.text_beat(self._turn.look().blocks))
                 return due_s
             before = self._fold_shown
             self._send(self._look())
             if not self.said_hello.is_set() and _steps(self._fold_shown) > _steps(before):
-                # A view that cannot ask is told all now and then, should it have missed something.
+                # A browser that cannot ask for a snapshot may have missed something.
                 self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
-            self._complain("the panel", error)
+            self._log("the panel", error)
         return None if self._ended else IDLE_S
 
     def _look(self) -> Message:
         self._looks_again = False
-        began = time.monotonic()
         look = self._turn.look()
         view = look.view()
         self._fold_shown, self._ended = look.fold, view.state.ended
@@ -169,14 +164,13 @@ class Panel:
         }
         message = self._sync.beat(view, look.blocks, extra)
         self._viewed_at = time.monotonic()
-        self._view_took_s = self._viewed_at - began
         return message
 
     def _offers(self) -> Offers:
         return Offers() if self._ended else self._controls.offers()
 
     def _answer(self) -> None:
-        """What the browser asked to be told."""
+        """Send what the browser asked for."""
         known, wholes, steps = self._requests.asked()
         if any(revision != self._sync.revision for revision in known):
             self.widget.send_state("snapshot")
@@ -192,11 +186,11 @@ class Panel:
         if message:
             self.widget.send(dict(message))
 
-    def _complain(self, what: str, error: Exception) -> None:
+    def _log(self, what: str, error: Exception) -> None:
         # The message may hold what was shown; it must not reach the log.
         name = type(error).__name__
-        if name not in self._complained:
-            self._complained.add(name)
+        if name not in self._logged:
+            self._logged.add(name)
             logger.warning("%s failed with %s; the task goes on", what, name)
 
 

@@ -1,4 +1,4 @@
-"""What the browser was told so far, and the messages that bring it up to date."""
+"""What a browser knows of a turn, and the messages that bring it up to date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SNAPSHOT_BODIES: Final = 3
 
 
 class PanelSync:
-    """One turn as the browser knows it; `snapshot`, `step_again` and `whole` come from any thread.
+    """One turn as the browser knows it; may be used from any thread.
 
     Notes
     -----
@@ -59,7 +59,7 @@ class PanelSync:
             return self._numbered(self._stream(blocks) | self._rendered(self._streams.values()))
 
     def beat(self, view: TurnView, blocks: Sequence[StreamedBlock], extra: Message) -> Message:
-        """Return the message that brings the browser from what it was told to `view`.
+        """Return the message that brings the browser up to `view`.
 
         Parameters
         ----------

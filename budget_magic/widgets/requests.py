@@ -1,4 +1,4 @@
-"""What a browser asks for, read with suspicion: it comes over the network."""
+"""Read the messages of a browser; they come over the network, so nothing in them is trusted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from budget_magic.widgets.controls import CEILINGS, Controls, Decision
 REASON_CHARS: Final = 2_000
 Part: TypeAlias = Literal["call", "result"]
 WAITING: Final = 100
-"""Most questions that wait for an answer."""
+"""Most questions of a kind that wait for an answer."""
 
 
 class Requests:
-    """Messages of the views: commands are handed on at once, questions wait for the flusher."""
+    """Dispatch the commands of a browser at once; queue its questions for the panel's thread."""
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
@@ -25,7 +25,7 @@ class Requests:
         self._steps: deque[int] = deque(maxlen=WAITING)
 
     def take(self, content: Any) -> None:
-        """Take one message; one that makes no sense is dropped."""
+        """Take one message; drop an invalid one."""
         if not isinstance(content, dict):
             return
         match content:
@@ -44,7 +44,7 @@ class Requests:
                 self._command(content)
 
     def asked(self) -> tuple[list[int], list[tuple[Part, str]], list[int]]:
-        """Return numbers of the last message that views know, parts and steps to be told whole."""
+        """Return the last message that each view knows, and the parts and steps to send whole."""
         return _emptied(self._known), _emptied(self._wholes), _emptied(self._steps)
 
     def _command(self, content: dict[Any, Any]) -> None:

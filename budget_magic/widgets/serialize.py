@@ -35,14 +35,11 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
         Markdown to safe HTML.
     """
     return {
-        "task": view.task,
-        "turn": view.turn,
-        "model": view.model,
+        **_picked(view, "task", "turn", "model", "now"),
         "effort": view.effort_text,
         "state": view.state.name,
         "word": view.state.word,
         "ended": view.state.ended,
-        "now": view.now,
         "verdict": None if view.verdict is None else [
             view.verdict.sentence, view.verdict.lead, view.verdict.command, view.verdict.after,
         ],
@@ -52,24 +49,16 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
         "pace": _pace(view.pace),
         "ceilings": {
             row.kind: {
-                "label": row.label,
-                "spent": row.spent,
-                "held": row.held,
-                "of": row.of,
+                **_picked(row, "label", "spent", "held", "of", "level", "nearest", "word"),
                 "open": not row.ceiling,
                 "share": _share(row.share),
                 "held_share": _share(min(row.held_share, max(0.0, 1 - row.share))),
-                "level": row.level,
-                "nearest": row.nearest,
-                "word": row.word,
             }
             for row in view.ceilings
         },
         "input": {
-            "cached": view.input.cached,
-            "new": view.input.new,
+            **_picked(view.input, "cached", "new", "percent"),
             "share": _share(view.input.cached_share),
-            "percent": view.input.percent,
         },
         "meters": _meters(view.meters, view.gauge),
         "answer": render(view.answer) if view.answer else "",
@@ -89,19 +78,12 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
 
 def _gauge(gauge: GaugeView) -> dict[str, Any]:
     return {
-        "budget": gauge.budget,
-        "used": gauge.used,
-        "number": gauge.number,
-        "caption": gauge.caption,
-        "used_text": gauge.used_text,
-        "over": gauge.over,
+        **_picked(gauge, "budget", "used", "number", "caption", "used_text", "over", "turn_line"),
         "limit": None if gauge.limit_share is None else _share(gauge.limit_share),
         "began": None if gauge.began_share is None else _share(gauge.began_share),
-        "turn_line": gauge.turn_line,
         "kinds": {
             kind.kind: {
-                "label": kind.label,
-                "text": kind.text,
+                **_picked(kind, "label", "text"),
                 "share": _share(kind.share),
                 "live": _share(kind.live_share),
             }
@@ -123,40 +105,30 @@ def _pace(pace: PaceView) -> dict[str, Any]:
 def _meters(meters: MetersView, gauge: GaugeView) -> dict[str, Any]:
     return {
         "says": EXPLANATION,
-        "counted": meters.counted,
-        "billed": meters.billed,
+        **_picked(meters, "counted", "billed", "source", "scope"),
         "counted_share": _share(meters.counted_share),
         "kinds": {kind.kind: kind.tokens - kind.live_tokens for kind in gauge.kinds},
         "rows": [
             {
-                "kind": row.kind,
-                "label": row.label,
-                "tokens": row.tokens,
+                **_picked(row, "kind", "label", "tokens", "cost"),
                 "price": row.usd_per_mtok,
-                "cost": row.cost,
                 "token_share": _share(row.token_share),
                 "cost_share": _share(row.cost_share),
             }
             for row in meters.rows
         ],
         "total": meters.total_cost,
-        "source": meters.source,
-        "scope": meters.scope,
     }
 
 
 def row_json(step: StepView) -> dict[str, Any]:
     """Return the row of one step; bars are drawn from tokens, so that no row depends on another."""
     return {
-        "state": step.state,
+        **_picked(step, "state", "counted", "cost", "time", "why"),
         "parts": [[part.name, part.times, part.detail] for part in step.parts],
         "marks": [[mark.kind, mark.text, mark.glyph] for mark in step.marks],
         "tokens": {kind: getattr(step.tokens, kind) for kind, *_ in KINDS},
         "live": {kind: getattr(step.streaming, kind) for kind, *_ in KINDS},
-        "counted": step.counted,
-        "cost": step.cost,
-        "time": step.time,
-        "why": step.why,
     }
 
 
@@ -234,6 +206,10 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
         elif key not in old or value != before:
             changed[key] = value
     return changed
+
+
+def _picked(view: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in names}
 
 
 def _share(share: float) -> float:

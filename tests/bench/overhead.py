@@ -24,8 +24,8 @@ from budget_magic.session import default_session
 from budget_magic.session.settings import SYSTEM
 from tests.notebook_runs import ROOT
 
-_PROMPT: Final = "Look at every part."
-_MODEL: Final = "claude-opus-5-5"
+PROMPT: Final = "Look at every part."
+MODEL: Final = "claude-opus-5-5"
 
 
 @budget_magic.tool(reads=True)
@@ -61,7 +61,7 @@ class Overhead:
 
 def measure(*, delay_ms: int, steps: int, repeats: int) -> Overhead:
     """Medians over runs of both loops in turn, after one run of each that is not counted."""
-    with _server(delay_ms / 1000, steps) as url:
+    with server(delay_ms / 1000, steps) as url:
         pairs = [
             (_timed(_bare, url, steps), _timed(_harness, url, steps)) for _ in range(repeats + 1)
         ]
@@ -72,7 +72,8 @@ def measure(*, delay_ms: int, steps: int, repeats: int) -> Overhead:
 
 
 @contextmanager
-def _server(delay_s: float, steps: int) -> Iterator[str]:
+def server(delay_s: float, steps: int) -> Iterator[str]:
+    """Give the address of a server that plays a loop of so many steps."""
     command = [sys.executable, "-m", "tests.bench.server", str(delay_s), str(steps)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -92,7 +93,7 @@ def _harness(client: anthropic.AsyncAnthropic, steps: int) -> float:
     """Seconds that a whole turn takes."""
     task = Task("bench", client=client, tools=[look], ceilings=Ceilings(steps=steps + 1))
     began = time.perf_counter()
-    outcome = task.run(_PROMPT)
+    outcome = task.run(PROMPT)
     elapsed_s = time.perf_counter() - began
     default_session().portal.start(client.close).result()
     if (outcome.state, outcome.spend.steps) != ("completed", steps):
@@ -118,11 +119,11 @@ def _bare(client: anthropic.AsyncAnthropic, steps: int) -> float:
 async def _bare_loop(client: anthropic.AsyncAnthropic) -> int:
     """What one would write by hand: stream, run the calls, append, again."""
     tool = anthropic.beta_tool(look)
-    messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": _PROMPT}]}]
+    messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": PROMPT}]}]
     steps = 0
     while True:
         async with client.beta.messages.stream(
-            model=_MODEL,
+            model=MODEL,
             max_tokens=32_000,
             system=[{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}],
             tools=[tool.to_dict()],

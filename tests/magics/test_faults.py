@@ -28,11 +28,10 @@ from budget_magic.events import (
     ToolFinished,
     TurnStarted,
 )
-from budget_magic.loop import Approver
 from budget_magic.magics.actions import Actions
 from budget_magic.magics.cells import CellTurn
+from budget_magic.magics.display import TurnDisplay
 from budget_magic.session import default_session
-from budget_magic.session.bus import Sink
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client
@@ -291,13 +290,11 @@ def test_a_variable_that_cannot_be_bound_is_told_and_the_turn_stands(faults: Fau
     faults.check("audit")
 
 
-class FailingDisplay:
+class FailingDisplay(TurnDisplay):
     """A display that fails at one place."""
 
-    sinks: tuple[Sink, ...] = ()
-    approver: Approver | None = None
-
-    def __init__(self, place: str, error: BaseException) -> None:
+    def __init__(self, task: Task, place: str, error: BaseException) -> None:
+        super().__init__(task)
         self._place, self._error = place, error
         self.done: list[str] = []
 
@@ -331,7 +328,7 @@ def test_a_display_that_fails_anywhere_leaves_no_turn_running(
     if place == "finish":
         go_on.set()
     task = task_on(Simulator(scene, faults=[hold(go_on, on=0)]))
-    show = FailingDisplay(place, error)
+    show = FailingDisplay(task, place, error)
     prompt = Prompt(typed="x", sent="x")
     cell = CellTurn(
         task=task,

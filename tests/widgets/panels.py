@@ -24,8 +24,9 @@ from budget_magic.events import (
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.turn_fold import TurnFold, advance
+from budget_magic.report.view_models import CeilingKind
 from budget_magic.widgets import Decision, Offers, Panel
-from budget_magic.widgets.controls import CeilingKind, Raise
+from budget_magic.widgets.controls import Raise
 from tests.report.records import AT, Story
 
 GUARD_S = 10.0
