@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
-from budget_magic.magics import settings as typed
+from budget_magic.magics import options
 from budget_magic.magics.display import TurnDisplay, make_display
 from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
@@ -148,7 +148,7 @@ class Cells:
 
     def configure(self, line: Line) -> Task:
         """Change settings without running, as `%claude_task` does."""
-        if "release-held" in line.given:
+        if "release_held" in line.given:
             if "new" in line.given:
                 raise ConfigurationError("--release-held cannot be combined with --new")
             existing(line.task).refuse_while_running()
@@ -180,7 +180,7 @@ class Cells:
 
     def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         def change(settings: Settings) -> Settings:
-            return typed.apply(
+            return options.apply(
                 settings, given, lookup=self._shell_context.lookup, has_run=bool(task.turns)
             )
 

@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted
-from budget_magic.events import Carry, Ceilings
 from budget_magic.loop import TaskContext
 from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
 from budget_magic.session import registry
+from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.portal import is_shared_loop
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
+from budget_magic.session.settings import defaults
 from budget_magic.session.surroundings import HERE
 from budget_magic.session.turning import Turning
 from budget_magic.session.turns import Prompt
-
-Unset = Literal["unset"]
-_UNSET: Final[Unset] = "unset"
+from budget_magic.settings import Settings
 
 
 class Task(Turning):
     """A task of this process: one history, one budget, one meter over all its turns.
-
-    Parameters
-    ----------
-    name
-        Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
-    budget
-        Total of the advisory task budget in tokens; None sends none.
-    effort
-        `low`, `medium`, `high`, `xhigh` or `max`.
-    model
-        Model id.
-    tools
-        `"files"`, names of functions in the notebook, functions; or `"none"` alone.
-    ceilings
-        What the harness never lets pass.
-    max_tokens
-        Hard cap of one response; None is 32,000, at xhigh and max 64,000.
-    approve
-        `ask`, `all`, `none`, or a function `(call) -> True, False or a reason`.
-    root
-        The only folder that file tools may touch.
-    system
-        System prompt; None is a short built-in one.
-    client
-        `auto`, `simulator`, or an object with `.beta.messages.stream`.
-    tags
-        Labels for reports.
-    compact_at
-        Tokens of the prompt at which a summary by Claude replaces the history; None keeps it
-        whole.
-    carry
-        What a later prompt sends of the budget: `today`, or `documented` for a server that starts
-        a fresh budget with each prompt, as the documentation says.
-    inference_geo
-        Region that requests ask for, `us` (1.1 times the price) or `global`; None leaves it to the
-        workspace's default.
 
     Raises
     ------
@@ -83,45 +44,10 @@ class Task(Turning):
     'completed'
     """
 
-    def __init__(  # noqa: PLR0913 - the public signature is fixed
-        self,
-        name: str,
-        *,
-        budget: int | Unset | None = _UNSET,
-        effort: str = _UNSET,
-        model: str = _UNSET,
-        tools: str | Sequence[ToolEntry] = _UNSET,
-        ceilings: Ceilings | Unset = _UNSET,
-        max_tokens: int | Unset | None = _UNSET,
-        approve: object = _UNSET,
-        root: str | os.PathLike[str] = _UNSET,
-        system: str | None = _UNSET,
-        client: object = _UNSET,
-        tags: Mapping[str, str] | Unset = _UNSET,
-        compact_at: int | Unset | None = _UNSET,
-        carry: Carry | Unset = _UNSET,
-        inference_geo: str | None = _UNSET,
-    ) -> None:
-        given = {
-            "budget": budget,
-            "effort": effort,
-            "model": model,
-            "tools": tools if tools is _UNSET else as_tools(tools),
-            "ceilings": ceilings,
-            "max_tokens": max_tokens,
-            "approve": approve,
-            "root": root if root is _UNSET else os.fspath(root),
-            "system": system,
-            "client": client,
-            "tags": tags,
-            "compact_at": compact_at,
-            "carry": carry,
-            "inference_geo": inference_geo,
-        }
-        changes: dict[str, Any] = {
-            key: value for key, value in given.items() if value is not _UNSET
-        }
-        self._set_up(name, replace(defaults().settings, **changes))
+    @takes_arguments(TaskArguments)
+    def __init__(self, name: str, **given: Any) -> None:
+        """Create a task and enter it in the registry."""
+        self._set_up(name, replace(defaults().settings, **given))
         registry.register(self)
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
-from budget_magic.loop.stuck import StuckRule
+from budget_magic.settings import StuckRule
 from budget_magic.meter import Outcome
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt

@@ -10,7 +10,7 @@ import pytest
 from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Delta, Live, Record
-from budget_magic.loop.stuck import StuckRule
+from budget_magic.settings import StuckRule
 from budget_magic.session.clients import choose_client
 from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
