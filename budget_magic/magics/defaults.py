@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from traitlets.config import Configurable
@@ -10,6 +10,9 @@ from traitlets.config import Configurable
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings import TABLE, Defaults, put
 from budget_magic.settings.row import Row
+
+if TYPE_CHECKING:
+    from budget_magic.session.settings import Defaults
 
 
 class SettingTrait(traitlets.TraitType[Any, Any]):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from textwrap import fill, indent
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+from budget_magic.session.bus import Sink
+from budget_magic.session.session import Session
 from budget_magic.settings import Settings, parsers
 from budget_magic.settings.row import row
 
@@ -25,6 +27,16 @@ class TaskArguments(Settings):
         metadata=row(
             "letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter", parsers.text
         ),
+    )
+    session: Session | None = field(
+        default=None,
+        metadata=row(
+            "what it shares thread, ceilings and clients with; {none} is the process's default",
+            parsers.text,
+        ),
+    )
+    sinks: Iterable[Sink] = field(
+        default=(), metadata=row("views that watch all its turns; see `subscribe`", parsers.text)
     )
 
 

@@ -1,4 +1,4 @@
-"""The defaults in force, and the checks of settings before anything is sent."""
+"""The checks of settings before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,20 +14,13 @@ from budget_magic.models import (
     find_model,
     models_with_budget,
 )
-from budget_magic.session.surroundings import HERE
 from budget_magic.settings import Carry, Ceilings, Defaults, Settings
 
-__all__ = ["Defaults", "Settings", "check", "defaults"]
+__all__ = ["Defaults", "Settings", "check"]
 
 LEAST_HISTORY: Final = 2_000
 """A history smaller than this is hardly larger than its summary."""
 CARRIES: Final = get_args(Carry)
-
-
-def defaults() -> Defaults:
-    """Return the defaults of this process as they stand now."""
-    configured = HERE.defaults()
-    return configured if isinstance(configured, Defaults) else Defaults()
 
 
 def check(settings: Settings) -> None:
