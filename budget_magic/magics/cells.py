@@ -20,10 +20,10 @@ from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
-from budget_magic.session.settings import Settings
 from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 from budget_magic.session.turns import Prompt, Start, Turn
+from budget_magic.settings import Settings
 
 FIRST_NAME = "task-1"
 

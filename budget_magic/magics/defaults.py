@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets
 from traitlets.config import Configurable
@@ -11,15 +11,12 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.settings import TABLE, Defaults, put
 from budget_magic.settings.row import Row
 
-if TYPE_CHECKING:
-    from budget_magic.session.settings import Defaults
-
 
 class SettingTrait(traitlets.TraitType[Any, Any]):
     """A trait whose value is parsed as the option of the same name parses it."""
 
     def __init__(self, row: Row) -> None:
-        super().__init__(row.default, allow_none=True, help=row.help_for("None"), config=True)
+        super().__init__(row.default, allow_none=True, help=row.python_help, config=True)
         self._parse = row.parse
 
     def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - traitlets' signature

@@ -206,8 +206,7 @@ def help_text(magic: str) -> str:
     rows = []
     for row in OPTIONS.values():
         short = f"-{row.short}, " if row.short else "    "
-        default = f" (default {row.default_text})" if row.takes and row.scope == "task" else ""
-        rows.append((f"{short}--{row.option} {row.takes}".rstrip(), row.help_for("none") + default))
+        rows.append((f"{short}--{row.option} {row.takes}".rstrip(), row.option_help))
     width = max(len(flags) for flags, _ in rows)
     lines = [f"{magic} [NAME] [options]", *(f"  {flags:<{width}}  {told}" for flags, told in rows)]
     return "\n".join(lines)

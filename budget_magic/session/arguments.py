@@ -58,7 +58,7 @@ def _described() -> str:
     parts = {part.name: part for part in fields(TaskArguments) if "row" in part.metadata}
     return "\n".join(
         f"{name} : {parts[name].type}\n"
-        + indent(fill(parts[name].metadata["row"].help_for("None"), WIDTH), "    ")
+        + indent(fill(parts[name].metadata["row"].python_help, WIDTH), "    ")
         for name in inspect.signature(TaskArguments).parameters
         if name in parts
     )

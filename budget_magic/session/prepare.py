@@ -22,8 +22,8 @@ from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
 from budget_magic.session.session import Session
-from budget_magic.session.settings import Settings, check
-from budget_magic.settings import RecordedSettings
+from budget_magic.session.settings import check
+from budget_magic.settings import RecordedSettings, Settings
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 

@@ -14,9 +14,7 @@ from budget_magic.models import (
     find_model,
     models_with_budget,
 )
-from budget_magic.settings import Carry, Ceilings, Defaults, Settings
-
-__all__ = ["Defaults", "Settings", "check"]
+from budget_magic.settings import Carry, Ceilings, Settings
 
 LEAST_HISTORY: Final = 2_000
 """A history smaller than this is hardly larger than its summary."""

@@ -6,7 +6,7 @@ Each returns the value or raises ConfigurationError with what is expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -135,7 +135,10 @@ def tools(value: Any) -> tuple[ToolEntry, ...]:
     """
     if isinstance(value, str):
         return tuple(name for part in value.split(",") if (name := part.strip()))
-    return (value,) if callable(value) else tuple(value)
+    found = (value,) if callable(value) else value
+    if not isinstance(found, Sequence):
+        raise ConfigurationError('give names of tools and functions, such as ["files", look]')
+    return tuple(found)
 
 
 def tags(value: object) -> dict[str, str]:

@@ -12,9 +12,11 @@ class Row(NamedTuple):
     """One setting, in the words of no host."""
 
     help: str
-    """What it is, in one line; `{none}` stands for the host's word for None."""
+    """What it is, in one line; `{none}` stands for None or its word."""
     parse: Callable[[Any], Any]
     """Turns a text or a Python value into a value, or raises ConfigurationError."""
+    more: str = ""
+    """What holds in Python only."""
     name: str = ""
     """As a default (`max_cost`); empty for the name of the dataclass field."""
     argument: str = ""
@@ -35,9 +37,18 @@ class Row(NamedTuple):
     live: bool = False
     """Whether it can be changed while a turn runs."""
 
-    def help_for(self, none: str) -> str:
-        """Return the help with the host's word for None."""
-        return self.help.replace("{none}", none)
+    @property
+    def python_help(self) -> str:
+        """The help of the argument and of the default."""
+        return self.help.replace("{none}", "None") + self.more
+
+    @property
+    def option_help(self) -> str:
+        """The help of the option; a switch does the opposite of the default."""
+        text = self.help.replace("{none}", "none")
+        if not self.takes:
+            return f"do not {text}" if self.default else text
+        return f"{text} (default {self.default_text})" if self.default_text else text
 
     @property
     def default_text(self) -> str:
@@ -55,7 +66,8 @@ class Row(NamedTuple):
             return f"{value / 60:g}m"
         if isinstance(value, Mapping | tuple):
             return ",".join(map(str, value))
-        return "none" if value is None else str(value)
+        has_none = "{none}" in self.help
+        return str(value) if value is not None else "none" if has_none else ""
 
 
 def row(help: str, parse: Callable[[Any], Any] | None = None, **columns: Any) -> dict[str, Row]:  # noqa: A002 - names the column

@@ -39,27 +39,25 @@ class RecordedSettings:
 
     # fmt: off
     budget: int | None = field(default=64_000, metadata=row(
-        "advisory task budget of the whole task in tokens (20000, 64k, 1.5M); {none} sends none",
+        "advisory task budget of the whole task, in tokens; {none} sends no budget",
         parsers.tokens, short="b", takes="TOKENS", values=("20k", "64k", "128k", None),
         counts=True, live=True))
     effort: str = field(default="high", metadata=row(
         f"effort: {', '.join(EFFORTS)}", short="e", takes="LEVEL", values=EFFORTS,
         counts=True, live=True))
     model: str = field(default="claude-opus-5-5", metadata=row(
-        "model", parsers.text, short="m", takes="ID", counts=True))
+        "model id", parsers.text, short="m", takes="ID", counts=True))
     ceilings: Ceilings = field(default_factory=Ceilings, metadata=row(
-        "hard ceilings, which the harness never lets pass", live=True))
+        "hard ceilings, which the harness never lets pass"))
     compact_at: int | None = field(default=None, metadata=row(
-        "prompt size in tokens from which on a summary by Claude replaces the history (100k);"
-        " {none} keeps it whole",
+        "prompt size from which on a summary replaces the history, such as 100k; {none}: never",
         parsers.tokens, takes="N"))
     carry: Carry = field(default="today", metadata=row(
         "what a later prompt sends of the budget: today, or documented for a server that starts a"
         " fresh budget with each prompt",
         values=("today", "documented")))
     inference_geo: str | None = field(default=None, metadata=row(
-        "inference region of the requests: us (1.1 x the price) or global; {none} leaves it to the"
-        " workspace",
+        "inference region: us (1.1 x the price), global, or {none}: the workspace's default",
         takes="REGION", values=("us", "global", None)))
     wrap_up: bool = field(default=True, metadata=row(
         "keep back room for one last answer before a ceiling", parsers.flag, option="no-wrap-up"))
@@ -74,24 +72,27 @@ class Settings(RecordedSettings):
     max_tokens: int | None = field(default=None, metadata=row(
         "hard cap of one response; {none}: 32k, at xhigh and max 64k", parsers.tokens, takes="N"))
     tools: Sequence[ToolEntry] = field(default=("files",), metadata=row(
-        "files, functions of the notebook by name (in Python also functions), or none",
-        parsers.tools, short="t", takes="LIST", values=("files", "none"), counts=True))
+        "files, names of functions in the notebook, or none alone",
+        parsers.tools, more="; functions too",
+        short="t", takes="LIST", values=("files", "none"), counts=True))
     approve: object = field(default="ask", metadata=row(
-        "ask: read-only tools run, others ask; all: nothing asks; none: what would ask is refused"
-        " (in Python also a function: (call) -> True, False or a reason)",
-        parsers.policy, takes="POLICY", values=("ask", "all", "none")))
+        "ask: read-only tools run, others ask; all: nothing asks; none: refused",
+        parsers.policy, more="; or a function `(call) -> True, False or a reason`",
+        takes="POLICY", values=("ask", "all", "none")))
     root: str | os.PathLike[str] = field(default=".", metadata=row(
         "the only folder that file tools may touch", parsers.text, takes="DIR", counts=True))
     system: str | None = field(default=None, repr=False, metadata=row(
         "system prompt, set on a task's first turn only; {none}: a short built-in one",
         parsers.text_or_none, takes="TEXT", counts=True))
     client: object = field(default="auto", repr=False, metadata=row(
-        "auto, simulator, or a client object of the notebook",
+        "auto, simulator, or the name of a client object in the notebook",
+        more="; or an object with `.beta.messages.stream`",
         takes="NAME", values=("auto", "simulator"), counts=True))
     client_name: str = "client"
     """What a client that is an object is called."""
     tags: Mapping[str, str] = field(default_factory=dict, repr=False, metadata=row(
-        "labels for reports", parsers.tags, option="tag", takes="KEY=VALUE", repeats=True))
+        "label for reports; may be given again", parsers.tags,
+        option="tag", takes="KEY=VALUE", repeats=True))
     prices: Mapping[str, PriceTable] = field(default_factory=dict, metadata=row(
         "USD per million tokens by model id; they fill gaps and override", parsers.prices))
     stuck_rule: StuckRule | None = field(default=StuckRule(), metadata=row(

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
-from budget_magic.settings import StuckRule
 from budget_magic.meter import Outcome
+from budget_magic.settings import StuckRule
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.wire.sdk import simulated_client
 

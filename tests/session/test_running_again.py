@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from budget_magic import Ceilings, ConfigurationError, Task
-from budget_magic.session.settings import Settings
 from budget_magic.session.turns import Plan, Prompt, Start
+from budget_magic.settings import Settings
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import lookup, note, resumed, sent, steps, task_on
 
