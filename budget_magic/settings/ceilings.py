@@ -39,12 +39,14 @@ class Ceilings:
 
     # fmt: off
     cost_usd: Decimal | None = field(metadata=row(
-        "hard ceiling of the task in US dollars", parsers.usd, name="max_cost", takes="USD", live=True))
+        "hard ceiling of the task in US dollars",
+        parsers.usd, name="max_cost", takes="USD", live=True))
     total_tokens: int | None = field(metadata=row(
         "hard ceiling on input, cache-write and output tokens of the task",
         parsers.tokens, name="max_total_tokens", takes="N", live=True))
     steps: int | None = field(metadata=row(
-        "hard ceiling on the steps of one turn", parsers.count, name="max_steps", takes="N", live=True))
+        "hard ceiling on the steps of one turn",
+        parsers.count, name="max_steps", takes="N", live=True))
     elapsed_s: float | None = field(metadata=row(
         "hard ceiling on the running time of one turn (90s, 10m, 1h)",
         parsers.seconds, name="max_time", takes="T", live=True))

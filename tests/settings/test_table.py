@@ -156,5 +156,5 @@ def test_values_are_put_where_they_belong_and_others_left_out() -> None:
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 def test_what_a_setting_does_not_take_is_refused_in_words(row: Row) -> None:
-    with pytest.raises(ConfigurationError, match="^(give|choose|repeats) "):
+    with pytest.raises(ConfigurationError, match=r"^(give|choose|repeats) "):
         row.parse(object())
