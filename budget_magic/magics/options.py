@@ -68,15 +68,7 @@ FLAGS: Final[Mapping[str, Row]] = {
 
 
 def split(line: str, expand: Callable[[str], str]) -> list[str]:
-    """Return the words of a line; quoted ones keep `$x` and `{x}`, others are expanded.
-
-    Parameters
-    ----------
-    line
-        As typed after the magic's name; backslashes survive.
-    expand
-        IPython's expansion of `$x` and `{x}`.
-    """
+    """Return the words of a line; `expand` expands `$x` and `{x}` in those without quotes."""
     try:
         words = arg_split(_EQUALS_QUOTE.sub(r"\1 ", line), posix=False)
     except ValueError as error:
@@ -88,14 +80,7 @@ def split(line: str, expand: Callable[[str], str]) -> list[str]:
 
 
 def parse(words: list[str], allowed: frozenset[str] | None = None) -> Line:
-    """Parse a line's words.
-
-    Parameters
-    ----------
-    words
-        As `split` gives them.
-    allowed
-        Names of the settings this magic takes; None is all of them.
+    """Parse the words of a line; `allowed` are the names of settings that its magic takes.
 
     Raises
     ------
@@ -167,10 +152,8 @@ def apply(
 
     Parameters
     ----------
-    settings
-        In force so far.
-    given
-        Values as `parse` reads them.
+    settings, given
+        In force so far, and values as `parse` reads them.
     lookup
         Finds an object of the notebook by name; raises LookupError where there is none.
     has_run
@@ -181,7 +164,7 @@ def apply(
     ConfigurationError
         `--system` on a later turn, or a client that the notebook does not have.
     """
-    changes = dict(given)
+    changes = {name: value for name, value in given.items() if name in SETTINGS}
     if has_run and given.get("system", settings.system) != settings.system:
         raise ConfigurationError(
             "--system is for a task's first turn: Claude's thinking is bound to it;"

@@ -87,7 +87,17 @@ class Task:
         sinks: Iterable[Sink] = (),
         **given: Any,
     ) -> None:
-        """Create a task and enter it in its session."""
+        """Create a task and enter it in its session.
+
+        Parameters
+        ----------
+        name
+            Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
+        session
+            What it shares thread, ceilings and clients with; None is the process's default.
+        sinks
+            Views that watch all its turns; see `subscribe`.
+        """
         session = session or current_session()
         self._set_up(name, replace(session.defaults.settings, **given), session)
         for sink in sinks:

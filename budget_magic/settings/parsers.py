@@ -1,6 +1,6 @@
-"""Parse the values of settings: text as options take it, or Python values.
+"""Parse the values of settings, from text as options take it or from Python.
 
-Each returns the value or raises ConfigurationError with what is expected.
+Each parser returns the value, or raises ConfigurationError with what is expected.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from budget_magic.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from budget_magic.models import PriceTable
 
+T = TypeVar("T")
 ToolEntry = str | Callable[..., Any]
 _SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -29,30 +31,36 @@ class StuckRule(NamedTuple):
     """Within how many calls."""
 
 
-def tokens(value: object) -> int | None:
+def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
+    """Let a parser of text take None, `none` and other Python values too."""
+
+    @wraps(parse)
+    def parse_or_none(value: object) -> T | None:
+        return None if value is None or value == "none" else parse(str(value))
+
+    return parse_or_none
+
+
+@_or_none
+def tokens(text: str) -> int:
     """Parse a number of tokens.
 
     >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none")
     (64000, 1500000, 20000, None)
     """
-    text = _text(value)
-    if text == "none":
-        return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
     if match is None:
         raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
     return int(Decimal(match[1]) * _SIZES[match[2].lower()])
 
 
-def usd(value: object) -> Decimal | None:
+@_or_none
+def usd(text: str) -> Decimal:
     """Parse US dollars.
 
     >>> usd("$2.50"), usd("none")
     (Decimal('2.50'), None)
     """
-    text = _text(value)
-    if text == "none":
-        return None
     try:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
@@ -62,11 +70,9 @@ def usd(value: object) -> Decimal | None:
     return amount
 
 
-def count(value: object) -> int | None:
+@_or_none
+def count(text: str) -> int:
     """Parse a whole number."""
-    text = _text(value)
-    if text == "none":
-        return None
     if not re.fullmatch(r"\d+", text):
         raise ConfigurationError("give a whole number, such as 50, or none")
     return int(text)
@@ -79,9 +85,11 @@ def seconds(value: object) -> float | None:
     (90.0, 600.0, 3600.0, None)
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    text = f"{value}s" if is_number else _text(value)
-    if text == "none":
-        return None
+    return _duration(f"{value}s" if is_number else value)
+
+
+@_or_none
+def _duration(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
     if match is None:
         raise _expected(text, "give a time with its unit: 90s, 10m, 1h, or none")
@@ -89,7 +97,7 @@ def seconds(value: object) -> float | None:
 
 
 def one_of(*choices: str | None) -> Callable[[object], str | None]:
-    """Return a parser of a few words; None as a choice is given as `none` too."""
+    """Return a parser of a few words; None as a choice is also written `none`."""
 
     def parse(value: object) -> str | None:
         if value == "none" and "none" not in choices:
@@ -110,7 +118,7 @@ def text(value: object) -> str:
 
 
 def text_or_none(value: object) -> str | None:
-    """Parse a text; `none` is a text as any other."""
+    """Parse a text; `none` is one too."""
     return None if value is None else text(value)
 
 
@@ -142,11 +150,7 @@ def tools(value: Any) -> tuple[ToolEntry, ...]:
 
 
 def tags(value: object) -> dict[str, str]:
-    """Parse labels: one `KEY=VALUE`, or a mapping.
-
-    >>> tags("pr=123")
-    {'pr': '123'}
-    """
+    """Parse labels: one `KEY=VALUE`, or a mapping."""
     if isinstance(value, Mapping):
         return dict(value)
     key, equals, label = str(value).partition("=")
@@ -164,7 +168,7 @@ def names(value: Any) -> tuple[str, ...]:
 
 
 def prices(value: object) -> dict[str, PriceTable]:
-    """Parse prices by model id: rows of USD per million tokens, or tables parsed before."""
+    """Parse prices by model id: USD per million tokens, or what was parsed before."""
     from budget_magic.models import PriceTable, user_prices  # noqa: PLC0415 - keeps loading cheap
 
     if not isinstance(value, Mapping):
@@ -186,10 +190,6 @@ def stuck_rule(value: Any) -> StuckRule | None:
     if not 1 < repeats <= among:
         raise ConfigurationError("repeats must be at least 2 and at most among")
     return StuckRule(repeats=repeats, among=among)
-
-
-def _text(value: object) -> str:
-    return "none" if value is None else str(value)
 
 
 def _expected(text: str, what: str) -> ConfigurationError:

@@ -52,22 +52,27 @@ class Row(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """The documented default, as an option takes it.
+        """The documented default, as an option takes it; empty where that says nothing."""
+        if self.default is None and "{none}" not in self.help:
+            return ""
+        return as_text(self.default)
 
-        >>> Row(help="", parse=str, default=64_000).default_text
-        '64k'
-        """
-        value = self.default
-        if isinstance(value, int) and not isinstance(value, bool) and value:
-            for size, unit in ((1_000_000, "M"), (1_000, "k")):
-                if value % size == 0:
-                    return f"{value // size}{unit}"
-        if isinstance(value, float):
-            return f"{value / 60:g}m"
-        if isinstance(value, Mapping | tuple):
-            return ",".join(map(str, value))
-        has_none = "{none}" in self.help
-        return str(value) if value is not None else "none" if has_none else ""
+
+def as_text(value: object) -> str:
+    """Return a value as an option takes it; a float is a duration in seconds.
+
+    >>> as_text(64_000), as_text(1_000_000), as_text(1800.0), as_text(None)
+    ('64k', '1M', '30m', 'none')
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value:
+        for size, unit in ((1_000_000, "M"), (1_000, "k")):
+            if value % size == 0:
+                return f"{value // size}{unit}"
+    if isinstance(value, float):
+        return f"{value / 60:g}m" if value % 60 == 0 else f"{value:g}s"
+    if isinstance(value, Mapping | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
 
 
 def row(help: str, parse: Callable[[Any], Any] | None = None, **columns: Any) -> dict[str, Row]:  # noqa: A002 - names the column

@@ -156,19 +156,25 @@ _Group = TypeVar("_Group", bound="Defaults | Settings | Ceilings")
 
 
 def put(group: _Group, values: Mapping[str, Any]) -> _Group:
-    """Return a copy with values by name of the setting; what else is in `values` is left out.
+    """Return a copy with new values by name of the setting; a ceiling has a name of its own.
 
     >>> put(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
     9
+
+    Raises
+    ------
+    TypeError
+        A name is not that of a setting of the group.
     """
-    changes: dict[str, Any] = {}
+    left, changes = dict(values), dict[str, Any]()
     for part in fields(group):
         value, name = getattr(group, part.name), _name(part)
         if isinstance(value, Settings | Ceilings):
-            changes[part.name] = put(value, values)
-        elif name in values:
-            changes[part.name] = values[name]
-    return replace(group, **changes)
+            inner = {row.name: left.pop(row.name) for row in _rows(value) if row.name in left}
+            changes[part.name] = put(value, inner)
+        if name in left:
+            changes[part.name] = left.pop(name)
+    return replace(group, **changes, **left)
 
 
 def _name(part: Field[Any]) -> str:

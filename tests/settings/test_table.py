@@ -147,8 +147,11 @@ def test_words_that_name_other_tables_entries_are_theirs() -> None:
     assert TABLE["inference_geo"].values == (*REGION_FACTORS, None)
 
 
-def test_values_are_put_where_they_belong_and_others_left_out() -> None:
-    changed = put(Defaults(), {"max_steps": 9, "session_cost": 3, "again": True})
+def test_values_are_put_where_they_belong_and_others_are_a_type_error() -> None:
+    changed = put(Defaults(), {"max_steps": 9, "session_cost": 3})
+
+    with pytest.raises(TypeError, match="again"):
+        put(Defaults(), {"again": True})
 
     assert changed.settings.ceilings == Ceilings(steps=9)
     assert changed.session_cost_usd == 3
