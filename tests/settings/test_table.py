@@ -71,10 +71,6 @@ def test_an_option_and_the_default_of_its_name_are_parsed_alike(name: str) -> No
     assert given == {name: getattr(configured, name)}
 
 
-def test_each_option_with_a_value_is_tried_above() -> None:
-    assert set(TYPED) == {row.name for row in TABLE.values() if row.takes}
-
-
 def test_every_setting_is_a_default_that_the_session_takes() -> None:
     configured = TaskDefaults()
 
