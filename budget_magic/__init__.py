@@ -14,9 +14,9 @@ if TYPE_CHECKING:
         TaskFailed,
         TaskInterrupted,
     )
-    from budget_magic.events import Ceilings
     from budget_magic.meter import Outcome, Spend
     from budget_magic.session import Task, tasks
+    from budget_magic.settings import Ceilings
     from budget_magic.tools import tool
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ __all__ = [
 
 _ROOMS = {
     "BudgetMagicError": "errors",
-    "Ceilings": "events",
+    "Ceilings": "settings",
     "ConfigurationError": "errors",
     "Outcome": "meter",
     "Spend": "meter",

@@ -1,12 +1,10 @@
 """WHAT HAPPENED: frozen facts and their stamps, standard library only."""
 
-from budget_magic.events.ceilings import Ceilings
 from budget_magic.events.facts import (
     ApprovalAsked,
     ApprovalGiven,
     AttemptFailed,
     BlockStarted,
-    Carry,
     Delta,
     DeltaKind,
     EffortChanged,
@@ -35,6 +33,7 @@ from budget_magic.events.facts import (
 )
 from budget_magic.events.record import Record
 from budget_magic.events.usage import IterationUsage, Usage
+from budget_magic.settings import Carry, Ceilings
 
 __all__ = [
     "ApprovalAsked",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from budget_magic.events.ceilings import Ceilings
 from budget_magic.events.usage import Usage
+from budget_magic.settings import RecordedSettings
 
 State = Literal["running", "completed", "halted", "interrupted", "failed"]
 Reason = Literal[
@@ -18,38 +18,24 @@ Reason = Literal[
     "api_error", "connection", "configuration",
 ]  # fmt: skip
 DeltaKind = Literal["thinking", "text", "call"]
-Carry = Literal["today", "documented"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnSettings:
+class TurnSettings(RecordedSettings):
     """The settings under which requests of a turn are sent."""
 
     client: str
     """`anthropic`, `simulator`, or the notebook's name of the client."""
     simulated: str | None
     """Why Claude is simulated ("no API key found"); None with a real client."""
-    model: str
-    effort: str
-    budget: int | None
-    """Total of the task budget in tokens; None sends none."""
-    carry: Carry = "today"
-    """What a later prompt sends of the budget; see `budget_magic.loop.budget_carryover`."""
-    compact_at: int | None = None
-    """Tokens of the prompt at which a summary replaces the history; None keeps it whole."""
     max_tokens: int
-    ceilings: Ceilings
     system: str
     tools: tuple[str, ...]
     root: str
     approve: str
     """`ask`, `all`, `none`, or `function` where the caller gave one."""
-    wrap_up: bool
-    """Whether room is kept for a last answer."""
     user_prices: bool = False
     """True where the dollars are reckoned by prices that the user gave."""
-    inference_geo: str | None = None
-    """Region that the requests ask for; None leaves it to the workspace's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State
-from budget_magic.loop.stuck import CompletedCall, StuckRule
+from budget_magic.loop.stuck import CompletedCall
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Amount
 from budget_magic.report.labels import held_for, span_text
@@ -22,6 +22,7 @@ from budget_magic.report.numbers import (
     spent_dollars,
     step_time,
 )
+from budget_magic.settings import StuckRule
 from budget_magic.tools.text import explained
 
 UNAUTHORISED: Final = frozenset({401, 403})

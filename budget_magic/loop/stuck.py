@@ -7,15 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StuckRule:
-    """When a loop counts as stuck."""
-
-    repeats: int = 3
-    """How often a call must have come with the same name, input and result."""
-    among: int = 9
-    """Within how many calls."""
+from budget_magic.settings import StuckRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

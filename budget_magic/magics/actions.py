@@ -80,7 +80,7 @@ class Actions:
                 print(options.help_text("%claude_task"))
                 return None
             task = self.cells.configure(parsed)
-            if "release-held" in parsed.given:
+            if "release_held" in parsed.given:
                 print(task.release_held())
             running = self._background.get(task.name)
             if running is not None and task.is_running:

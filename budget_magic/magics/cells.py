@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
-from budget_magic.magics import settings as typed
+from budget_magic.magics import options
 from budget_magic.magics.display import TurnDisplay, make_display
 from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
@@ -19,9 +19,9 @@ from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
-from budget_magic.session.settings import Settings
 from budget_magic.session.task import Task
 from budget_magic.session.turns import Prompt, Start, Turn
+from budget_magic.settings import Settings
 
 FIRST_NAME = "task-1"
 
@@ -149,7 +149,7 @@ class Cells:
 
     def configure(self, line: Line) -> Task:
         """Change settings without running, as `%claude_task` does."""
-        if "release-held" in line.given:
+        if "release_held" in line.given:
             if "new" in line.given:
                 raise ConfigurationError("--release-held cannot be combined with --new")
             self.existing(line.task).refuse_while_running()
@@ -204,7 +204,7 @@ class Cells:
 
     def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         def change(settings: Settings) -> Settings:
-            return typed.apply(
+            return options.apply(
                 settings, given, lookup=self._shell_context.lookup, has_run=bool(task.turns)
             )
 

@@ -53,29 +53,19 @@ def make_matcher(shell_context: ShellContext, session: Session) -> Matcher:
 def _candidates(
     shell_context: ShellContext, session: Session, magic: str, before: list[str], word: str
 ) -> Iterable[str]:
-    from budget_magic.magics.options import (  # noqa: PLC0415 - keeps loading cheap
-        CELL,
-        LINE,
-        OPTIONS,
-        SETTINGS,
-    )
+    from budget_magic.magics import options  # noqa: PLC0415 - keeps loading cheap
     from budget_magic.models import MODELS  # noqa: PLC0415 - likewise
 
-    options = {f"--{one.name}": one for one in OPTIONS}
-    options |= {f"-{one.short}": one for one in OPTIONS if one.short}
-    last = options.get(before[-1]) if before else None
-    if last is not None and last.value:
-        values = {
-            "model": tuple(MODELS),
-            "tools": ("files", "none", *shell_context.candidates()),
-            "client": ("auto", "simulator"),
-            "budget": ("20k", "64k", "128k", "none"),
-        }
-        return last.choices or values.get(last.name, ())
+    last = options.FLAGS.get(before[-1]) if before else None
+    if last is not None and last.takes:
+        from_here = {"model": MODELS, "tools": shell_context.candidates()}
+        return [*(value or "none" for value in last.values), *from_here.get(last.name, ())]
     is_named = any(not part.startswith("-") and part for part in before)
     names = [] if is_named else list(session.tasks)
     if magic == "%claude_stop":
         return names
-    taken = {"%%claude_task": CELL, "%claude_task": LINE}.get(magic, SETTINGS)
-    flags = [f"--{one.name}" for one in OPTIONS if one.name in taken]
+    taken = {"%%claude_task": options.CELL, "%claude_task": options.LINE}.get(
+        magic, options.SETTINGS
+    )
+    flags = [f"--{row.option}" for row in options.OPTIONS.values() if row.name in taken]
     return [*names, *flags] if not word.startswith("-") else flags

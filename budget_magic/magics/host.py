@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.shell_context import ShellContext
-
-if TYPE_CHECKING:
-    from budget_magic.session.settings import Defaults
+from budget_magic.settings import Defaults
 
 
 class IPythonHost:

@@ -10,7 +10,7 @@ from typing import Final
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Ceilings
 from budget_magic.meter.reserve import Account
-from budget_magic.session.settings import Defaults
+from budget_magic.settings import Defaults
 
 COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"
 TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of tokens, no secret

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from budget_magic.session.settings import Defaults
+from budget_magic.settings import Defaults
 
 
 class Host(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,8 @@ from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
-from budget_magic.session.settings import Settings, check
+from budget_magic.session.settings import check
+from budget_magic.settings import RecordedSettings, Settings
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
@@ -215,23 +216,17 @@ def _called(client: str) -> str:
 
 def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
     """Return the settings as the records hold them."""
+    as_asked = {part.name: getattr(settings, part.name) for part in fields(RecordedSettings)}
     return TurnSettings(
+        **as_asked,
         client=chosen.name,
         simulated=chosen.simulated,
-        model=settings.model,
-        effort=settings.effort,
-        budget=settings.budget,
         max_tokens=settings.reply_tokens,
-        ceilings=settings.ceilings,
         system=system,
         tools=settings.tool_names,
         root=_shown(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",
-        wrap_up=settings.wrap_up,
-        compact_at=settings.compact_at,
-        carry=settings.carry,
         user_prices=settings.model in settings.prices,
-        inference_geo=settings.inference_geo,
     )
 
 

@@ -12,7 +12,7 @@ from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.session.bus import Bus
 from budget_magic.session.session import Session
-from budget_magic.session.settings import Settings
+from budget_magic.settings import Settings
 
 
 class Reports:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Final
 
 from budget_magic.errors import ConfigurationError
@@ -17,8 +17,9 @@ from budget_magic.events import (
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
 from budget_magic.session.prepare import Recorded
 from budget_magic.session.session import Session
-from budget_magic.session.settings import SYSTEM, Settings
 from budget_magic.session.turns import Prompt, Turn, turn_key
+from budget_magic.settings import RecordedSettings, Settings
+from budget_magic.settings.table import SYSTEM
 
 KEPT_CLIENTS: Final = {ANTHROPIC: AUTO, SIMULATOR: SIMULATOR}
 """Clients that need no object, with what chooses them."""
@@ -50,23 +51,17 @@ def settings_from(sent: TurnSettings, tags: dict[str, str], session: Session) ->
             client = session.host.lookup(sent.client)
         except LookupError:
             client = before.client
+    as_asked = {part.name: getattr(sent, part.name) for part in fields(RecordedSettings)}
     return replace(
         before,
-        budget=sent.budget,
-        effort=sent.effort,
-        model=sent.model,
+        **as_asked,
         max_tokens=sent.max_tokens,
-        ceilings=sent.ceilings,
         tools=sent.tools,
         approve=before.approve if sent.approve == "function" else sent.approve,
         root=sent.root or before.root,
         system=None if sent.system == SYSTEM else sent.system,
         client=client,
         client_name=sent.client,
-        wrap_up=sent.wrap_up,
-        compact_at=sent.compact_at,
-        inference_geo=sent.inference_geo,
-        carry=sent.carry,
         tags=tags,
     )
 

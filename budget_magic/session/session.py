@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from budget_magic.session.host import Host, PythonHost
+from budget_magic.settings import Defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from budget_magic.session.bus import Recorder
     from budget_magic.session.clients import Clients
     from budget_magic.session.portal import Portal
-    from budget_magic.session.settings import Defaults
     from budget_magic.session.shared import Shared
     from budget_magic.session.task import Task
 
@@ -84,8 +84,6 @@ class Session:
     @property
     def defaults(self) -> Defaults:
         """What new tasks start from, as the host has it configured now."""
-        from budget_magic.session.settings import Defaults  # noqa: PLC0415 - loading stays cheap
-
         return self.host.defaults() or Defaults()
 
     @property

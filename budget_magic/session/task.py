@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted
 from budget_magic.events import (
-    Carry,
-    Ceilings,
     HeldReleased,
     NoticePosted,
     Reason,
@@ -39,6 +36,7 @@ from budget_magic.report import TurnView
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.session.approvers import by_input
+from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
@@ -49,60 +47,17 @@ from budget_magic.session.reports import Reports
 from budget_magic.session.restore import recorded_client, settings_of, turns_of
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
-from budget_magic.session.settings import Settings, ToolEntry, as_tools
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
+from budget_magic.settings import Settings
 from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.toolbox import Toolbox
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
-Unset = Literal["unset"]
-_UNSET: Final[Unset] = "unset"
-
 
 class Task:
     """A task of a session: one history, one budget, one meter over all its turns.
-
-    Parameters
-    ----------
-    name
-        Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
-    budget
-        Total of the advisory task budget in tokens; None sends none.
-    effort
-        `low`, `medium`, `high`, `xhigh` or `max`.
-    model
-        Model id.
-    tools
-        `"files"`, names of functions in the notebook, functions; or `"none"` alone.
-    ceilings
-        What the harness never lets pass.
-    max_tokens
-        Hard cap of one response; None is 32,000, at xhigh and max 64,000.
-    approve
-        `ask`, `all`, `none`, or a function `(call) -> True, False or a reason`.
-    root
-        The only folder that file tools may touch.
-    system
-        System prompt; None is a short built-in one.
-    client
-        `auto`, `simulator`, or an object with `.beta.messages.stream`.
-    tags
-        Labels for reports.
-    compact_at
-        Tokens of the prompt at which a summary by Claude replaces the history; None keeps it
-        whole.
-    carry
-        What a later prompt sends of the budget: `today`, or `documented` for a server that starts
-        a fresh budget with each prompt, as the documentation says.
-    inference_geo
-        Region that requests ask for, `us` (1.1 times the price) or `global`; None leaves it to the
-        workspace's default.
-    session
-        What it shares thread, ceilings and clients with; None is the process's default session.
-    sinks
-        Views that watch all its turns; see `subscribe`.
 
     Raises
     ------
@@ -120,48 +75,28 @@ class Task:
     'completed'
     """
 
-    def __init__(  # noqa: PLR0913 - the public signature is fixed
+    @takes_arguments(TaskArguments)
+    def __init__(
         self,
         name: str,
         *,
-        budget: int | Unset | None = _UNSET,
-        effort: str = _UNSET,
-        model: str = _UNSET,
-        tools: str | Sequence[ToolEntry] = _UNSET,
-        ceilings: Ceilings | Unset = _UNSET,
-        max_tokens: int | Unset | None = _UNSET,
-        approve: object = _UNSET,
-        root: str | os.PathLike[str] = _UNSET,
-        system: str | None = _UNSET,
-        client: object = _UNSET,
-        tags: Mapping[str, str] | Unset = _UNSET,
-        compact_at: int | Unset | None = _UNSET,
-        carry: Carry | Unset = _UNSET,
-        inference_geo: str | None = _UNSET,
         session: Session | None = None,
         sinks: Iterable[Sink] = (),
+        **given: Any,
     ) -> None:
-        given = {
-            "budget": budget,
-            "effort": effort,
-            "model": model,
-            "tools": tools if tools is _UNSET else as_tools(tools),
-            "ceilings": ceilings,
-            "max_tokens": max_tokens,
-            "approve": approve,
-            "root": root if root is _UNSET else os.fspath(root),
-            "system": system,
-            "client": client,
-            "tags": tags,
-            "compact_at": compact_at,
-            "carry": carry,
-            "inference_geo": inference_geo,
-        }
-        changes: dict[str, Any] = {
-            key: value for key, value in given.items() if value is not _UNSET
-        }
+        """Create a task and enter it in its session.
+
+        Parameters
+        ----------
+        name
+            Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
+        session
+            What it shares thread, ceilings and clients with; None is the process's default.
+        sinks
+            Views that watch all its turns; see `subscribe`.
+        """
         session = session or current_session()
-        self._set_up(name, replace(session.defaults.settings, **changes), session)
+        self._set_up(name, replace(session.defaults.settings, **given), session)
         for sink in sinks:
             self.subscribe(sink)
         session.register(self)
@@ -199,8 +134,6 @@ class Task:
         Approvals for the rest of the task do not come back: what is behind a name may have changed.
         """
         session = session or current_session()
-        if "tools" in changes:
-            changes["tools"] = as_tools(changes["tools"])
         settings = replace(settings_of(records, session), **changes)
         task = cls.from_settings(records[0].task, settings, session)
         task._restore(records)  # noqa: SLF001 - another way to construct this class

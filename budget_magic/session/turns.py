@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from budget_magic.loop import Approver
 from budget_magic.meter import Outcome
 from budget_magic.session.bus import Sink
-from budget_magic.session.settings import Settings
+from budget_magic.settings import TABLE, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +86,26 @@ def in_force(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def turn_key(settings: Settings) -> tuple[object, ...]:
-    """Return the settings that count when a cell is run again."""
-    client = settings.client if isinstance(settings.client, str) else id(settings.client)
-    return (
-        client,
-        settings.model,
-        settings.effort,
-        settings.budget,
-        settings.system_text,
-        settings.tool_names,
-        str(settings.root_path()),
+    """Return the settings that count when a cell is run again, as they are in force."""
+    in_force = {
+        "system": settings.system_text,
+        "tools": settings.tool_names,
+        "root": settings.root_path(),
+    }
+    return tuple(
+        in_force.get(row.name, getattr(settings, row.argument, None))
+        for row in TABLE.values()
+        if row.counts
     )
+
+
+def _of_now(settings: Settings) -> dict[str, Any]:
+    """Return the settings that do not count when a cell is run again."""
+    return {
+        part.name: getattr(settings, part.name)
+        for part in fields(settings)
+        if "row" in part.metadata and not part.metadata["row"].counts
+    }
 
 
 def plan_turn(
@@ -125,9 +134,9 @@ def plan_turn(
     Notes
     -----
     A cell that is run again starts from the settings that were in force before it ran first, so
-    that options of later cells do not make it count as changed; ceilings, approval and tags are
-    those of now. A turn that did not complete goes on only while it is the last: once others
-    followed, the task goes back to before it instead.
+    that options of later cells do not make it count as changed; settings that do not count, such as
+    ceilings, approval and tags, are those of now. A turn that did not complete goes on only while
+    it is the last: once others followed, the task goes back to before it instead.
     """
     standing = in_force(turns)
     same_cell = [
@@ -138,17 +147,7 @@ def plan_turn(
     if not same_cell:
         return Plan(kind="new", settings=change(settings))
     found = same_cell[-1]
-    base = replace(
-        found.settings_before,
-        ceilings=settings.ceilings,
-        approve=settings.approve,
-        tags=settings.tags,
-        wrap_up=settings.wrap_up,
-        compact_at=settings.compact_at,
-        carry=settings.carry,
-        prices=settings.prices,
-        inference_geo=settings.inference_geo,
-    )
+    base = replace(found.settings_before, **_of_now(settings))
     rewound = Plan(kind="rewind", turn=found, settings=change(base))
     if again or found.prompt.sent != prompt.sent:
         return rewound

@@ -21,7 +21,7 @@ import anthropic
 import budget_magic
 from budget_magic import Ceilings, Task
 from budget_magic.session import default_session
-from budget_magic.session.settings import SYSTEM
+from budget_magic.settings.table import SYSTEM
 from tests.notebook_runs import ROOT
 
 PROMPT: Final = "Look at every part."

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from budget_magic import Task, tool
 from budget_magic.loop.stop import BUDGET_TOO_SMALL
-from budget_magic.loop.stuck import StuckRule, is_stuck, made
+from budget_magic.loop.stuck import is_stuck, made
+from budget_magic.settings import StuckRule
 from budget_magic.simulator import SCENES, Call, Reply, SceneContext, Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import LOOK, lookup, results, steps, task_on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -26,17 +27,17 @@ def test_every_option_is_read() -> None:
         "budget": 64_000,
         "effort": "low",
         "model": "claude-opus-5",
-        "max-tokens": 8_000,
-        "max-cost": Decimal("2.50"),
-        "max-total-tokens": 1_500_000,
-        "max-steps": 9,
-        "max-time": 600.0,
-        "tools": "files,rows",
+        "max_tokens": 8_000,
+        "max_cost": Decimal("2.50"),
+        "max_total_tokens": 1_500_000,
+        "max_steps": 9,
+        "max_time": 600.0,
+        "tools": ("files", "rows"),
         "approve": "all",
         "root": "/tmp",  # noqa: S108 - only read, never opened
         "system": "be short",
         "out": "out",
-        "tag": [("pr", "1"), ("who", "me")],
+        "tags": {"pr": "1", "who": "me"},
         "client": "mine",
     }
 
@@ -93,4 +94,29 @@ def test_quoted_words_are_not_expanded_and_others_are() -> None:
 
 def test_help_lists_every_option() -> None:
     told = help_text("%%claude_task")
-    assert all(f"--{option.name}" in told and option.help in told for option in OPTIONS)
+    assert all(f"--{row.option}" in told for row in OPTIONS.values())
+
+
+def test_help_shows_the_documented_defaults() -> None:
+    told = help_text("%%claude_task")
+    shown = dict(re.findall(r"--(\S+) .*\(default (.*)\)", told))
+    assert (
+        shown.items()
+        >= {
+            "budget": "64k",
+            "effort": "high",
+            "model": "claude-opus-5-5",
+            "max-tokens": "none",
+            "max-cost": "5",
+            "max-total-tokens": "1M",
+            "max-steps": "50",
+            "max-time": "30m",
+            "tools": "files",
+            "approve": "ask",
+            "root": ".",
+            "system": "none",
+            "compact-at": "none",
+            "inference-geo": "none",
+            "client": "auto",
+        }.items()
+    )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from budget_magic import Ceilings, ConfigurationError, Task
-from budget_magic.session.settings import Settings
 from budget_magic.session.turns import Plan, Prompt, Start
+from budget_magic.settings import Settings
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import lookup, note, resumed, sent, steps, task_on
 
@@ -76,8 +76,10 @@ def test_a_completed_cell_with_nothing_changed_is_shown_and_nothing_is_sent() ->
         {"ceilings": Ceilings(cost_usd=9)},
         {"approve": "none"},
         {"tags": {"pr": "1"}},
+        {"max_tokens": 9_000},
+        {"wrap_up": False},
     ],
-    ids=["ceilings", "approve", "tags"],
+    ids=["ceilings", "approve", "tags", "max_tokens", "wrap_up"],
 )
 def test_what_does_not_count_as_a_change_still_shows(options: dict[str, Any]) -> None:
     simulator = Simulator(REPLIES)

@@ -10,8 +10,8 @@ import pytest
 from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Delta, Live, Record
-from budget_magic.loop.stuck import StuckRule
 from budget_magic.session import Session
+from budget_magic.settings import StuckRule
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.wire.sdk import simulated_client

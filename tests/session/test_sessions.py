@@ -20,7 +20,7 @@ from budget_magic.events import (
 )
 from budget_magic.meter import Outcome
 from budget_magic.session import PythonHost, Session, default_session
-from budget_magic.session.settings import Defaults
+from budget_magic.settings import Defaults
 from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, lookup, steps

@@ -13,7 +13,7 @@ from budget_magic.events import Live, Record, StepFinished, TurnFinished, WaitFi
 from budget_magic.meter.reserve import Account
 from budget_magic.session import default_session
 from budget_magic.session.accounts import set_ceilings
-from budget_magic.session.settings import Defaults
+from budget_magic.settings import Defaults
 from budget_magic.simulator import Reply, SceneContext, Signal, Simulator, hold
 from tests.loop.running import LOOK, facts, lookup, resumed, steps, task_on
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.settings import parsers
+from budget_magic.settings.row import row
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -35,10 +37,20 @@ class Ceilings:
     Decimal('0.5')
     """
 
-    cost_usd: Decimal | None
-    total_tokens: int | None
-    steps: int | None
-    elapsed_s: float | None
+    # fmt: off
+    cost_usd: Decimal | None = field(metadata=row(
+        "hard ceiling of the task in US dollars",
+        parsers.usd, name="max_cost", takes="USD", live=True))
+    total_tokens: int | None = field(metadata=row(
+        "hard ceiling on input, cache-write and output tokens of the task",
+        parsers.tokens, name="max_total_tokens", takes="N", live=True))
+    steps: int | None = field(metadata=row(
+        "hard ceiling on the steps of one turn",
+        parsers.count, name="max_steps", takes="N", live=True))
+    elapsed_s: float | None = field(metadata=row(
+        "hard ceiling on the running time of one turn (90s, 10m, 1h)",
+        parsers.seconds, name="max_time", takes="T", live=True))
+    # fmt: on
 
     def __init__(
         self,

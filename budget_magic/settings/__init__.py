@@ -1,0 +1,16 @@
+"""WHAT CAN BE SET: one table of settings, and the parsers of their values; light enough to load."""
+
+from budget_magic.settings.ceilings import Ceilings
+from budget_magic.settings.parsers import StuckRule
+from budget_magic.settings.table import TABLE, Carry, Defaults, RecordedSettings, Settings, put
+
+__all__ = [
+    "TABLE",
+    "Carry",
+    "Ceilings",
+    "Defaults",
+    "RecordedSettings",
+    "Settings",
+    "StuckRule",
+    "put",
+]

@@ -1,0 +1,198 @@
+"""Parse the values of settings, from text as options take it or from Python.
+
+Each parser returns the value, or raises ConfigurationError with what is expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from budget_magic.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from budget_magic.models import PriceTable
+
+T = TypeVar("T")
+ToolEntry = str | Callable[..., Any]
+_SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+class StuckRule(NamedTuple):
+    """When a loop counts as stuck."""
+
+    repeats: int = 3
+    """How often a call must have come with the same name, input and result."""
+    among: int = 9
+    """Within how many calls."""
+
+
+def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
+    """Let a parser of text take None, `none` and other Python values too."""
+
+    @wraps(parse)
+    def parse_or_none(value: object) -> T | None:
+        return None if value is None or value == "none" else parse(str(value))
+
+    return parse_or_none
+
+
+@_or_none
+def tokens(text: str) -> int:
+    """Parse a number of tokens.
+
+    >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none")
+    (64000, 1500000, 20000, None)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
+    if match is None:
+        raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
+    return int(Decimal(match[1]) * _SIZES[match[2].lower()])
+
+
+@_or_none
+def usd(text: str) -> Decimal:
+    """Parse US dollars.
+
+    >>> usd("$2.50"), usd("none")
+    (Decimal('2.50'), None)
+    """
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite() or amount < 0:
+        raise _expected(text, "give US dollars, such as 5 or 0.50, or none")
+    return amount
+
+
+@_or_none
+def count(text: str) -> int:
+    """Parse a whole number."""
+    if not re.fullmatch(r"\d+", text):
+        raise ConfigurationError("give a whole number, such as 50, or none")
+    return int(text)
+
+
+def seconds(value: object) -> float | None:
+    """Parse a duration; a number is in seconds.
+
+    >>> seconds("90s"), seconds("10m"), seconds(3600), seconds("none")
+    (90.0, 600.0, 3600.0, None)
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return _duration(f"{value}s" if is_number else value)
+
+
+@_or_none
+def _duration(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise _expected(text, "give a time with its unit: 90s, 10m, 1h, or none")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def one_of(*choices: str | None) -> Callable[[object], str | None]:
+    """Return a parser of a few words; None as a choice is also written `none`."""
+
+    def parse(value: object) -> str | None:
+        if value == "none" and "none" not in choices:
+            value = None
+        if (value is None or isinstance(value, str)) and value in choices:
+            return value
+        names = ", ".join(choice or "none" for choice in choices)
+        raise ConfigurationError(f"choose one of {names}")
+
+    return parse
+
+
+def text(value: object) -> str:
+    """Parse a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError("give a text")
+    return value
+
+
+def text_or_none(value: object) -> str | None:
+    """Parse a text; `none` is one too."""
+    return None if value is None else text(value)
+
+
+def flag(value: object) -> bool:
+    """Parse True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError("give True or False")
+    return value
+
+
+def policy(value: object) -> object:
+    """Parse an approval policy: a word or a function."""
+    is_function = callable(value) and not isinstance(value, type)
+    return value if is_function else one_of("ask", "all", "none")(value)
+
+
+def tools(value: Any) -> tuple[ToolEntry, ...]:
+    """Parse names of tools, functions, or a sequence of both.
+
+    >>> tools("files, row_count")
+    ('files', 'row_count')
+    """
+    if isinstance(value, str):
+        return tuple(name for part in value.split(",") if (name := part.strip()))
+    found = (value,) if callable(value) else value
+    if not isinstance(found, Sequence):
+        raise ConfigurationError('give names of tools and functions, such as ["files", look]')
+    return tuple(found)
+
+
+def tags(value: object) -> dict[str, str]:
+    """Parse labels: one `KEY=VALUE`, or a mapping."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    key, equals, label = str(value).partition("=")
+    if not equals or not key:
+        raise ConfigurationError("give KEY=VALUE, such as pr=123")
+    return {key: label}
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Parse names of variables."""
+    found = (value,) if isinstance(value, str) else value or ()
+    if not isinstance(found, list | tuple) or not all(isinstance(name, str) for name in found):
+        raise ConfigurationError('give names of variables, such as ["MY_NAME"]')
+    return tuple(found)
+
+
+def prices(value: object) -> dict[str, PriceTable]:
+    """Parse prices by model id: USD per million tokens, or what was parsed before."""
+    from budget_magic.models import PriceTable, user_prices  # noqa: PLC0415 - keeps loading cheap
+
+    if not isinstance(value, Mapping):
+        raise ConfigurationError('give {"MODEL": {"input": 4, ...}}')
+    return {
+        str(model): row if isinstance(row, PriceTable) else user_prices(str(model), row)
+        for model, row in value.items()
+    }
+
+
+def stuck_rule(value: Any) -> StuckRule | None:
+    """Parse a pair `(repeats, among)`."""
+    if value is None:
+        return None
+    try:
+        repeats, among = (int(part) for part in value)
+    except (TypeError, ValueError):
+        raise ConfigurationError("give (repeats, among), such as (3, 9), or None") from None
+    if not 1 < repeats <= among:
+        raise ConfigurationError("repeats must be at least 2 and at most among")
+    return StuckRule(repeats=repeats, among=among)
+
+
+def _expected(text: str, what: str) -> ConfigurationError:
+    if re.fullmatch(r"\$?\d+,\d+\w?", text):
+        what = f"write the number with a point: {text.replace(',', '.')}"
+    return ConfigurationError(what)

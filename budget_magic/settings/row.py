@@ -1,0 +1,81 @@
+"""A row of the table of settings: what is known of one setting besides its type and default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from budget_magic.settings.parsers import one_of
+
+
+class Row(NamedTuple):
+    """One setting, in the words of no host."""
+
+    help: str
+    """What it is, in one line; `{none}` stands for None or its word."""
+    parse: Callable[[Any], Any]
+    """Turns a text or a Python value into a value, or raises ConfigurationError."""
+    more: str = ""
+    """What holds in Python only."""
+    name: str = ""
+    """As a default (`max_cost`); empty for the name of the dataclass field."""
+    argument: str = ""
+    """As an argument of `Task` (`ceilings.cost_usd`); empty where it is none."""
+    default: Any = None
+    scope: Literal["session", "task", "turn"] = "task"
+    option: str = ""
+    """Name of the option without dashes; empty where there is none."""
+    short: str = ""
+    takes: str = ""
+    """What the option takes, as a help text shows it; a switch takes nothing."""
+    values: tuple[str | None, ...] = ()
+    """What completion offers."""
+    repeats: bool = False
+    """Whether the option may be given again; the values, mappings, add up."""
+    counts: bool = False
+    """Whether a change makes a cell that is run again count as changed."""
+    live: bool = False
+    """Whether it can be changed while a turn runs."""
+
+    @property
+    def python_help(self) -> str:
+        """The help of the argument and of the default."""
+        return self.help.replace("{none}", "None") + self.more
+
+    @property
+    def option_help(self) -> str:
+        """The help of the option; a switch does the opposite of the default."""
+        text = self.help.replace("{none}", "none")
+        if not self.takes:
+            return f"do not {text}" if self.default else text
+        return f"{text} (default {self.default_text})" if self.default_text else text
+
+    @property
+    def default_text(self) -> str:
+        """The documented default, as an option takes it; empty where that says nothing."""
+        if self.default is None and "{none}" not in self.help:
+            return ""
+        return as_text(self.default)
+
+
+def as_text(value: object) -> str:
+    """Return a value as an option takes it; a float is a duration in seconds.
+
+    >>> as_text(64_000), as_text(1_000_000), as_text(1800.0), as_text(None)
+    ('64k', '1M', '30m', 'none')
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value:
+        for size, unit in ((1_000_000, "M"), (1_000, "k")):
+            if value % size == 0:
+                return f"{value // size}{unit}"
+    if isinstance(value, float):
+        return f"{value / 60:g}m" if value % 60 == 0 else f"{value:g}s"
+    if isinstance(value, Mapping | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def row(help: str, parse: Callable[[Any], Any] | None = None, **columns: Any) -> dict[str, Row]:  # noqa: A002 - names the column
+    """Return the metadata of a dataclass field that is a setting; no parser means its values."""
+    parse = parse or one_of(*columns.get("values", ()))
+    return {"row": Row(help=help, parse=parse, **columns)}

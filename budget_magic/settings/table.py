@@ -1,0 +1,200 @@
+"""THE table of settings: each field below is one, with its type, default and `row`.
+
+Options, traits, the arguments of `Task`, their help, completion, what records hold and the table
+in README.md come from here. To add a setting, add a field to `Settings`, or to `RecordedSettings`
+where the loop acts on it, and use it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from budget_magic.settings import parsers
+from budget_magic.settings.ceilings import Ceilings
+from budget_magic.settings.parsers import StuckRule, ToolEntry
+from budget_magic.settings.row import Row, row
+
+if TYPE_CHECKING:
+    from budget_magic.models import PriceTable
+
+Carry = Literal["today", "documented"]
+EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+SYSTEM: Final = (
+    "You work on a task inside a Jupyter notebook. Use the tools you are given, look before you"
+    " claim, and name files and lines. Answer in Markdown, the result first."
+)
+LARGE_EFFORTS: Final = frozenset({"xhigh", "max"})
+MAX_TOKENS: Final = 32_000
+MAX_TOKENS_AT_LARGE_EFFORT: Final = 64_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSettings:
+    """Settings that the loop acts on and records hold, as they were asked for."""
+
+    # fmt: off
+    budget: int | None = field(default=64_000, metadata=row(
+        "advisory task budget of the whole task, in tokens; {none} sends no budget",
+        parsers.tokens, short="b", takes="TOKENS", values=("20k", "64k", "128k", None),
+        counts=True, live=True))
+    effort: str = field(default="high", metadata=row(
+        f"effort: {', '.join(EFFORTS)}", short="e", takes="LEVEL", values=EFFORTS,
+        counts=True, live=True))
+    model: str = field(default="claude-opus-5-5", metadata=row(
+        "model id", parsers.text, short="m", takes="ID", counts=True))
+    ceilings: Ceilings = field(default_factory=Ceilings, metadata=row(
+        "hard ceilings, which the harness never lets pass"))
+    compact_at: int | None = field(default=None, metadata=row(
+        "prompt size from which on a summary replaces the history, such as 100k; {none}: never",
+        parsers.tokens, takes="N"))
+    carry: Carry = field(default="today", metadata=row(
+        "what a later prompt sends of the budget: today, or documented for a server that starts a"
+        " fresh budget with each prompt",
+        values=("today", "documented")))
+    inference_geo: str | None = field(default=None, metadata=row(
+        "inference region: us (1.1 x the price), global, or {none}: the workspace's default",
+        takes="REGION", values=("us", "global", None)))
+    wrap_up: bool = field(default=True, metadata=row(
+        "keep back room for one last answer before a ceiling", parsers.flag, option="no-wrap-up"))
+    # fmt: on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(RecordedSettings):
+    """Everything that one task is run with, as asked for."""
+
+    # fmt: off
+    max_tokens: int | None = field(default=None, metadata=row(
+        "hard cap of one response; {none}: 32k, at xhigh and max 64k", parsers.tokens, takes="N"))
+    tools: Sequence[ToolEntry] = field(default=("files",), metadata=row(
+        "files, names of functions in the notebook, or none alone",
+        parsers.tools, more="; functions too",
+        short="t", takes="LIST", values=("files", "none"), counts=True))
+    approve: object = field(default="ask", metadata=row(
+        "ask: read-only tools run, others ask; all: nothing asks; none: refused",
+        parsers.policy, more="; or a function `(call) -> True, False or a reason`",
+        takes="POLICY", values=("ask", "all", "none")))
+    root: str | os.PathLike[str] = field(default=".", metadata=row(
+        "the only folder that file tools may touch", parsers.text, takes="DIR", counts=True))
+    system: str | None = field(default=None, repr=False, metadata=row(
+        "system prompt, set on a task's first turn only; {none}: a short built-in one",
+        parsers.text_or_none, takes="TEXT", counts=True))
+    client: object = field(default="auto", repr=False, metadata=row(
+        "auto, simulator, or the name of a client object in the notebook",
+        more="; or an object with `.beta.messages.stream`",
+        takes="NAME", values=("auto", "simulator"), counts=True))
+    client_name: str = "client"
+    """What a client that is an object is called."""
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False, metadata=row(
+        "label for reports; may be given again", parsers.tags,
+        option="tag", takes="KEY=VALUE", repeats=True))
+    prices: Mapping[str, PriceTable] = field(default_factory=dict, metadata=row(
+        "USD per million tokens by model id; they fill gaps and override", parsers.prices))
+    stuck_rule: StuckRule | None = field(default=StuckRule(), metadata=row(
+        "(3, 9): halt at the third same call within nine; {none}: never", parsers.stuck_rule))
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        """Accept what users write: one tool for a list, rows of prices, a pair for a rule."""
+        object.__setattr__(self, "tools", parsers.tools(self.tools))
+        object.__setattr__(self, "stuck_rule", parsers.stuck_rule(self.stuck_rule))
+        if self.prices:
+            object.__setattr__(self, "prices", parsers.prices(self.prices))
+
+    @property
+    def reply_tokens(self) -> int:
+        """The `max_tokens` in force."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return MAX_TOKENS_AT_LARGE_EFFORT if self.effort in LARGE_EFFORTS else MAX_TOKENS
+
+    @property
+    def system_text(self) -> str:
+        """The system prompt in force."""
+        return SYSTEM if self.system is None else self.system
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """The entries of `tools` as words."""
+        return tuple(
+            entry if isinstance(entry, str) else str(getattr(entry, "__name__", "function"))
+            for entry in self.tools
+        )
+
+    def root_path(self) -> Path:
+        """Return the folder of the file tools, absolute."""
+        return Path(os.path.expanduser(self.root)).resolve()  # noqa: PTH111 - keeps `~name` errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What both doors start from, and the settings of the whole session."""
+
+    settings: Settings = field(default_factory=Settings)
+    # fmt: off
+    session_cost_usd: Decimal | None = field(default=None, metadata=row(
+        "ceiling of all tasks in US dollars; {none}: ANTHROPIC_COST_BUDGET",
+        parsers.usd, name="session_cost", scope="session"))
+    session_tokens: int | None = field(default=None, metadata=row(
+        "ceiling of all tasks in tokens; {none}: ANTHROPIC_TOKEN_BUDGET",
+        parsers.tokens, scope="session"))
+    save_transcript: bool = field(default=True, metadata=row(
+        "whether saved outputs hold the steps, or only figures and the answer",
+        parsers.flag, scope="session"))
+    secrets: tuple[str, ...] = field(default=(), metadata=row(
+        "names of more variables whose values are replaced wherever they turn up",
+        parsers.names, scope="session"))
+    # fmt: on
+
+
+_Group = TypeVar("_Group", bound="Defaults | Settings | Ceilings")
+
+
+def put(group: _Group, values: Mapping[str, Any]) -> _Group:
+    """Return a copy with new values by name of the setting; a ceiling has a name of its own.
+
+    >>> put(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
+    9
+
+    Raises
+    ------
+    TypeError
+        A name is not that of a setting of the group.
+    """
+    left, changes = dict(values), dict[str, Any]()
+    for part in fields(group):
+        value, name = getattr(group, part.name), _name(part)
+        if isinstance(value, Settings | Ceilings):
+            inner = {row.name: left.pop(row.name) for row in _rows(value) if row.name in left}
+            changes[part.name] = put(value, inner)
+        if name in left:
+            changes[part.name] = left.pop(name)
+    return replace(group, **changes, **left)
+
+
+def _name(part: Field[Any]) -> str:
+    found: Row | None = part.metadata.get("row")
+    return (found.name if found else "") or part.name
+
+
+def _rows(group: Defaults | Settings | Ceilings, path: str = "") -> Iterator[Row]:
+    for part in fields(group):
+        default, name = getattr(group, part.name), _name(part)
+        found: Row | None = part.metadata.get("row")
+        if isinstance(default, Settings):
+            yield from _rows(default)
+        elif isinstance(default, Ceilings):
+            yield from _rows(default, f"{part.name}.")
+        elif found is not None:
+            option = found.option or (name.replace("_", "-") if found.takes else "")
+            argument = "" if found.scope == "session" else path + part.name
+            yield found._replace(name=name, default=default, option=option, argument=argument)
+
+
+TABLE: Final[Mapping[str, Row]] = {found.name: found for found in _rows(Defaults())}
+"""All settings by name."""
