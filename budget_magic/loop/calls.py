@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import groupby
+from typing import Final
 
 import anyio
 
@@ -16,10 +18,10 @@ from budget_magic.events import (
     ToolStarted,
 )
 from budget_magic.loop import stop
-from budget_magic.loop.calling import calling
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
+from budget_magic.loop.tool_context import tool_context
 from budget_magic.meter.reserve import Amount
 from budget_magic.tools.approval import (
     Call,
@@ -30,13 +32,16 @@ from budget_magic.tools.approval import (
     verdict,
     why_asked,
 )
-from budget_magic.tools.tool import Tool, answer, sendable
+from budget_magic.tools.result import ToolAnswer, ToolResult, to_answer
+from budget_magic.tools.run_tool import run_tool
+from budget_magic.tools.tool import Tool
 
-_APPROVED = Decision(kind="once", by="function")
+MOST_PARALLEL_CALLS: Final = 40
+_APPROVED: Final = Decision(kind="once", by="function")
 
 
 async def run_calls(turn: TurnContext) -> None:
-    """Answer every open call; read-only ones that follow each other run side by side.
+    """Answer every open call; parallel ones that follow each other run side by side.
 
     Raises
     ------
@@ -46,10 +51,10 @@ async def run_calls(turn: TurnContext) -> None:
     """
     for call in turn.task.conversation.unanswered():
         if call.fault is not None:
-            _finish(turn, call, f"not run: {call.fault}", ran=False)
-    for is_reading, calls in _in_groups(turn.task):
-        if is_reading:
-            await _run_beside_each_other(turn, calls)
+            _answer_unrun(turn, call, f"not run: {call.fault}")
+    for is_parallel, calls in _in_groups(turn.task):
+        if is_parallel:
+            await _run_in_parallel(turn, calls)
         else:
             for call in calls:
                 if await _is_allowed(turn, call):
@@ -67,26 +72,44 @@ def answer_open_calls(turn: TurnContext, why: str) -> None:
     """Answer what is still open without running it, so that the history stays valid."""
     _note_tasks_run(turn)
     for call in turn.task.conversation.unanswered():
-        was_started = call.id in turn.started_calls
-        _finish(turn, call, "interrupted" if was_started else f"not run: {why}", ran=was_started)
+        if call.id in turn.started_calls:
+            _finish(turn, call, ToolAnswer(content="interrupted", is_error=True))
+        else:
+            _answer_unrun(turn, call, f"not run: {why}")
 
 
 def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
-    """Runs of calls that may go beside each other, in the order of the reply."""
+    """Yield runs of calls that may go beside each other, in the order of the reply.
 
-    def reads(call: OpenCall) -> bool:
+    A call that must be asked for runs alone, so that its result is known before the next is asked.
+    """
+
+    def is_parallel(call: OpenCall) -> bool:
         tool = task.toolbox.get(call.name)
-        return tool is None or (tool.reads_only and not task.redactor.names_in(call.input))
+        return tool is None or (tool.is_parallel and _decide(task, tool, call) == "run")
 
-    for is_reading, calls in groupby(task.conversation.unanswered(), key=reads):
-        yield is_reading, list(calls)
+    for together, calls in groupby(task.conversation.unanswered(), key=is_parallel):
+        yield together, list(calls)
 
 
-async def _run_beside_each_other(turn: TurnContext, calls: list[OpenCall]) -> None:
+def _decide(task: TaskContext, tool: Tool, call: OpenCall) -> str | Denied:
+    known = call.name in task.approved_tools
+    approved = known and is_same(task.approved_tools[call.name], tool.approval_key)
+    secrets = task.redactor.names_in(call.input)
+    return decide(task.policy, tool, already_approved=approved, secrets=secrets)
+
+
+async def _run_in_parallel(turn: TurnContext, calls: list[OpenCall]) -> None:
+    limiter = anyio.CapacityLimiter(MOST_PARALLEL_CALLS)
+
+    async def run(call: OpenCall) -> None:
+        async with limiter:
+            await _run(turn, call)
+
     with turn.until_time_is_up() as scope:
         async with anyio.create_task_group() as group:
             for call in calls:
-                group.start_soon(_run, turn, call)
+                group.start_soon(run, call)
     if scope.cancelled_caught:
         raise stop.Halted(stop.time_ceiling(turn))
 
@@ -95,24 +118,21 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     task, tool = turn.task, turn.task.toolbox.get(call.name)
     if tool is None:
         return True
-    known = call.name in task.approved_tools
-    approved = known and is_same(task.approved_tools[call.name], tool.runs)
-    secrets = task.redactor.names_in(call.input)
-    first = decide(task.policy, tool, already_approved=approved, secrets=secrets)
+    first = _decide(task, tool, call)
     if first == "run":
         return True
-    if first == "ask":
-        decision = await _asked(turn, call, tool, secrets)
-        task.redactor.refresh()  # an approval function is the user's code
-    else:
+    if isinstance(first, Denied):
         decision = _denied(first, by="policy")
+    else:
+        decision = await _asked(turn, call, tool, task.redactor.names_in(call.input))
+        task.redactor.refresh()  # an approval function is the user's code
     _note_decision(turn, call, decision)
     if decision.kind == "task":
-        task.approved_tools[call.name] = tool.runs
+        task.approved_tools[call.name] = tool.approval_key
     if decision.kind == "denied":
         told = read_verdict(decision.reason or False) if decision.by == "person" else None
         why = told.reason if isinstance(told, Denied) else decision.reason
-        _finish(turn, call, sendable(why, task.redactor).content, ran=False)
+        _answer_unrun(turn, call, why)
     return decision.kind != "denied"
 
 
@@ -167,7 +187,7 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
     tool = task.toolbox.get(call.name)
     if tool is None:
         offered = ", ".join(task.toolbox.names) or "none"
-        _finish(turn, call, f"there is no tool {call.name}; offered: {offered}", ran=False)
+        _answer_unrun(turn, call, f"there is no tool {call.name}; offered: {offered}")
         return
     turn.started_calls.add(call.id)
     task.emit(
@@ -179,25 +199,20 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
             input=call.input,
         )
     )
+    context = tool_context(turn, call, parent=task.last_record_id())
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
-    with calling(task.around):
-        result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
+    answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)
-    turn.completed_calls.append(made(call.name, call.input, result.content))
+    content = answer.content
+    said = content if isinstance(content, str) else json.dumps(content)
+    turn.completed_calls.append(made(call.name, call.input, said))
     if is_stuck(turn.completed_calls, task.stuck_rule):
         turn.repeated = turn.completed_calls[-1]
-    _finish(
-        turn,
-        call,
-        result.content,
-        is_error=result.is_error,
-        cut_bytes=result.cut_bytes,
-        elapsed_s=task.now() - started_s,
-    )
+    _finish(turn, call, answer, elapsed_s=task.now() - started_s)
 
 
 def _note_tasks_run(turn: TurnContext) -> None:
-    """Record what tasks that tools ran have used since it was recorded last."""
+    """Record what tools have spent, by tasks that they ran or on their own, since last time."""
     reading, account = turn.task.reading(), turn.task.account
     used = account.spent_below - Amount(usd=reading.tasks_usd, tokens=reading.tasks_tokens)
     unsure = account.unconfirmed_below - Amount(
@@ -216,28 +231,31 @@ def _note_tasks_run(turn: TurnContext) -> None:
         )
 
 
-def _finish(  # noqa: PLR0913 - one keyword per field of the fact
+def _answer_unrun(turn: TurnContext, call: OpenCall, why: str) -> None:
+    answer = to_answer(ToolResult(content=why, is_error=True), turn.task.redactor)
+    _finish(turn, call, answer, ran=False)
+
+
+def _finish(
     turn: TurnContext,
     call: OpenCall,
-    content: str,
+    answer: ToolAnswer,
     *,
     ran: bool = True,
-    is_error: bool = True,
-    cut_bytes: int = 0,
     elapsed_s: float = 0.0,
 ) -> None:
-    content = turn.task.redactor.redact(content)
-    turn.task.conversation.answer(call.id, content, is_error=is_error)
+    turn.task.conversation.answer(call.id, answer.content, is_error=answer.is_error)
     turn.task.emit(
         ToolFinished(
             turn=turn.turn,
             step=turn.step,
             call_id=call.id,
             name=call.name,
-            content=content,
-            is_error=is_error,
+            content=answer.content,
+            summary=answer.summary,
+            is_error=answer.is_error,
             ran=ran,
-            cut_bytes=cut_bytes,
+            cut_bytes=answer.cut_bytes,
             elapsed_s=elapsed_s,
         )
     )

@@ -9,11 +9,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from budget_magic.events import TurnSettings
+from budget_magic.tools.result import without_media
 
 FIRST_REQUEST_TOKENS: Final = 2_000
 """Added to the bound of a request of unknown size: what the API puts around it."""
 BLOCK_TOKENS: Final = 64
 """Added to the bound for each new block."""
+MOST_IMAGE_TOKENS: Final = 5_000
+"""More than the 4,784 to which the API scales the largest image (platform.claude.com, "Vision")."""
+MOST_DOCUMENT_TOKENS: Final = 600 * 8_000
+"""A PDF of 600 pages, each as text and as image: more than fits, so that it is always counted."""
 GO_ON: Final = "Go on with the task."
 NOT_RUN: Final = "not run"
 NOT_SHOWN: Final = "not shown: the ceiling is near"
@@ -100,9 +105,12 @@ class Conversation:
         """Return an independent copy, from which a turn can start again."""
         return replace(self, messages=list(self.messages), answers=dict(self.answers))
 
-    def answer(self, call_id: str, content: str, *, is_error: bool) -> None:
-        """Keep the result of an open call until the next request."""
-        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+    def answer(
+        self, call_id: str, content: str | Sequence[dict[str, Any]], *, is_error: bool
+    ) -> None:
+        """Keep the result of an open call, a text or content blocks, until the next request."""
+        said = content if isinstance(content, str) else list(content)
+        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id, "content": said}
         if is_error:
             block["is_error"] = True
         self.answers[call_id] = block
@@ -162,7 +170,7 @@ class Conversation:
         Parameters
         ----------
         content
-            The reply as `mended` gives it.
+            The reply as `repair_reply` gives it.
         paused
             Whether it ended with `pause_turn`.
         faults
@@ -290,8 +298,13 @@ def text_block(text: str) -> dict[str, Any]:
 
 
 def bound_tokens(blocks: list[dict[str, Any]]) -> int:
-    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block."""
-    return sum(len(_json(block)) + BLOCK_TOKENS for block in blocks)
+    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block, and their media."""
+    bound = 0
+    for block in blocks:
+        text, images, documents = without_media(block)
+        bound += len(_json(text)) + BLOCK_TOKENS
+        bound += images * MOST_IMAGE_TOKENS + documents * MOST_DOCUMENT_TOKENS
+    return bound
 
 
 def prompt_bound(
@@ -316,9 +329,9 @@ def prompt_bound(
 
 
 def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return the size of what messages say, as UTF-8; thinking aside, which may be left out."""
+    """Return the size of the text of messages, as UTF-8; thinking may be left out of a prompt."""
     said = [
-        block
+        without_media(block)[0]
         for message in messages
         for block in message["content"]
         if block["type"] not in {"thinking", "redacted_thinking"}

@@ -33,7 +33,7 @@ _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Mended:
+class RepairedReply:
     """A reply that can be recorded and sent back."""
 
     reply: Reply
@@ -41,7 +41,7 @@ class Mended:
     """Why a call cannot be run, by the id it has now."""
 
 
-def mended(reply: Reply, taken: Collection[str]) -> Mended:
+def repair_reply(reply: Reply, taken: Collection[str]) -> RepairedReply:
     """Return the reply with its malformed blocks replaced or left out.
 
     Parameters
@@ -52,7 +52,7 @@ def mended(reply: Reply, taken: Collection[str]) -> Mended:
         Ids of the calls in the history. A call that repeats one gets an id of its own and runs:
         some servers number the calls of each reply anew.
     """
-    done = Mended(reply=reply)
+    done = RepairedReply(reply=reply)
     ids, seen = set(taken), set[str]()
     content = []
     for block in reply.content:

@@ -21,8 +21,8 @@ from budget_magic.meter.reading import Reading
 from budget_magic.meter.reserve import Account, Granted
 from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.tools.approval import Call, Policy
+from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.secrets import Redactor
-from budget_magic.tools.tool import RunInCaller
 from budget_magic.tools.toolbox import Toolbox
 from budget_magic.wire import Client
 
@@ -82,9 +82,13 @@ class TaskContext:
     """A monotonic clock in seconds."""
     jitter: Callable[[], float]
     """A number in [0, 1)."""
+    last_record_id: Callable[[], str] = str
+    """Id of the record that was emitted last."""
+    session: object = None
+    """The session that the task belongs to, handed to its tools."""
     conversation: Conversation = field(default_factory=Conversation)
     approved_tools: dict[str, object] = field(default_factory=dict)
-    """What was approved for the rest of the task, by the name of its tool: `Tool.runs`."""
+    """What was approved for the rest of the task, by the name of its tool: `Tool.approval_key`."""
     ratios: Ratios = field(default_factory=Ratios)
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""

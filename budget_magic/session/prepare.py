@@ -12,7 +12,6 @@ from pathlib import Path
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
 from budget_magic.loop import TaskContext
-from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
@@ -24,6 +23,7 @@ from budget_magic.session.redaction import process_redactor, refuse_unreadable_s
 from budget_magic.session.settings import Settings, check, defaults
 from budget_magic.session.surroundings import HERE
 from budget_magic.tools.approval import parse_policy
+from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 
@@ -90,7 +90,7 @@ def prepare(
         name=ground.name,
         client=chosen.client,
         settings=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
-        toolbox=toolbox.reading_only() if reads_only else toolbox,
+        toolbox=toolbox.for_background() if reads_only else toolbox,
         policy=parse_policy(settings.approve),
         approver=approver,
         run_in_caller=caller.run,
@@ -105,6 +105,7 @@ def prepare(
         reading=lambda: bus.reading,
         now=time.monotonic,
         jitter=random.random,
+        last_record_id=lambda: bus.records[-1].id,
     )
     before = ground.context
     if before is not None:
@@ -116,7 +117,7 @@ def prepare(
 
 def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
     """Return the accounts of the task, its group, the tasks whose tools run it, and the session."""
-    call = CALLING.get()
+    call = CURRENT_CALL.get()
     found = [ground.account, *filter(None, [ground.group]), *(call.accounts if call else ())]
     if chosen.simulated is None:
         found.append(session_account(defaults()))

@@ -58,7 +58,8 @@ class Reports:
         """Return the whole answer to a call, as it was sent; None where there is none."""
         for record in reversed(list(self._bus.records)):
             if isinstance(record.fact, ToolFinished) and record.fact.call_id == call_id:
-                return record.fact.content
+                content = record.fact.content
+                return content if isinstance(content, str) else record.fact.shown
         return None
 
     def _records_up_to(self, turn: int) -> list[Record]:

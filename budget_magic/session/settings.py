@@ -23,6 +23,7 @@ from budget_magic.models import (
     models_with_budget,
 )
 from budget_magic.session.surroundings import HERE
+from budget_magic.tools import Tool
 
 SYSTEM: Final = (
     "You work on a task inside a Jupyter notebook. Use the tools you are given, look before you"
@@ -35,7 +36,7 @@ LEAST_HISTORY: Final = 2_000
 MAX_TOKENS: Final = 32_000
 MAX_TOKENS_AT_LARGE_EFFORT: Final = 64_000
 
-ToolEntry = str | Callable[..., Any]
+ToolEntry = str | Tool | Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +89,7 @@ class Settings:
     @property
     def tool_names(self) -> tuple[str, ...]:
         """The entries of `tools` as words."""
-        return tuple(
-            entry if isinstance(entry, str) else str(getattr(entry, "__name__", "function"))
-            for entry in self.tools
-        )
+        return tuple(entry if isinstance(entry, str) else _tool_name(entry) for entry in self.tools)
 
     def root_path(self) -> Path:
         """Return the folder of the file tools, absolute."""
@@ -216,8 +214,12 @@ def _check_inference_geo(settings: Settings) -> None:
         )
 
 
+def _tool_name(entry: Tool | Callable[..., Any]) -> str:
+    return entry.name if isinstance(entry, Tool) else str(getattr(entry, "__name__", "function"))
+
+
 def as_tools(tools: str | Sequence[ToolEntry]) -> tuple[ToolEntry, ...]:
     """Return the entries of `tools=`; one word or one function stands for a list of it."""
-    if isinstance(tools, str) or callable(tools):
+    if isinstance(tools, str | Tool) or callable(tools):
         return (tools,)
     return tuple(tools)

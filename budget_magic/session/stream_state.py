@@ -139,7 +139,7 @@ class StreamState:
             case ToolStarted():
                 self._doing = fact.name
             case ToolFinished():
-                self._result_characters += len(fact.content)
+                self._result_characters += len(fact.shown)
             case ApprovalAsked():
                 self._doing = "waiting for approval"
                 self._pauses.enter_context(self._watch.paused())

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 from budget_magic.errors import ConfigurationError, TaskInterrupted
 from budget_magic.events import Carry, Ceilings
 from budget_magic.loop import TaskContext
-from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report import LiveState, TurnView
@@ -23,6 +22,7 @@ from budget_magic.session.settings import Settings, ToolEntry, as_tools, default
 from budget_magic.session.surroundings import HERE
 from budget_magic.session.turning import Turning
 from budget_magic.session.turns import Prompt
+from budget_magic.tools.context import CURRENT_CALL
 
 Unset = Literal["unset"]
 _UNSET: Final[Unset] = "unset"
@@ -243,7 +243,7 @@ class Task(Turning):
 
     def _enter(self) -> None:
         registry.register(self)
-        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+        if CURRENT_CALL.get() is None:  # a tool of another task runs it; that one is the cell's
             registry.used(self.name)
 
     def _any_run(self) -> Run:

@@ -21,7 +21,6 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
-from budget_magic.loop.calling import CALLING
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.reading import Held
 from budget_magic.meter.reserve import Account
@@ -39,6 +38,7 @@ from budget_magic.session.runner import Run
 from budget_magic.session.settings import Settings
 from budget_magic.session.turns import Plan, Prompt, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
+from budget_magic.tools.context import CURRENT_CALL
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
@@ -317,9 +317,9 @@ class Turning:
         self.refuse_while_running()
         settings = start.settings or self._settings
         run.caller.is_attended = not start.reads_only
-        call = CALLING.get()
+        call = CURRENT_CALL.get()
         if call is not None:
-            call.on_stop(partial(run.stop, "stop_button"))
+            call.cancel.on_cancel(partial(run.stop, "stop_button"))
         ground = Ground(
             name=self.name,
             bus=self._bus,
@@ -420,7 +420,7 @@ class Turning:
 
     def _changes_things(self, tool_name: str) -> bool:
         tool = None if self._context is None else self._context.toolbox.get(tool_name)
-        return tool is None or not tool.reads_only
+        return tool is None or tool.needs_approval
 
 
 def _released(turn: int, held: Held) -> HeldReleased:

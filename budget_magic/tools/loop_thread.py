@@ -1,4 +1,4 @@
-"""Event loops in threads of their own, and the one on which async functions of notebooks run."""
+"""Event loops in threads of their own, and coroutines run on them or while a thread waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -16,7 +17,9 @@ from budget_magic.errors import ToolRefusal
 T = TypeVar("T")
 
 CLEAN_UP_S: Final = 1.0
-"""How long a cancelled function may take to end before nobody waits for it any more."""
+"""How long a cancelled coroutine may take to end before nobody waits for it any more."""
+BEAT_S: Final = 0.1
+"""How often a waiting thread looks up, so that an interrupt is seen on every platform."""
 
 
 class LoopThread:
@@ -34,7 +37,7 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def end(self) -> None:
-        """Let the loop end and close; called on it."""
+        """Cancel what runs and close the loop; called on it."""
         self._is_over = True
         self.loop.stop()
 
@@ -48,20 +51,74 @@ class LoopThread:
             # Any task may stop the loop, and a KeyboardInterrupt or SystemExit of one ends it.
             with suppress(KeyboardInterrupt, SystemExit):
                 self.loop.run_forever()
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            with suppress(KeyboardInterrupt, SystemExit):
+                self.loop.run_until_complete(asyncio.wait(left))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, run while this thread waits.
+
+    Without an event loop in this thread it runs here, in a loop of its own. A notebook's thread
+    mostly has one already, which cannot be entered a second time: then the coroutine runs in a
+    helper thread, with this thread's context variables, and an interrupt here cancels it there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # With a factory of its own the runner leaves the thread's current event loop alone.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(coroutine)
+    thread = LoopThread("budget_magic function")
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, thread.loop)
+        while not wait([future], BEAT_S).done:
+            pass
+        return future.result()
+    finally:
+        thread.loop.call_soon_threadsafe(thread.end)
+        thread.join(CLEAN_UP_S)
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether the calling thread runs this loop now."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
+    """Return what a function returns on a loop's thread; called there, it runs at once."""
+    if is_running_here(loop):
+        return function()
+    answered: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answered.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            answered.set_exception(error)
+
+    loop.call_soon_threadsafe(work)
+    return answered.result()
+
+
 _LOCK: Final = threading.Lock()
-_LOOPS: Final[list[LoopThread]] = []
+_FUNCTION_LOOPS: Final[list[LoopThread]] = []
 
 
 def is_function_loop() -> bool:
     """Return whether the calling thread is the one on which async functions run."""
-    return any(loop.is_here for loop in _LOOPS)
+    return any(loop.is_here for loop in _FUNCTION_LOOPS)
 
 
-async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def run_on_function_loop(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return what a coroutine function returns on the loop of all async functions of notebooks.
 
     That loop is none of the turns': a function that stops its loop, blocks it, or cancels what
@@ -104,8 +161,8 @@ async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def _function_loop() -> asyncio.AbstractEventLoop:
-    if not _LOOPS:
+    if not _FUNCTION_LOOPS:
         with _LOCK:
-            if not _LOOPS:
-                _LOOPS.append(LoopThread("budget_magic functions"))
-    return _LOOPS[0].loop
+            if not _FUNCTION_LOOPS:
+                _FUNCTION_LOOPS.append(LoopThread("budget_magic functions"))
+    return _FUNCTION_LOOPS[0].loop

@@ -85,7 +85,7 @@ class Show:
     def whole(self, call_id: str) -> str | None:
         """The whole of a result."""
         found = (f for f in self.story.facts if isinstance(f, ToolFinished))
-        return next((fact.content for fact in found if fact.call_id == call_id), None)
+        return next((fact.shown for fact in found if fact.call_id == call_id), None)
 
     def tell(self, tell: Callable[[Story], object]) -> None:
         """The story goes on; the panel hears of each new fact."""
