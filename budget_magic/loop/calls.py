@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
@@ -54,11 +54,11 @@ async def run_calls(turn: TurnContext) -> None:
             _answer_unrun(turn, call, f"not run: {call.fault}")
     for is_parallel, calls in _in_groups(turn.task):
         if is_parallel:
-            await _run_in_parallel(turn, calls)
+            await _run_together(turn, calls)
         else:
             for call in calls:
                 if await _is_allowed(turn, call):
-                    await _run(turn, call)
+                    await _run_alone(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
             raise stop.Halted(stop.time_ceiling(turn))
     # A tool that was cancelled though nobody stopped the turn leaves its call open: the task group
@@ -99,7 +99,15 @@ def _decide(task: TaskContext, tool: Tool, call: OpenCall) -> str | Denied:
     return decide(task.policy, tool, already_approved=approved, secrets=secrets)
 
 
-async def _run_in_parallel(turn: TurnContext, calls: list[OpenCall]) -> None:
+async def _run_alone(turn: TurnContext, call: OpenCall) -> None:
+    tool = turn.task.toolbox.get(call.name)
+    if tool is not None and tool.thread == "caller":
+        await _run(turn, call)  # what runs on another's thread cannot be cut short
+    else:
+        await _run_together(turn, [call])
+
+
+async def _run_together(turn: TurnContext, calls: list[OpenCall]) -> None:
     limiter = anyio.CapacityLimiter(MOST_PARALLEL_CALLS)
 
     async def run(call: OpenCall) -> None:
@@ -126,14 +134,15 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     else:
         decision = await _asked(turn, call, tool, task.redactor.names_in(call.input))
         task.redactor.refresh()  # an approval function is the user's code
-    _note_decision(turn, call, decision)
-    if decision.kind == "task":
+    kind, by, reason = decision.kind, decision.by, decision.reason
+    task.emit(ApprovalGiven(**_place(turn, call), decision=kind, by=by, reason=reason))
+    if kind == "task":
         task.approved_tools[call.name] = tool.approval_key
-    if decision.kind == "denied":
-        told = read_verdict(decision.reason or False) if decision.by == "person" else None
-        why = told.reason if isinstance(told, Denied) else decision.reason
+    if kind == "denied":
+        told = read_verdict(reason or False) if by == "person" else None
+        why = told.reason if isinstance(told, Denied) else reason
         _answer_unrun(turn, call, why)
-    return decision.kind != "denied"
+    return kind != "denied"
 
 
 async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequence[str]) -> Decision:
@@ -151,16 +160,7 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequenc
         if callable(task.policy):
             said = await verdict(task.policy, asked, task.run_in_caller)
             return _denied(said, by="function") if isinstance(said, Denied) else _APPROVED
-        task.emit(
-            ApprovalAsked(
-                turn=turn.turn,
-                step=turn.step,
-                call_id=call.id,
-                name=call.name,
-                input=call.input,
-                why=asked.why,
-            )
-        )
+        task.emit(ApprovalAsked(**_place(turn, call), input=call.input, why=asked.why))
         return await task.approver(asked)
 
 
@@ -168,18 +168,9 @@ def _denied(said: Denied, *, by: str) -> Decision:
     return Decision(kind="denied", reason=said.reason, by=by)
 
 
-def _note_decision(turn: TurnContext, call: OpenCall, decision: Decision) -> None:
-    turn.task.emit(
-        ApprovalGiven(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
-            decision=decision.kind,
-            by=decision.by,
-            reason=decision.reason,
-        )
-    )
+def _place(turn: TurnContext, call: OpenCall) -> dict[str, Any]:
+    """Return the fields that the facts of a call have in common."""
+    return {"turn": turn.turn, "step": turn.step, "call_id": call.id, "name": call.name}
 
 
 async def _run(turn: TurnContext, call: OpenCall) -> None:
@@ -190,15 +181,7 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         _answer_unrun(turn, call, f"there is no tool {call.name}; offered: {offered}")
         return
     turn.started_calls.add(call.id)
-    task.emit(
-        ToolStarted(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
-            input=call.input,
-        )
-    )
+    task.emit(ToolStarted(**_place(turn, call), input=call.input))
     context = tool_context(turn, call, parent=task.last_record_id())
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
     answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
@@ -247,10 +230,7 @@ def _finish(
     turn.task.conversation.answer(call.id, answer.content, is_error=answer.is_error)
     turn.task.emit(
         ToolFinished(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
+            **_place(turn, call),
             content=answer.content,
             summary=answer.summary,
             is_error=answer.is_error,

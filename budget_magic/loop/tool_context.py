@@ -13,7 +13,7 @@ from budget_magic.events import Fact, NoticePosted
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Amount
-from budget_magic.report.numbers import dollars, plural
+from budget_magic.report.numbers import dollars
 from budget_magic.tools.context import Reservation, ToolContext
 from budget_magic.tools.loop_thread import call_on_loop
 
@@ -76,9 +76,10 @@ def _hold(turn: TurnContext, amount: Amount) -> None:
     if full is None:
         return
     usd, tokens = full.headroom()
-    left = [dollars(usd)] if usd is not None else []
-    left += [plural(tokens, "token")] if tokens is not None else []
+    is_money = usd is not None and amount.usd > usd
+    left, needed = (dollars(usd), dollars(amount.usd)) if is_money else (tokens, amount.tokens)
+    unit = "" if is_money else " tokens"
     raise ToolRefusal(
-        f"not enough is left under the ceilings of {full.name}: {' and '.join(left)};"
-        f" the call needs {dollars(amount.usd)} and {plural(amount.tokens, 'token')}"
+        f"the call needs {needed}{unit}, more than the {left}{unit} left under the ceilings of"
+        f" {full.name}"
     )

@@ -15,7 +15,8 @@ from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool
 
-POLICIES: Final = ("ask", "all", "none")
+Word: TypeAlias = Literal["ask", "all", "none"]
+POLICIES: Final[tuple[Word, ...]] = ("ask", "all", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def _exact(value: object) -> str:
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
-Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
+Policy: TypeAlias = Word | ApprovalFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,9 @@ def parse_policy(value: object) -> Policy:
     ConfigurationError
         It is neither one of the three words nor a function.
     """
-    if value == "ask":
-        return "ask"
-    if value == "all":
-        return "all"
-    if value == "none":
-        return "none"
+    for policy in POLICIES:
+        if value == policy:
+            return policy
     if callable(value) and not isinstance(value, type):
         return value
     raise ConfigurationError(

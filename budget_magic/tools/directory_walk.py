@@ -44,13 +44,7 @@ class DirectoryWalk:
     def files(
         self, enters: Callable[[Parts], bool] = _every_folder
     ) -> Iterator[tuple[Parts, os.DirEntry[str]]]:
-        """Yield each file by its parts below the start, a folder's own before its subfolders'.
-
-        Parameters
-        ----------
-        enters
-            Whether to go into a subfolder, by its parts below the start.
-        """
+        """Yield each file by its path below the start; `enters` chooses the subfolders."""
         left = self.entry_limit
         folders: list[Parts] = [()]
         while folders and left and not self._is_over():

@@ -67,8 +67,8 @@ def usable_root(root: Path) -> Path:
 def forbidden(name: str) -> str | None:
     """Return why a name is never touched, as the end of a sentence; None if it may be.
 
-    Letter case and the Unicode form of the name do not matter, since they do not on every disk. A
-    copy, such as `server.pem.bak`, is judged by the name that it is a copy of.
+    Letter case and Unicode form are ignored, as some disks do. A copy, such as `server.pem.bak`, is
+    judged by the name that it is a copy of.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class PathSandbox:
         """Return the real path that is meant, every link followed.
 
         Names are judged before the disk is asked, so that a refusal does not tell whether a
-        secret or a file outside exists; they are judged again behind all links.
+        secret or a file outside exists, and once more after all links were followed.
 
         Raises
         ------
@@ -127,14 +127,14 @@ class PathSandbox:
         return real
 
     def open(self) -> DirectoryHandle:
-        """Return the root folder, held open for one call; raises `ToolRefusal`."""
+        """Open the root folder for one call; raises `ToolRefusal`."""
         try:
             return DirectoryHandle(str(self.root))
         except OSError as error:
             raise _unreadable("the root folder", error) from error
 
     def existing(self, root: DirectoryHandle, path: str) -> Found:
-        """Return what is meant, which exists; raises `ToolRefusal` as `inside` does."""
+        """Return the file or folder that is meant; raises `ToolRefusal` as `inside` does."""
         parts = self.inside(path).relative_to(self.root).parts
         try:
             return Found(parts=parts, stat=root.stat(parts))

@@ -1,4 +1,4 @@
-"""The process's own credentials, replaced in full before anything is sent, shown or logged."""
+"""Replaces the process's own credentials before anything is sent, shown or logged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Redactor:
         self.refresh()
 
     def refresh(self) -> None:
-        """Learn the credentials that came since, and forget none: what was one stays one."""
+        """Learn credentials that were set since; none is ever forgotten."""
         # Another thread may take a variable out meanwhile.
         found = ((name, self._environ.get(name)) for name in list(self._environ))
         environ = {name: value for name, value in found if value is not None}
@@ -123,7 +123,7 @@ class Redactor:
     def _without_splits(self, text: str) -> str:
         """Return the text, without its terminal escapes if they split a secret.
 
-        Colours do, around what a search has found. Views leave them out, and would show it whole.
+        Views leave them out, and would show the secret whole.
         """
         if ESCAPES.search(text) is None:
             return text
@@ -173,10 +173,10 @@ class Redactor:
 
 
 class _Index:
-    """Finds which of many forms may stand in a text.
+    """An index of all forms, to search a text for all of them at once.
 
-    Wherever a form stands, one of its grams stands at a multiple of `step`: a text is searched for
-    all forms at once by looking up every `step`th gram of it.
+    Wherever a form occurs, one of its grams begins at a multiple of `step`: only every `step`th
+    gram of a text is looked up.
     """
 
     __slots__ = ("by_first", "by_gram", "gram", "longest", "step")
@@ -197,8 +197,8 @@ class _Index:
 class StreamRedactor:
     """Redacts a text that arrives in pieces, so that a secret split over them never shows.
 
-    It holds back only what could be the beginning of a secret. The pieces it gives, joined, equal
-    the whole text redacted at once, wherever it was split.
+    It holds back only what could begin a secret. Its pieces, joined, equal the whole text redacted
+    at once.
 
     Examples
     --------
@@ -257,9 +257,9 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _in_python(value: str) -> Iterator[str]:
-    """Yield what `repr` and `ascii` make of a text and of its bytes, anywhere in a longer one.
+    """Yield what `repr` and `ascii` make of a text and of its bytes, inside a longer one.
 
-    What stands around the value decides which quotes are escaped: none, single or double ones.
+    The text around the value decides which quotes are escaped: none, single or double ones.
     """
     in_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
     for written, text in ((repr, value), (ascii, value), (ascii, in_bytes)):
@@ -274,11 +274,10 @@ _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 def _in_base64(data: bytes) -> Iterable[str]:
-    """Yield a value in base64: alone, and what of it is the same inside any longer text.
+    """Yield a value in base64: alone, and the part that is the same inside any longer text.
 
-    A value may begin at one of three places within the groups of three bytes that base64 encodes.
-    The characters at both ends that hold bits of its neighbours too are left out, so that a core
-    is never shorter than 10 characters.
+    A value begins at one of three places within the groups of three bytes that base64 encodes.
+    Characters at both ends that also hold bits of its neighbours are left out.
     """
     alone = base64.b64encode(data).decode()
     yield from (alone, alone.rstrip("="))

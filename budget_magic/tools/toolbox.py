@@ -138,11 +138,9 @@ def build_toolbox(
         `files`, names of functions in the notebook, functions, tools; or `none` alone. One text is
         split at its commas.
     root
-        The only folder that the file tools may touch; not looked at without `files`.
-    lookup
-        Finds a function of the notebook by name.
-    candidates
-        Names to suggest for one that is not found.
+        The only folder that the file tools may touch; ignored without `files`.
+    lookup, candidates
+        Finds a function of the notebook by name; names to suggest for one that is not found.
 
     Raises
     ------
