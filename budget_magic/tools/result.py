@@ -61,7 +61,7 @@ class ToolAnswer:
 
 def text_block(text: str) -> Block:
     """Return a text as a content block."""
-    return {"type": "text", "text": text}
+    return {"type": "text", "text": without_lone_surrogates(text)}
 
 
 def image_block(data: bytes, media_type: str = "image/png") -> Block:
@@ -72,7 +72,8 @@ def image_block(data: bytes, media_type: str = "image/png") -> Block:
 def document_block(document: bytes | str, title: str = "") -> Block:
     """Return a PDF, or a plain text given as `str`, as a content block."""
     if isinstance(document, str):
-        source = {"type": "text", "media_type": "text/plain", "data": document}
+        text = without_lone_surrogates(document)
+        source = {"type": "text", "media_type": "text/plain", "data": text}
         return _titled({"type": "document", "source": source}, title)
     encoded = base64.b64encode(document).decode()
     return _titled(_base64_block("document", "application/pdf", encoded), title)
@@ -125,7 +126,8 @@ def _base64_block(kind: str, media_type: str, data: str) -> Block:
 
 
 def _titled(block: Block, title: object) -> Block:
-    return {**block, "title": title} if isinstance(title, str) and title else block
+    is_given = isinstance(title, str) and title
+    return {**block, "title": without_lone_surrogates(str(title))} if is_given else block
 
 
 def _media_kind(block: Mapping[str, Any]) -> str | None:
@@ -159,41 +161,25 @@ def _checked(block: Any) -> Block:
 
 
 def _check_media(kind: str, media_type: str, data: str) -> None:
-    limit = MAX_MEDIA_CHARACTERS[kind]
+    limit, said = MAX_MEDIA_CHARACTERS[kind], f"the tool returned media ({media_type})"
     if len(data) > limit:
         raise ToolRefusal(
-            f"the tool returned {_kind_text(kind, media_type)} of {len(data):,} characters in"
-            f" base64; at most {limit:,} can be sent"
+            f"{said} of {len(data):,} characters in base64; at most {limit:,} can be sent"
         )
     try:
         start = binascii.a2b_base64(data, strict_mode=True)[:16]
     except ValueError:
         start = b""
     if not start.startswith(MEDIA_SIGNATURES[kind, media_type]):
-        raise ToolRefusal(
-            f"the tool returned {_kind_text(kind, media_type)} whose data is none in base64"
-        )
-
-
-def _kind_text(kind: str, media_type: str) -> str:
-    return f"{'an' if kind == 'image' else 'a'} {kind} ({media_type})"
+        raise ToolRefusal(f"{said} whose data is of another kind, or not base64")
 
 
 def _redacted(block: Block, redactor: Redactor) -> Block:
     """Return the block without secrets; a medium that holds one is left out as a whole."""
     if _media_kind(block) is None:
-        return {key: _redacted_value(value, redactor) for key, value in block.items()}
-    names = redactor.names_in(block)
-    if names:
-        held = " and ".join(f"[secret {name}]" for name in names)
-        return text_block(f"[{block['type']} left out: it holds {held}]")
-    return block
-
-
-def _redacted_value(value: Any, redactor: Redactor) -> Any:
-    if isinstance(value, dict):
-        return {key: _redacted_value(one, redactor) for key, one in value.items()}
-    return redactor.redact(without_lone_surrogates(value))
+        return redactor.redact(block)
+    held = " and ".join(f"[secret {name}]" for name in redactor.names_in(block))
+    return text_block(f"[{block['type']} left out: it holds {held}]") if held else block
 
 
 def _shortened(blocks: Iterable[Block], cap_bytes: int) -> tuple[tuple[Block, ...], int]:
@@ -214,7 +200,6 @@ def _shortened(blocks: Iterable[Block], cap_bytes: int) -> tuple[tuple[Block, ..
 
 
 def _summary(blocks: Iterable[Block]) -> str:
-    """Return the texts of a result, and a line for each image and document."""
     return "\n".join(_line(block) for block in blocks)
 
 

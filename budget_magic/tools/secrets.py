@@ -78,43 +78,44 @@ class Redactor:
 
     def redact(self, value: T) -> T:
         """Return a copy with every known secret replaced; walks str, dict, list and tuple."""
-        return cast("T", self._walk(value))
+        return cast("T", self._walk(value, set()))
 
     def names_in(self, value: object) -> list[str]:
         """Return the names of the secrets that a text or a JSON value holds, sorted."""
         found: set[str] = set()
-        for text in _texts(value):
-            whole = self._without_splits(text)
-            found.update(self._names[form] for form in self._forms_in(whole))
+        self._walk(value, found)
         return sorted(found)
 
-    def _walk(self, value: Any) -> Any:
+    def _walk(self, value: Any, found: set[str]) -> Any:
+        """Return a redacted copy; the names of the secrets in it go to `found`."""
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value, found)
         if isinstance(value, dict):
-            return self._dict(value)
+            return self._dict(value, found)
         if isinstance(value, list):
-            return [self._walk(item) for item in value]
+            return [self._walk(item, found) for item in value]
         if type(value) is tuple:
-            return tuple(self._walk(item) for item in value)
+            return tuple(self._walk(item, found) for item in value)
         return value
 
-    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+    def _dict(self, value: dict[Any, Any], found: set[str]) -> dict[Any, Any]:
         walked: dict[Any, Any] = {}
         for key, item in value.items():
             # Two names may become the same one; none of them may get lost.
-            shown, number = self._walk(key), 1
+            redacted = shown = self._walk(key, found)
+            number = 1
             while shown in walked:
                 number += 1
-                shown = f"{self._walk(key)} {number}"
-            walked[shown] = self._walk(item)
+                shown = f"{redacted} {number}"
+            walked[shown] = self._walk(item, found)
         return walked
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, found: set[str]) -> str:
         text = self._without_splits(text)
         pattern = self._pattern(text)
         if pattern is None:
             return text
+        found.update(self._names[form] for form in self._forms_in(text))
         return pattern.sub(lambda match: self._label(match.group()), text)
 
     def _label(self, form: str) -> str:
@@ -125,7 +126,7 @@ class Redactor:
 
         Views leave them out, and would show the secret whole.
         """
-        if ESCAPES.search(text) is None:
+        if text.isprintable() or ESCAPES.search(text) is None:  # the first is much faster
             return text
         plain = ESCAPES.sub("", text)
         return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
@@ -222,18 +223,6 @@ class StreamRedactor:
         """Return what was held back, when nothing more will come."""
         shown, self._held = self._redactor.split(self._held, last=True)
         return shown
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Yield every text in a JSON value, the keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for pair in value.items():
-            yield from _texts(pair)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def _forms(value: str) -> Iterator[str]:

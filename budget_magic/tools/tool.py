@@ -19,6 +19,20 @@ class Tool(ABC):
 
     Whether a call asks, whether it may run beside others, and on which thread it runs are
     independent of each other.
+
+    Examples
+    --------
+    >>> class Clock(Tool):
+    ...     name, needs_approval, is_parallel = "clock", False, True
+    ...
+    ...     def definition(self):
+    ...         return {"name": self.name, "input_schema": {"type": "object"}}
+    ...
+    ...     async def call(self, arguments, context):
+    ...         context.emit("looking at the clock")
+    ...         return "12:00"
+    >>> Clock().thread
+    'loop'
     """
 
     name: str

@@ -143,7 +143,7 @@ def test_an_image_that_holds_a_secret_is_left_out(monkeypatch: pytest.MonkeyPatc
     [
         ({"type": "video"}, "unsupported kind"),
         ({"type": "image", "source": {"type": "url", "url": "https://a.b"}}, "unsupported kind"),
-        (image_block(b"no image"), "whose data is none in base64"),
+        (image_block(b"no image"), "whose data is of another kind"),
         (image_block(PNG * 200), "at most 5,242,880 can be sent"),
     ],
 )
@@ -245,6 +245,21 @@ def test_what_a_failing_tool_had_reserved_stays_unconfirmed() -> None:
     assert task.context.account.unconfirmed.usd == Decimal("0.50")
     (spent,) = facts(task, TasksRun)
     assert spent.unconfirmed_usd == Decimal("0.50")
+
+
+def test_a_task_that_a_tool_runs_does_not_wait_for_what_the_tool_holds() -> None:
+    inner = task_on(Simulator([Reply(text="Inner.")]), "inner")
+
+    def work(context: ToolContext) -> str:
+        with context.reserve(usd=Decimal("0.98")) as reservation:
+            outcome = inner.run("Look.")
+            reservation.settle()
+        return f"{outcome.state}: {outcome.reason}"
+
+    task, _ = plotting(Plot(work, "worker"), ceilings=Ceilings(cost_usd=1))
+    assert task.run("Look.").state == "completed"
+
+    assert results(task) == ["halted: session_ceiling"]
 
 
 def test_a_tool_in_a_worker_thread_is_told_that_the_turn_stops() -> None:
