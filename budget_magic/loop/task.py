@@ -60,6 +60,8 @@ class TaskContext:
     """One task as the loop sees it; it outlives turns."""
 
     name: str
+    session: object
+    """What the task belongs to; tasks that its tools run belong there too."""
     client: Client
     settings: TurnSettings
     """May be replaced while a turn runs; each request takes what is in force."""
@@ -84,8 +86,6 @@ class TaskContext:
     """A number in [0, 1)."""
     last_record_id: Callable[[], str] = str
     """Id of the record that was emitted last."""
-    session: object = None
-    """The session that the task belongs to, handed to its tools."""
     conversation: Conversation = field(default_factory=Conversation)
     approved_tools: dict[str, object] = field(default_factory=dict)
     """What was approved for the rest of the task, by the name of its tool: `Tool.approval_key`."""

@@ -22,13 +22,23 @@ BEAT_S: Final = 0.1
 """How often a waiting thread looks up, so that an interrupt is seen on every platform."""
 
 
+class _SharedThread(threading.Thread):
+    """A thread that runs an event loop which others need."""
+
+
+def is_loop_thread() -> bool:
+    """Return whether the calling thread runs a loop that others need: it must not be held up."""
+    return isinstance(threading.current_thread(), _SharedThread)
+
+
 class LoopThread:
     """An event loop in a daemon thread, which nothing that runs on it can end but `end`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_shared: bool = True) -> None:
+        kind = _SharedThread if is_shared else threading.Thread
         self.loop = asyncio.new_event_loop()
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = kind(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -74,7 +84,7 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
         # With a factory of its own the runner leaves the thread's current event loop alone.
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             return runner.run(coroutine)
-    thread = LoopThread("budget_magic function")
+    thread = LoopThread("budget_magic function", is_shared=False)
     try:
         future = asyncio.run_coroutine_threadsafe(coroutine, thread.loop)
         while not wait([future], BEAT_S).done:
@@ -111,11 +121,6 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
 
 _LOCK: Final = threading.Lock()
 _FUNCTION_LOOPS: Final[list[LoopThread]] = []
-
-
-def is_function_loop() -> bool:
-    """Return whether the calling thread is the one on which async functions run."""
-    return any(loop.is_here for loop in _FUNCTION_LOOPS)
 
 
 async def run_on_function_loop(function: Callable[[], Coroutine[Any, Any, T]]) -> T:

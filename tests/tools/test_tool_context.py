@@ -11,12 +11,12 @@ from typing import Any
 
 import anyio
 import pytest
+from budget_magic.session.turning import Start
 
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted, StepFinished, TasksRun, ToolFinished, ToolStarted
 from budget_magic.events.codec import from_json, to_json
-from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.tools import (
@@ -193,6 +193,7 @@ def test_a_tool_records_notices_while_its_call_is_open(thread: Thread) -> None:
     assert [fact.text for fact in facts(task, NoticePosted)] == ["drawing the plot"]
     (started,) = (record for record in task.events if isinstance(record.fact, ToolStarted))
     assert kept[0].parent == started.id
+    assert kept[0].session is task.session
     with pytest.raises(ToolRefusal, match="the call of plot is over"):
         kept[0].emit("too late")
 
