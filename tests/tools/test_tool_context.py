@@ -11,13 +11,12 @@ from typing import Any
 
 import anyio
 import pytest
-from budget_magic.session.turning import Start
 
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted, StepFinished, TasksRun, ToolFinished, ToolStarted
 from budget_magic.events.codec import from_json, to_json
-from budget_magic.session.turns import Prompt
+from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.tools import (
     Tool,
