@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -66,7 +67,8 @@ class CancelToken:
             callbacks = [] if self._event.is_set() else list(self._callbacks)
             self._event.set()
         for callback in callbacks:
-            callback()
+            with suppress(Exception):  # a tool's own must not keep the turn from stopping
+                callback()
 
 
 class Reservation:

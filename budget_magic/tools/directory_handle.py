@@ -24,6 +24,10 @@ HAS_HANDLES = (
 )
 
 
+Parts = tuple[str, ...]
+"""A path below a folder, name by name."""
+
+
 def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from budget_magic.tools.directory_handle import DirectoryHandle
+from budget_magic.tools.directory_handle import DirectoryHandle, Parts
 from budget_magic.tools.path_sandbox import forbidden
 from budget_magic.tools.time_limit import TimeLimit
 
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
 ENTRY_LIMIT: Final = 50_000
-
-Parts = tuple[str, ...]
 
 
 def _every_folder(_parts: Parts) -> bool:

@@ -10,11 +10,11 @@ from typing import Final
 import bracex
 
 from budget_magic.errors import ToolRefusal
+from budget_magic.tools.directory_handle import Parts
 
 PATTERN_LENGTH: Final = 1_000
 BRACE_LIMIT: Final = 64
 
-Parts = tuple[str, ...]
 Segments = list[re.Pattern[str] | None]
 """A matcher for each part of a pattern; None stands for `**`."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
-from budget_magic.tools.directory_handle import DirectoryHandle, NotRegularFile
+from budget_magic.tools.directory_handle import DirectoryHandle, NotRegularFile, Parts
 
 CREDENTIAL_NAMES: Final = (
     "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.keystore", "*.jks", "*.kdbx", "*.tfstate",
@@ -148,7 +148,7 @@ class PathSandbox:
 class Found:
     """Something under the root."""
 
-    parts: tuple[str, ...]
+    parts: Parts
     """Its path below the root, every link followed."""
     stat: os.stat_result
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import search_worker
-from budget_magic.tools.directory_walk import DirectoryWalk, Parts
+from budget_magic.tools.directory_handle import Parts
+from budget_magic.tools.directory_walk import DirectoryWalk
 from budget_magic.tools.glob_pattern import GlobPattern
 from budget_magic.tools.path_sandbox import NEVER_SHOWN, PathSandbox, shown
 from budget_magic.tools.time_limit import TimeLimit

@@ -17,7 +17,7 @@ def as_text(value: object) -> str:
     Raises
     ------
     ToolRefusal
-        The value is binary.
+        The value is binary: images and PDFs are returned as blocks of a `ToolResult`.
 
     Examples
     --------
@@ -32,7 +32,9 @@ def as_text(value: object) -> str:
         return "done, returned nothing"
     if isinstance(value, (bytes, bytearray, memoryview)):
         size = memoryview(value).nbytes
-        raise ToolRefusal(f"the function returned {size:,} bytes of binary data; return text")
+        raise ToolRefusal(
+            f"the function returned {size:,} bytes of binary data; return text, or a `ToolResult`"
+        )
     if is_data_frame(value):
         return markdown_table(value)
     try:

@@ -266,6 +266,8 @@ def test_a_tool_in_a_worker_thread_is_told_that_the_turn_stops() -> None:
     started, ended = threading.Event(), threading.Event()
 
     def work(context: ToolContext) -> str:
+        context.cancel.on_cancel(started.clear)
+        context.cancel.on_cancel(lambda: 1 / 0)
         started.set()
         assert context.cancel.wait(GUARD_S)
         ended.set()
@@ -280,6 +282,7 @@ def test_a_tool_in_a_worker_thread_is_told_that_the_turn_stops() -> None:
 
     assert outcome.reason == "stop_button"
     assert ended.wait(GUARD_S)
+    assert not started.is_set()
     assert results(task) == ["interrupted"]
     assert tool.log == ["opened", "called", "closed"]
 
