@@ -347,7 +347,10 @@ class ToolFinished:
     step: int
     call_id: str
     name: str
-    content: str
+    content: str | tuple[dict[str, Any], ...]
+    """A text, or content blocks (text, image, document) as the API's JSON."""
+    summary: str = ""
+    """What views show; empty where the content is a text that they show itself."""
     is_error: bool = False
     ran: bool = True
     """False where the call was answered without running it ("not run: ...")."""
@@ -355,20 +358,28 @@ class ToolFinished:
     """UTF-8 bytes left out of the middle to keep the cap."""
     elapsed_s: float = 0.0
 
+    @property
+    def shown(self) -> str:
+        """The result as views show it."""
+        return self.summary or (self.content if isinstance(self.content, str) else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksRun:
-    """Tasks that tools of this turn ran have used more; this task's ceilings count it too."""
+    """Tools of this turn have spent more, by tasks that they ran or on their own.
+
+    This task's ceilings count it too.
+    """
 
     kind: Literal["tasks_run"] = "tasks_run"
     turn: int
     step: int
     cost_usd: Decimal
-    """Since the last such fact; on the bills of those tasks, not on this one's."""
+    """Since the last such fact; not on this task's bill."""
     tokens: int
     """Likewise, tokens that count against the token ceiling."""
     unconfirmed_usd: Decimal = Decimal(0)
-    """What they may have used beside it; below 0 where it was released."""
+    """What they may have spent beside it; below 0 where it was released."""
     unconfirmed_tokens: int = 0
     """Likewise."""
 

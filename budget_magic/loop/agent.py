@@ -35,7 +35,8 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
         The last fact of the turn, already emitted.
     """
     try:
-        ending = await _run_to_the_end(turn)
+        async with turn.task.toolbox:
+            ending = await _run_to_the_end(turn)
     except stop.Halted as halted:
         ending = halted.ending
     except asyncio.CancelledError:

@@ -6,7 +6,7 @@ import json
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken, WireError
 from budget_magic.events import (
@@ -22,7 +22,7 @@ from budget_magic.loop import stop
 from budget_magic.loop.admit import request
 from budget_magic.loop.conversation import left_out
 from budget_magic.loop.learning import learn
-from budget_magic.loop.malformed import mended
+from budget_magic.loop.malformed import repair_reply
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.cost import (
     MTOK,
@@ -39,9 +39,13 @@ from budget_magic.meter.estimate import split_output
 from budget_magic.meter.plausible import is_prompt_possible, is_reply_possible
 from budget_magic.meter.reserve import Amount, Granted
 from budget_magic.models import find_model
+from budget_magic.tools.result import without_media
 from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import BlockStart, ContentDelta, MessageStart, Reply
 
+TYPICAL_IMAGE_TOKENS: Final = 1_600
+TYPICAL_DOCUMENT_TOKENS: Final = 3_000
+"""One page (platform.claude.com, "PDF support": 1,500 to 3,000 tokens of text a page)."""
 GAVE_UP: Final = frozenset({408, 499, 502, 504})
 """Statuses with which a gateway ends a request that the server behind it may have served."""
 
@@ -148,7 +152,7 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                     seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(text)
                     task.live(Delta(**place, block=event.block, kind=event.kind, text=text))
                 case Reply():
-                    whole = mended(event, task.conversation.call_ids)
+                    whole = repair_reply(event, task.conversation.call_ids)
                     seen.reply, seen.faults = whole.reply, whole.faults
                     if not _is_usage_possible(task, granted, seen, whole.reply):
                         seen.reply = replace(whole.reply, usage=None)
@@ -328,10 +332,16 @@ def _result_tokens(task: TaskContext, usage: Usage | None) -> tuple[int, bool]:
     beside = sum(task.ratios.tokens("text", len(block["text"])) for block in others)
     baseline = conversation.baseline
     if baseline is None or usage is None:
-        size = sum(len(json.dumps(block["content"], ensure_ascii=False)) for block in results)
-        return task.ratios.tokens("text", size), True
+        return sum(_estimated_tokens(task, block) for block in results), True
     measured = usage.prompt_tokens - baseline.prompt_tokens - baseline.reply_tokens
     return max(measured - beside, 0), bool(beside)
+
+
+def _estimated_tokens(task: TaskContext, result: dict[str, Any]) -> int:
+    text, images, documents = without_media(result)
+    size = len(json.dumps(text["content"], ensure_ascii=False))
+    media = images * TYPICAL_IMAGE_TOKENS + documents * TYPICAL_DOCUMENT_TOKENS
+    return task.ratios.tokens("text", size) + media
 
 
 def _book_failure(  # noqa: PLR0913 - one argument per thing that is booked

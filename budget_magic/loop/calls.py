@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import groupby
+from typing import Any, Final
 
 import anyio
 
@@ -16,10 +18,10 @@ from budget_magic.events import (
     ToolStarted,
 )
 from budget_magic.loop import stop
-from budget_magic.loop.calling import calling
 from budget_magic.loop.conversation import NOT_RUN, OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
+from budget_magic.loop.tool_context import tool_context
 from budget_magic.meter.reserve import Amount
 from budget_magic.tools.approval import (
     Call,
@@ -30,13 +32,16 @@ from budget_magic.tools.approval import (
     verdict,
     why_asked,
 )
-from budget_magic.tools.tool import Tool, answer, sendable
+from budget_magic.tools.result import ToolAnswer, ToolResult, to_answer
+from budget_magic.tools.run_tool import run_tool
+from budget_magic.tools.tool import Tool
 
-_APPROVED = Decision(kind="once", by="function")
+MOST_PARALLEL_CALLS: Final = 40
+_APPROVED: Final = Decision(kind="once", by="function")
 
 
 async def run_calls(turn: TurnContext) -> None:
-    """Answer every open call; read-only ones that follow each other run side by side.
+    """Answer every open call; parallel ones that follow each other run side by side.
 
     Raises
     ------
@@ -46,14 +51,14 @@ async def run_calls(turn: TurnContext) -> None:
     """
     for call in turn.task.conversation.unanswered():
         if call.fault is not None:
-            _finish(turn, call, f"not run: {call.fault}", ran=False)
-    for is_reading, calls in _in_groups(turn.task):
-        if is_reading:
-            await _run_beside_each_other(turn, calls)
+            _answer_unrun(turn, call, f"not run: {call.fault}")
+    for is_parallel, calls in _in_groups(turn.task):
+        if is_parallel:
+            await _run_together(turn, calls)
         else:
             for call in calls:
                 if await _is_allowed(turn, call):
-                    await _run(turn, call)
+                    await _run_alone(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
             raise stop.Halted(stop.time_ceiling(turn))
     # A tool that was cancelled though nobody stopped the turn leaves its call open: the task group
@@ -67,27 +72,52 @@ def answer_open_calls(turn: TurnContext, why: str) -> None:
     """Answer what is still open without running it, so that the history stays valid."""
     _note_tasks_run(turn)
     for call in turn.task.conversation.unanswered():
-        was_started = call.id in turn.started_calls
-        not_run = f"{NOT_RUN}: {why}" if why else NOT_RUN
-        _finish(turn, call, "interrupted" if was_started else not_run, ran=was_started)
+        if call.id in turn.started_calls:
+            _finish(turn, call, ToolAnswer(content="interrupted", is_error=True))
+        else:
+            _answer_unrun(turn, call, f"{NOT_RUN}: {why}" if why else NOT_RUN)
 
 
 def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
-    """Runs of calls that may go beside each other, in the order of the reply."""
+    """Yield runs of calls that may go beside each other, in the order of the reply.
 
-    def reads(call: OpenCall) -> bool:
+    A call that must be asked for runs alone, so that its result is known before the next is asked.
+    """
+
+    def is_parallel(call: OpenCall) -> bool:
         tool = task.toolbox.get(call.name)
-        return tool is None or (tool.reads_only and not task.redactor.names_in(call.input))
+        return tool is None or (tool.is_parallel and _decide(task, tool, call) == "run")
 
-    for is_reading, calls in groupby(task.conversation.unanswered(), key=reads):
-        yield is_reading, list(calls)
+    for together, calls in groupby(task.conversation.unanswered(), key=is_parallel):
+        yield together, list(calls)
 
 
-async def _run_beside_each_other(turn: TurnContext, calls: list[OpenCall]) -> None:
+def _decide(task: TaskContext, tool: Tool, call: OpenCall) -> str | Denied:
+    known = call.name in task.approved_tools
+    approved = known and is_same(task.approved_tools[call.name], tool.approval_key)
+    secrets = task.redactor.names_in(call.input)
+    return decide(task.policy, tool, already_approved=approved, secrets=secrets)
+
+
+async def _run_alone(turn: TurnContext, call: OpenCall) -> None:
+    tool = turn.task.toolbox.get(call.name)
+    if tool is not None and tool.thread == "caller":
+        await _run(turn, call)  # what runs on another's thread cannot be cut short
+    else:
+        await _run_together(turn, [call])
+
+
+async def _run_together(turn: TurnContext, calls: list[OpenCall]) -> None:
+    limiter = anyio.CapacityLimiter(MOST_PARALLEL_CALLS)
+
+    async def run(call: OpenCall) -> None:
+        async with limiter:
+            await _run(turn, call)
+
     with turn.until_time_is_up() as scope:
         async with anyio.create_task_group() as group:
             for call in calls:
-                group.start_soon(_run, turn, call)
+                group.start_soon(run, call)
     if scope.cancelled_caught:
         raise stop.Halted(stop.time_ceiling(turn))
 
@@ -96,25 +126,23 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     task, tool = turn.task, turn.task.toolbox.get(call.name)
     if tool is None:
         return True
-    known = call.name in task.approved_tools
-    approved = known and is_same(task.approved_tools[call.name], tool.runs)
-    secrets = task.redactor.names_in(call.input)
-    first = decide(task.policy, tool, already_approved=approved, secrets=secrets)
+    first = _decide(task, tool, call)
     if first == "run":
         return True
-    if first == "ask":
-        decision = await _asked(turn, call, tool, secrets)
-        task.redactor.refresh()  # an approval function is the user's code
-    else:
+    if isinstance(first, Denied):
         decision = _denied(first, by="policy")
-    _note_decision(turn, call, decision)
-    if decision.kind == "task":
-        task.approved_tools[call.name] = tool.runs
-    if decision.kind == "denied":
-        told = read_verdict(decision.reason or False) if decision.by == "person" else None
-        why = told.reason if isinstance(told, Denied) else decision.reason
-        _finish(turn, call, sendable(why, task.redactor).content, ran=False)
-    return decision.kind != "denied"
+    else:
+        decision = await _asked(turn, call, tool, task.redactor.names_in(call.input))
+        task.redactor.refresh()  # an approval function is the user's code
+    kind, by, reason = decision.kind, decision.by, decision.reason
+    task.emit(ApprovalGiven(**_place(turn, call), decision=kind, by=by, reason=reason))
+    if kind == "task":
+        task.approved_tools[call.name] = tool.approval_key
+    if kind == "denied":
+        told = read_verdict(reason or False) if by == "person" else None
+        why = told.reason if isinstance(told, Denied) else reason
+        _answer_unrun(turn, call, why)
+    return kind != "denied"
 
 
 async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequence[str]) -> Decision:
@@ -132,16 +160,7 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequenc
         if callable(task.policy):
             said = await verdict(task.policy, asked, task.run_in_caller)
             return _denied(said, by="function") if isinstance(said, Denied) else _APPROVED
-        task.emit(
-            ApprovalAsked(
-                turn=turn.turn,
-                step=turn.step,
-                call_id=call.id,
-                name=call.name,
-                input=call.input,
-                why=asked.why,
-            )
-        )
+        task.emit(ApprovalAsked(**_place(turn, call), input=call.input, why=asked.why))
         return await task.approver(asked)
 
 
@@ -149,18 +168,9 @@ def _denied(said: Denied, *, by: str) -> Decision:
     return Decision(kind="denied", reason=said.reason, by=by)
 
 
-def _note_decision(turn: TurnContext, call: OpenCall, decision: Decision) -> None:
-    turn.task.emit(
-        ApprovalGiven(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
-            decision=decision.kind,
-            by=decision.by,
-            reason=decision.reason,
-        )
-    )
+def _place(turn: TurnContext, call: OpenCall) -> dict[str, Any]:
+    """Return the fields that the facts of a call have in common."""
+    return {"turn": turn.turn, "step": turn.step, "call_id": call.id, "name": call.name}
 
 
 async def _run(turn: TurnContext, call: OpenCall) -> None:
@@ -168,40 +178,27 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
     tool = task.toolbox.get(call.name)
     if tool is None:
         offered = ", ".join(task.toolbox.names) or "none"
-        _finish(turn, call, f"there is no tool {call.name}; offered: {offered}", ran=False)
+        _answer_unrun(turn, call, f"there is no tool {call.name}; offered: {offered}")
         return
     turn.started_calls.add(call.id)
-    task.emit(
-        ToolStarted(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
-            input=call.input,
-        )
-    )
+    task.emit(ToolStarted(**_place(turn, call), input=call.input))
     if task.recording_failure():  # the next step ends the turn
-        _finish(turn, call, "not run: the call could not be recorded", ran=False)
+        _answer_unrun(turn, call, "not run: the call could not be recorded")
         return
+    context = tool_context(turn, call, parent=task.record_of_call(call.id) or "")
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
-    with calling(task.session, task.record_of_call(call.id), task.around):
-        result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
+    answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)
-    turn.completed_calls.append(made(call.name, call.input, result.content))
+    content = answer.content
+    said = content if isinstance(content, str) else json.dumps(content)
+    turn.completed_calls.append(made(call.name, call.input, said))
     if is_stuck(turn.completed_calls, task.stuck_rule):
         turn.repeated = turn.completed_calls[-1]
-    _finish(
-        turn,
-        call,
-        result.content,
-        is_error=result.is_error,
-        cut_bytes=result.cut_bytes,
-        elapsed_s=task.now() - started_s,
-    )
+    _finish(turn, call, answer, elapsed_s=task.now() - started_s)
 
 
 def _note_tasks_run(turn: TurnContext) -> None:
-    """Record what tasks that tools ran have used since it was recorded last."""
+    """Record what tools have spent, by tasks that they ran or on their own, since last time."""
     reading, account = turn.task.reading(), turn.task.account
     used = account.spent_below - Amount(usd=reading.tasks_usd, tokens=reading.tasks_tokens)
     unsure = account.unconfirmed_below - Amount(
@@ -220,26 +217,27 @@ def _note_tasks_run(turn: TurnContext) -> None:
         )
 
 
-def _finish(  # noqa: PLR0913 - one keyword per field of the fact
+def _answer_unrun(turn: TurnContext, call: OpenCall, why: str) -> None:
+    answer = to_answer(ToolResult(content=why, is_error=True), turn.task.redactor)
+    _finish(turn, call, answer, ran=False)
+
+
+def _finish(
     turn: TurnContext,
     call: OpenCall,
-    content: str,
+    answer: ToolAnswer,
     *,
     ran: bool = True,
-    is_error: bool = True,
-    cut_bytes: int = 0,
     elapsed_s: float = 0.0,
 ) -> None:
     turn.task.emit(
         ToolFinished(
-            turn=turn.turn,
-            step=turn.step,
-            call_id=call.id,
-            name=call.name,
-            content=content,
-            is_error=is_error,
+            **_place(turn, call),
+            content=answer.content,
+            summary=answer.summary,
+            is_error=answer.is_error,
             ran=ran,
-            cut_bytes=cut_bytes,
+            cut_bytes=answer.cut_bytes,
             elapsed_s=elapsed_s,
         )
     )

@@ -20,11 +20,16 @@ from budget_magic.events import (
 )
 from budget_magic.loop.budget_carryover import BudgetCarryover, SentBudget
 from budget_magic.models import find_model
+from budget_magic.tools.result import without_media
 
 FIRST_REQUEST_TOKENS: Final = 2_000
 """Added to the bound of a request of unknown size: what the API puts around it."""
 BLOCK_TOKENS: Final = 64
 """Added to the bound for each new block."""
+MOST_IMAGE_TOKENS: Final = 5_000
+"""More than the 4,784 to which the API scales the largest image (platform.claude.com, "Vision")."""
+MOST_DOCUMENT_TOKENS: Final = 600 * 8_000
+"""A PDF of 600 pages, each as text and as image: more than fits, so that it is always counted."""
 GO_ON: Final = "Go on with the task."
 NOT_RUN: Final = "not run"
 NOT_SHOWN: Final = "not shown: the ceiling is near"
@@ -239,7 +244,7 @@ class Conversation:
         block: dict[str, Any] = {
             "type": "tool_result",
             "tool_use_id": fact.call_id,
-            "content": fact.content,
+            "content": fact.content if isinstance(fact.content, str) else list(fact.content),
         }
         if fact.is_error:
             block["is_error"] = True
@@ -425,8 +430,13 @@ def text_block(text: str) -> dict[str, Any]:
 
 
 def bound_tokens(blocks: list[dict[str, Any]]) -> int:
-    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block."""
-    return sum(len(_json(block)) + BLOCK_TOKENS for block in blocks)
+    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block, and their media."""
+    bound = 0
+    for block in blocks:
+        text, images, documents = without_media(block)
+        bound += len(_json(text)) + BLOCK_TOKENS
+        bound += images * MOST_IMAGE_TOKENS + documents * MOST_DOCUMENT_TOKENS
+    return bound
 
 
 def prompt_bound(
@@ -451,9 +461,9 @@ def prompt_bound(
 
 
 def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return the size of what messages say, as UTF-8; thinking aside, which may be left out."""
+    """Return the size of the text of messages, as UTF-8; thinking may be left out of a prompt."""
     said = [
-        block
+        without_media(block)[0]
         for message in messages
         for block in message["content"]
         if block["type"] not in _THINKING

@@ -1,14 +1,14 @@
-"""Malformed replies: what in one cannot be kept, run or sent back, and what stands in its place.
+"""Repairs malformed replies, so that one bad block cannot make every later request fail.
 
 A server, or a model that writes its calls token by token, may answer anything. What the API would
-refuse in the next request is replaced before the reply is recorded, so that one bad block cannot
-make every later request fail. Signed blocks are never edited: where one cannot be sent back, its
-signature is left out, and with it the reply stays out of the history.
+refuse in the next request is replaced before the reply is recorded. Signed blocks are never
+edited: where one cannot be sent back, its signature is left out, and with it the reply stays out
+of the history.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Mended:
+class RepairedReply:
     """A reply that can be recorded and sent back."""
 
     reply: Reply
@@ -41,18 +41,13 @@ class Mended:
     """Why a call cannot be run, by the id it has now."""
 
 
-def mended(reply: Reply, taken: Collection[str]) -> Mended:
+def repair_reply(reply: Reply, taken: Collection[str]) -> RepairedReply:
     """Return the reply with its malformed blocks replaced or left out.
 
-    Parameters
-    ----------
-    reply
-        As the wire gave it.
-    taken
-        Ids of the calls in the history. A call that repeats one gets an id of its own and runs:
-        some servers number the calls of each reply anew.
+    `taken` holds the ids of the calls in the history. A call that repeats one gets an id of its own
+    and runs: some servers number the calls of each reply anew.
     """
-    done = Mended(reply=reply)
+    done = RepairedReply(reply=reply)
     ids, seen = set(taken), set[str]()
     content = []
     for block in reply.content:
@@ -144,21 +139,16 @@ def _text(block: dict[str, Any]) -> dict[str, Any]:
     return {**made, "citations": citations} if is_cited else made
 
 
-def _is_sendable(value: object, depth: int = MAX_DEPTH) -> bool:
+def _is_sendable(value: object) -> bool:
     """Return whether a value is JSON: finite numbers, whole characters, no deeper than allowed."""
-    match value:
-        case str():
-            return value.isascii() or value == without_lone_surrogates(value)
-        case float():
-            return math.isfinite(value)
-        case None | bool() | int():
-            return True
-        case dict():
-            return depth > 0 and all(
-                isinstance(key, str) and _is_sendable(key) and _is_sendable(one, depth - 1)
-                for key, one in value.items()
-            )
-        case list() | tuple():
-            return depth > 0 and all(_is_sendable(one, depth - 1) for one in value)
-        case _:
-            return False
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        return _depth(value) <= MAX_DEPTH
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, dict | list | tuple):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

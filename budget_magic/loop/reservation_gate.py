@@ -102,6 +102,30 @@ class ReservationGate:
         self._wake()
         return True
 
+    def hold_for_tool(self, amount: Amount, accounts: Iterable[Account]) -> Account | None:
+        """Hold an amount for a tool in every account, or in none and return one without room.
+
+        Requests do not wait for it: one that waits may be made by a task that the same tool runs.
+        """
+        chain = tuple(accounts)
+        full = next((account for account in chain if not account.has_room(amount)), None)
+        if full is None:
+            for account in chain:
+                account.held += amount
+        return full
+
+    def settle_tool(
+        self, held: Amount, accounts: Iterable[Account], *, spent: Amount, unconfirmed: Amount
+    ) -> None:
+        """Replace what was held for a tool by what it spent, or may have spent."""
+        for account in accounts:
+            account.held -= held
+            account.spent += spent
+            account.spent_below += spent
+            account.unconfirmed += unconfirmed
+            account.unconfirmed_below += unconfirmed
+        self._wake()
+
     def release(self, account: Account) -> None:
         """Release what requests of a task hold, in every account of their chains."""
         for cut_off in [one for one in account.cut_off if one.accounts[0] is account]:

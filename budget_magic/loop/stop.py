@@ -407,7 +407,7 @@ def _parts(account: Account, unit: _Unit) -> str:
     unsure = unit.of(account.unconfirmed) - held
     parts = []
     if account.of_task and below:
-        parts.append(f"including {unit.part(below)} by nested tasks")
+        parts.append(f"including {unit.part(below)} by its tools")
     if unsure:
         parts.append(f"{unit.part(unsure)} unconfirmed")
     if account.cut_off:

@@ -23,8 +23,8 @@ from budget_magic.meter.reserve import Account, Granted
 from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy
+from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.secrets import Redactor
-from budget_magic.tools.tool import RunInCaller
 from budget_magic.tools.toolbox import Toolbox
 from budget_magic.wire import Client
 
@@ -90,7 +90,7 @@ class TaskContext:
     jitter: Callable[[], float]
     """A number in [0, 1)."""
     approved_tools: dict[str, object] = field(default_factory=dict)
-    """What was approved for the rest of the task, by the name of its tool: `Tool.runs`."""
+    """What was approved for the rest of the task, by the name of its tool: `Tool.approval_key`."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
     definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)

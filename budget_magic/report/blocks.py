@@ -42,7 +42,7 @@ def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView
 
 
 def _result(result: ToolFinished, tokens: int | None) -> BlockView:
-    text = clean_text(result.content).rstrip("\n")
+    text = clean_text(result.shown).rstrip("\n")
     word = "result"
     if not result.ran:
         word = "not run"

@@ -182,7 +182,7 @@ def span_text(least: Decimal, most: Decimal) -> str:
 
 
 def tasks_text(reading: Reading) -> str:
-    """Return what of the task's ceilings was used by nested tasks; empty without any."""
+    """Return what of the task's ceilings was used by its tools; empty without any."""
     own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
     if own.cost_usd is not None and (theirs or unsure):
         used = f"{dollars(own.cost_usd + theirs)} spent, including {dollars(theirs)}"
@@ -194,7 +194,7 @@ def tasks_text(reading: Reading) -> str:
         beside = f" and {compact(more)} unconfirmed" if more else ""
     else:
         return ""
-    return f"{used} by nested tasks{beside}; all of it counts against the ceilings."
+    return f"{used} by its tools{beside}; all of it counts against the ceilings."
 
 
 def _held_text(reading: Reading, verdict: VerdictView | None) -> str:

@@ -201,7 +201,7 @@ class LiveTurn:
             case ToolStarted():
                 self._doing = fact.name
             case ToolFinished():
-                self._result_characters += len(fact.content)
+                self._result_characters += len(fact.shown)
             case ApprovalAsked():
                 self._doing = "waiting for approval"
             case WaitStarted():

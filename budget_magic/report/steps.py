@@ -198,7 +198,7 @@ def _running(step: StepFacts) -> list[MarkView]:
 
 
 def _not_run(result: ToolFinished) -> str:
-    said = one_line(result.content.removeprefix("Error: "), _MARK_CHARS)
+    said = one_line(result.shown.removeprefix("Error: "), _MARK_CHARS)
     return said.rstrip(".") if said.lower().startswith("not run") else "not run"
 
 

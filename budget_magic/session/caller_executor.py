@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from budget_magic.errors import TaskInterrupted, ToolRefusal
 from budget_magic.events import Reason
-from budget_magic.loop.calling import CALLING, Calling
+from budget_magic.tools.context import CURRENT_CALL, ToolContext
 from budget_magic.tools.text import explained
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ class _Job:
     function: Callable[[], Any]
     answered: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
-    calling: Calling | None
+    call: ToolContext | None
+    """The call of a tool that asks for it."""
 
 
 class Interruptible(Protocol):
@@ -88,7 +89,7 @@ class CallerExecutor:
         """Return what `function` returns or raises on the waiting thread; called on the loop."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
-        job = _Job(function=function, answered=answered, loop=loop, calling=CALLING.get())
+        job = _Job(function=function, answered=answered, loop=loop, call=CURRENT_CALL.get())
         self._jobs.put(job)
         self.wake()
         return await answered
@@ -119,7 +120,7 @@ class CallerExecutor:
         failed: BaseException | None = None
         try:
             context = self._context.copy()
-            context.run(CALLING.set, job.calling)
+            context.run(CURRENT_CALL.set, job.call)
             result = _call(lambda: context.run(job.function), interrupt)
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
             failed = error

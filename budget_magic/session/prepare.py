@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
 from budget_magic.loop import TaskContext
-from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
@@ -24,6 +23,7 @@ from budget_magic.session.session import Session
 from budget_magic.session.settings import check
 from budget_magic.settings import RecordedSettings, Settings
 from budget_magic.tools.approval import parse_policy
+from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def prepare(
         session=session,
         client=chosen.client,
         history=bus.history,
-        toolbox=toolbox.reading_only() if reads_only else toolbox,
+        toolbox=toolbox.for_background() if reads_only else toolbox,
         policy=parse_policy(settings.approve),
         approver=approver,
         run_in_caller=caller.run,
@@ -132,7 +132,7 @@ def prepare(
 
 def _around(task: Task, chosen: Chosen) -> tuple[Account, ...]:
     """Return the accounts of the task, its group, the tasks whose tools run it, and the session."""
-    call = CALLING.get()
+    call = CURRENT_CALL.get()
     if call is not None and call.session is not task.session:
         raise ConfigurationError(
             f"{task.name} belongs to another session than the task whose tool runs it: make it"

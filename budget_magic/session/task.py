@@ -25,7 +25,6 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
-from budget_magic.loop.calling import CALLING
 from budget_magic.loop.learning import learn
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
@@ -50,6 +49,7 @@ from budget_magic.session.session import Session, default_session
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
 from budget_magic.settings import Settings
+from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.toolbox import Toolbox
 
@@ -525,9 +525,9 @@ class Task:
         """Everything that a turn needs; changes nothing."""
         self.refuse_while_running()
         run.caller.is_attended = not start.background
-        call = CALLING.get()
+        call = CURRENT_CALL.get()
         if call is not None:
-            call.on_stop(partial(run.stop, "stop_button"))
+            call.cancel.on_cancel(partial(run.stop, "stop_button"))
         with no_secrets_in_errors(self.bus.redactor.redact):
             return prepare(
                 self,
@@ -561,14 +561,14 @@ class Task:
         resumed: bool = False,
     ) -> TurnContext:
         """Record the start, so that the first thing shown has its budget and model."""
-        context, turn, call = prepared.context, run.turn, CALLING.get()
+        context, turn, call = prepared.context, run.turn, CURRENT_CALL.get()
         assert turn is not None  # noqa: S101 - made just before
         self.current_run = run
         for unsubscribe in self._end_views:
             unsubscribe()
         self._end_views = [self.subscribe(view) for view in sinks]
         self.bus.on_interrupt = lambda: run.stop("keyboard")
-        self.bus.outer = None if call is None else call.record
+        self.bus.outer = None if call is None else call.parent or None
         self.session.register(self)
         if call is None:  # else a tool of another task runs it; that one is the cell's
             self.session.note_used(self)
@@ -667,12 +667,12 @@ class Task:
 def changes(toolbox: Toolbox, tool_name: str) -> bool:
     """Return whether a call of this tool may change something; an unknown one may."""
     tool = toolbox.get(tool_name)
-    return tool is None or not tool.reads_only
+    return tool is None or tool.needs_approval
 
 
 def current_session() -> Session:
     """Return the session of the task whose tool runs this code; outside of any, the default one."""
-    call = CALLING.get()
+    call = CURRENT_CALL.get()
     session = default_session() if call is None else call.session
     assert isinstance(session, Session)  # noqa: S101 - the loop carries it as an opaque object
     return session

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from budget_magic.errors import ConfigurationError
 
@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from budget_magic.models import PriceTable
 
 T = TypeVar("T")
-ToolEntry = str | Callable[..., Any]
+
+
+class NamedTool(Protocol):
+    """A tool as an object; `budget_magic.tools.Tool` says what else it has."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        ...
+
+
+ToolEntry = str | Callable[..., Any] | NamedTool
 _SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -143,7 +154,7 @@ def tools(value: Any) -> tuple[ToolEntry, ...]:
     """
     if isinstance(value, str):
         return tuple(name for part in value.split(",") if (name := part.strip()))
-    found = (value,) if callable(value) else value
+    found = (value,) if callable(value) or hasattr(value, "name") else value
     if not isinstance(found, Sequence):
         raise ConfigurationError('give names of tools and functions, such as ["files", look]')
     return tuple(found)

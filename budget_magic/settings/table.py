@@ -122,7 +122,9 @@ class Settings(RecordedSettings):
     def tool_names(self) -> tuple[str, ...]:
         """The entries of `tools` as words."""
         return tuple(
-            entry if isinstance(entry, str) else str(getattr(entry, "__name__", "function"))
+            entry
+            if isinstance(entry, str)
+            else str(getattr(entry, "__name__", None) or getattr(entry, "name", "function"))
             for entry in self.tools
         )
 

@@ -1,4 +1,4 @@
-"""Who decides whether a call may run: the policy of `--approve`, or a function in its place."""
+"""Decides whether a call may run: the policy of `--approve`, or a function in its place."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any, Final, Literal, TypeAlias
 
 from budget_magic.characters import UNSEEN
 from budget_magic.errors import ConfigurationError
+from budget_magic.tools.context import RunInCaller
+from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.text import explained
-from budget_magic.tools.tool import RunInCaller, Tool
-from budget_magic.tools.waiting import run_to_end
+from budget_magic.tools.tool import Tool
 
-POLICIES: Final = ("ask", "all", "none")
+Word: TypeAlias = Literal["ask", "all", "none"]
+POLICIES: Final[tuple[Word, ...]] = ("ask", "all", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that waits for a decision: what an approval function gets and a card shows.
-
-    It is a copy: changing it changes nothing of what runs.
-    """
+    """A call that waits for a decision, as an approval function gets it: a copy."""
 
     id: str
     name: str
@@ -44,13 +43,13 @@ class Call:
 
 
 def _exact(value: object) -> str:
-    """`repr`, with what that leaves though it cannot be seen escaped too."""
+    """Return `repr`, with invisible characters that it leaves escaped too."""
     shown = repr(value)
     return ascii(value) if UNSEEN.search(shown) else shown
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
-Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
+Policy: TypeAlias = Word | ApprovalFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,9 @@ def parse_policy(value: object) -> Policy:
     ConfigurationError
         It is neither one of the three words nor a function.
     """
-    if value == "ask":
-        return "ask"
-    if value == "all":
-        return "all"
-    if value == "none":
-        return "none"
+    for policy in POLICIES:
+        if value == policy:
+            return policy
     if callable(value) and not isinstance(value, type):
         return value
     raise ConfigurationError(
@@ -86,11 +82,11 @@ def decide(
 ) -> Literal["run", "ask"] | Denied:
     """Return what happens to a call before anybody is asked.
 
-    A tool that only reads runs, and so does one approved for the rest of the task; but a call whose
-    input holds secrets always asks. A function as policy is who gets asked: follow "ask" with
+    A tool that needs no approval runs, and so does one approved for the rest of the task; but a
+    call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
     `verdict`.
     """
-    if not secrets and (tool.reads_only or already_approved or policy == "all"):
+    if not secrets and (not tool.needs_approval or already_approved or policy == "all"):
         return "run"
     if policy == "none":
         because = f" because its input holds {labels(secrets)}" if secrets else ""
@@ -102,7 +98,7 @@ def decide(
 
 def why_asked(tool: Tool, secrets: Sequence[str]) -> str:
     """Return why a call asks, in one sentence."""
-    return f"Its input holds {labels(secrets)}, so it asks." if secrets else tool.why_it_asks
+    return f"Its input holds {labels(secrets)}, so it asks." if secrets else tool.approval_reason
 
 
 def labels(secrets: Sequence[str]) -> str:
@@ -114,9 +110,9 @@ def labels(secrets: Sequence[str]) -> str:
     return " and ".join(f"[secret {name}]" for name in secrets)
 
 
-def is_same(approved: object, runs: object) -> bool:
-    """Return whether what was approved is what runs now; a method is made anew on each look-up."""
-    return approved is runs or (isinstance(approved, MethodType) and approved == runs)
+def is_same(approved: object, key: object) -> bool:
+    """Return whether an approval holds for a tool's key; each look-up makes a method anew."""
+    return approved is key or (isinstance(approved, MethodType) and approved == key)
 
 
 async def verdict(
@@ -124,14 +120,13 @@ async def verdict(
 ) -> Literal["run"] | Denied:
     """Return an approval function's decision; it runs on the notebook's thread and may ask.
 
-    True runs the call, False or a reason denies it. Anything else, an error too, denies it, since
-    a mistake must not run what nobody approved.
+    Only True runs the call: a mistake must not run what nobody approved.
     """
 
     def ask() -> Literal["run"] | Denied:
         said = policy(call)
-        # Read here too: what it returned is the user's object, and so is its `__repr__`.
-        return read_verdict(run_to_end(said) if inspect.iscoroutine(said) else said)
+        # On this thread too: what it returned is the user's object, and so is its `__repr__`.
+        return read_verdict(run_coroutine(said) if inspect.iscoroutine(said) else said)
 
     try:
         return await run_in_caller(ask)
@@ -140,7 +135,7 @@ async def verdict(
 
 
 def read_verdict(said: object) -> Literal["run"] | Denied:
-    """True, False or a reason, read as a decision."""
+    """Return the decision that True, False or a reason stands for."""
     if isinstance(said, str):
         return Denied(f"not run: denied by the user: {said}" if said else "not run: denied")
     if said is True:

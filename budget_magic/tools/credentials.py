@@ -114,11 +114,8 @@ _SHAPE: Final = re.compile(
 def credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each credential of the environment with the name of its variable.
 
-    Parameters
-    ----------
-    environ
-        Environment variables. A value counts as a whole where the variable's name says so; in any
-        variable, the password in a URL and what has the shape of a known kind of credential do.
+    A value counts as a whole where the variable's name says so. In any variable, the password in a
+    URL counts, and what has the shape of a known kind of credential.
     """
     for name, value in sorted(environ.items()):
         for found in _found(name.upper(), value):

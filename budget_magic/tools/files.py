@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools.allowance import Allowance, in_thread
-from budget_magic.tools.handles import Below
+from budget_magic.tools.directory_handle import DirectoryHandle
+from budget_magic.tools.directory_walk import ENTRY_LIMIT
+from budget_magic.tools.functions import FunctionTool
 from budget_magic.tools.path_sandbox import (
     NEVER_SHOWN,
     Found,
@@ -22,11 +22,8 @@ from budget_magic.tools.path_sandbox import (
     usable_root,
 )
 from budget_magic.tools.search import glob_files, grep_files
-from budget_magic.tools.tool import RunInCaller, Tool
-from budget_magic.tools.walk import ENTRY_LIMIT
-
-if TYPE_CHECKING:
-    from anthropic.lib.tools import BetaAsyncFunctionTool
+from budget_magic.tools.time_limit import TimeLimit
+from budget_magic.tools.tool import Tool
 
 READ_LIMIT_BYTES: Final = 256 * 1024
 """As the SDK's `DEFAULT_MAX_FILE_BYTES` (anthropic 2.12)."""
@@ -38,32 +35,13 @@ MEDIA_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".bmp"
 FILE_TOOL_NAMES: Final = ("glob", "grep", "list", "read")
 
 
-class FileTool:
-    """One file tool: read-only, run in a worker thread."""
+class FileTool(FunctionTool):
+    """One file tool: it changes nothing, so it does not ask, and runs beside others."""
 
-    reads_only = True
-    why_it_asks = "It only reads files under the root folder, so it does not ask."
+    approval_reason = "It only reads files under the root folder, so it does not ask."
 
-    def __init__(self, inner: BetaAsyncFunctionTool[Any]) -> None:
-        self._inner = inner
-
-    @property
-    def runs(self) -> object:
-        """What is the same for every folder and turn."""
-        return type(self)
-
-    @property
-    def name(self) -> str:
-        """What the model calls it."""
-        return self._inner.name
-
-    def definition(self) -> dict[str, Any]:
-        """Return the entry for the API's `tools`."""
-        return dict(self._inner.to_dict())
-
-    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:  # noqa: ARG002 - it never needs the notebook's thread
-        """Return the result as text; raises `ToolRefusal`."""
-        return str(await self._inner.call(arguments))
+    def __init__(self, name: str, function: Callable[..., str]) -> None:
+        super().__init__(name, function, reads_only=True)
 
 
 def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
@@ -88,70 +66,67 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
     hidden and credential files and may run without end outside the main thread; its `read` sends
     images and refuses text that is not UTF-8.
     """
-    from anthropic import beta_async_tool  # noqa: PLC0415 - heavy to import
-
     sandbox = PathSandbox(usable_root(root))
 
-    async def read(file_path: str, view_range: list[int] | None = None) -> str:
+    def read(file_path: str, view_range: list[int] | None = None) -> str:
         """Read a text file under the root folder. Names that start with a dot, credential files, images, PDFs and other binary files are refused. Long results are cut in the middle: then read a range of lines.
 
         Args:
             file_path: Path of the file, relative to the root folder.
             view_range: First and last line, counted from 1, both included; a last line of 0 or less means to the end of the file.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(read_file, sandbox, file_path, view_range), limit_s)
+        return read_file(sandbox, file_path, view_range, TimeLimit(limit_s))
 
-    async def glob(pattern: str, path: str | None = None) -> str:
+    def glob(pattern: str, path: str | None = None) -> str:
         """List files whose path matches a glob pattern, newest first. Names that start with a dot, credential files, links, __pycache__, node_modules and virtual environments are left out.
 
         Args:
             pattern: Relative pattern such as **/*.py or src/*.{js,ts}; ** spans folders, * does not.
             path: Folder to look in, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(glob_files, sandbox, pattern, path), limit_s)
+        return glob_files(sandbox, pattern, path, TimeLimit(limit_s))
 
-    async def grep(pattern: str, path: str | None = None) -> str:
+    def grep(pattern: str, path: str | None = None) -> str:
         """Search the lines of text files for a regular expression (Python syntax); gives path:line:text. Names that start with a dot, credential files, links, binary files, __pycache__, node_modules and virtual environments are left out.
 
         Args:
             pattern: Regular expression; put (?i) first to ignore case.
             path: File or folder to search, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(grep_files, sandbox, pattern, path), limit_s)
+        return grep_files(sandbox, pattern, path, TimeLimit(limit_s))
 
-    async def list_(path: str | None = None) -> str:
+    def list_(path: str | None = None) -> str:
         """List a folder: its subfolders, then its files with their sizes. Names that start with a dot and credential files are left out.
 
         Args:
             path: Folder to list, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return await in_thread(partial(list_folder, sandbox, path), limit_s)
+        return list_folder(sandbox, path, TimeLimit(limit_s))
 
-    functions: dict[str, Callable[..., Coroutine[Any, Any, str]]] = {
-        "glob": glob,
-        "grep": grep,
-        "list": list_,
-        "read": read,
-    }
-    return [FileTool(beta_async_tool(one, name=name)) for name, one in functions.items()]
+    return [
+        FileTool("glob", glob),
+        FileTool("grep", grep),
+        FileTool("list", list_),
+        FileTool("read", read),
+    ]
 
 
 def read_file(
-    sandbox: PathSandbox, file_path: str, view_range: list[int] | None, allowance: Allowance
+    sandbox: PathSandbox, file_path: str, view_range: list[int] | None, limit: TimeLimit
 ) -> str:
     """Return the text of a file, or of some of its lines."""
-    with sandbox.opened() as below:
-        found = sandbox.existing(below, file_path)
+    with sandbox.open() as root:
+        found = sandbox.existing(root, file_path)
         name = shown(found.parts)
         if name.casefold().endswith(MEDIA_ENDINGS):
             raise ToolRefusal(f"{name}: images and PDFs are not read yet")
-        file = open_regular(below, found)
+        file = open_regular(root, found)
     with file:
         probe = file.read(BINARY_PROBE_BYTES)
         if b"\0" in probe or probe.startswith((b"%PDF-", b"\x89PNG")):
             raise ToolRefusal(f"{name} is a binary file; only text is read")
         file.seek(0)
-        data = _lines(file, name, view_range, allowance) if view_range else _whole(file, name)
+        data = _lines(file, name, view_range, limit) if view_range else _whole(file, name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -170,7 +145,7 @@ def _whole(file: BinaryIO, name: str) -> bytes:
     return data
 
 
-def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowance) -> bytes:
+def _lines(file: BinaryIO, name: str, view_range: list[int], limit: TimeLimit) -> bytes:
     """Return the lines from first to last, in bounded memory whatever the file's size."""
     if len(view_range) != 2:  # noqa: PLR2004 - first and last
         raise ToolRefusal("view_range has two numbers: the first line and the last")
@@ -188,9 +163,9 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowanc
                     "are read at once; read fewer lines"
                 )
         number += part.endswith(b"\n")
-        if allowance.is_over:
+        if limit.is_over:
             raise ToolRefusal(
-                f"stopped after {allowance.limit_s:g} s at line {number:,} of {name}; "
+                f"stopped after {limit.limit_s:g} s at line {number:,} of {name}; "
                 "read lines that are nearer to its beginning"
             )
     if not collected:
@@ -198,17 +173,17 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], allowance: Allowanc
     return bytes(collected.removesuffix(b"\n"))
 
 
-def list_folder(sandbox: PathSandbox, path: str | None, allowance: Allowance) -> str:
+def list_folder(sandbox: PathSandbox, path: str | None, limit: TimeLimit) -> str:
     """Return the entries of a folder, subfolders first, files with their sizes."""
-    with sandbox.opened() as below:
-        folder = sandbox.existing(below, path or ".")
+    with sandbox.open() as root:
+        folder = sandbox.existing(root, path or ".")
         if not folder.is_folder:
             raise ToolRefusal(f"{path} is a file; use `read` on it")
         try:
-            with below.scan(folder.parts) as scan:
+            with root.scan(folder.parts) as scan:
                 entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
-                seen = takewhile(lambda _: not allowance.is_over, entries)
-                found = [(entry.name, _found(sandbox, below, folder, entry)) for entry in seen]
+                seen = takewhile(lambda _: not limit.is_over, entries)
+                found = [(entry.name, _found(sandbox, root, folder, entry)) for entry in seen]
         except OSError as error:
             message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
             raise ToolRefusal(message) from error
@@ -222,7 +197,7 @@ def list_folder(sandbox: PathSandbox, path: str | None, allowance: Allowance) ->
         note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"
         lines = [*lines[:LIST_LIMIT], note]
     if len(found) < len(entries):
-        lines.append(f"[stopped after {allowance.limit_s:g} s, so entries are missing]")
+        lines.append(f"[stopped after {limit.limit_s:g} s, so entries are missing]")
     return "\n".join(lines)
 
 
@@ -231,7 +206,7 @@ def _size(found: Found) -> str:
 
 
 def _found(
-    sandbox: PathSandbox, below: Below, folder: Found, entry: os.DirEntry[str]
+    sandbox: PathSandbox, root: DirectoryHandle, folder: Found, entry: os.DirEntry[str]
 ) -> Found | None:
     """Return what an entry is, or what its link leads to; None where that may not be seen."""
     if forbidden(entry.name):
@@ -239,7 +214,7 @@ def _found(
     parts = (*folder.parts, entry.name)
     try:
         if entry.is_symlink():
-            return sandbox.existing(below, "/".join(parts))
+            return sandbox.existing(root, "/".join(parts))
         return Found(parts=parts, stat=entry.stat(follow_symlinks=False))
     except (ToolRefusal, OSError):
         return None

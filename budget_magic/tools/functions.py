@@ -1,110 +1,72 @@
-"""Python functions of the notebook as tools: their schema, and the thread that they run on."""
+"""Python functions as tools: their schema, the check of their arguments, and what they return."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-
-from budget_magic.errors import ConfigurationError, ToolRefusal
-from budget_magic.tools.loop_thread import run_apart
-from budget_magic.tools.marks import is_declared_read_only
+from budget_magic.errors import ConfigurationError
+from budget_magic.tools.context import ToolContext
+from budget_magic.tools.loop_thread import run_coroutine, run_on_function_loop
+from budget_magic.tools.result import ToolResult
 from budget_magic.tools.text import as_text, explained
-from budget_magic.tools.tool import RunInCaller
-from budget_magic.tools.waiting import run_to_end
+from budget_magic.tools.tool import Thread, Tool, ToolOutput
+from budget_magic.tools.tool_decorator import is_declared_read_only
 
 TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-MOST_THREADS: Final = 40
-"""Calls of one function that run beside each other."""
 
 
-class _Raised(Exception):  # noqa: N818 - a parcel, not an error of its own
-    """What the function itself raised, kept apart from arguments that do not fit it."""
+class FunctionTool(Tool):
+    """A function.
 
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(type(error).__name__)
-        self.error = error
-
-
-class FunctionTool:
-    """A function of the notebook.
-
-    Where it runs
-        Declared `reads=True`: in a worker thread, or on a loop for all such functions if it is
-        async (see `run_apart`), beside other calls; a Stop does not wait for it. Not declared: on
-        the thread that waits, one call at a time, where an Interrupt reaches it. An async one
-        cannot use objects that belong to the notebook's own event loop, since that loop waits
-        while it runs (see `run_to_end`).
+    Declared `reads=True`, it runs in a worker thread, or on the loop of all such functions if it
+    is async, and a Stop does not wait for it. Any other runs on the thread that waits, where an
+    Interrupt reaches it; an async one cannot use objects that belong to the notebook's own event
+    loop, since that loop waits while it runs.
     """
 
-    why_it_asks = "It is a function of this notebook, so it asks."
+    approval_reason = "It is a function of this notebook, so it asks."
 
     def __init__(self, name: str, function: Callable[..., Any], *, reads_only: bool) -> None:
-        self.runs = function
-        self._is_async = _is_async(function)
-        self._inner = _described(name, function, is_async=self._is_async)
-        self._reads_only = reads_only
-        # Its own: a function may run a task, whose tools must find a thread while it waits.
-        self._threads = CapacityLimiter(MOST_THREADS)
+        self._function = function
+        self._described = _described(name, function)
+        self.name = name
+        self.needs_approval = not reads_only
+        self.is_parallel = reads_only
+        self.thread: Thread = "worker" if reads_only else "caller"
+        if reads_only and _is_async(function):
+            self.thread = "loop"
 
     @property
-    def name(self) -> str:
-        """What the model calls it."""
-        return str(self._inner.name)
-
-    @property
-    def reads_only(self) -> bool:
-        """Whether it was declared with `reads=True`."""
-        return self._reads_only
+    def approval_key(self) -> object:
+        """The function: redefining it revokes an approval."""
+        return self._function
 
     def definition(self) -> dict[str, Any]:
         """Return the entry for the API's `tools`."""
-        return dict(self._inner.to_dict())
+        return dict(self._described.to_dict())
 
-    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
-        """Return what the function returned, as text; raises what it raised."""
-        try:
-            if not self._reads_only:
-                return await run_in_caller(partial(self._run_waited_for, arguments))
-            if self._is_async:
-                return await run_apart(partial(self._run_async, arguments))
-            run = partial(self._run_in_worker, arguments)
-            return await run_sync(run, abandon_on_cancel=True, limiter=self._threads)
-        except _Raised as raised:
-            if isinstance(raised.error, Exception):
-                raise raised.error from raised.error.__cause__
-            # Not raised as it is: a cancellation of its own is none of the turn.
-            raise ToolRefusal(explained(raised.error)) from raised.error
+    def call(
+        self, arguments: dict[str, Any], context: ToolContext
+    ) -> ToolOutput | Coroutine[Any, Any, ToolOutput]:
+        """Return what the function returned, as text or blocks; raises what it raised."""
+        del context  # a function finds it in `CURRENT_CALL`
+        if self.thread == "loop":
+            return run_on_function_loop(partial(self._call_async, arguments))
+        value = self._bound(arguments)()
+        return _as_output(run_coroutine(value) if inspect.iscoroutine(value) else value)
 
-    def _run_waited_for(self, arguments: dict[str, Any]) -> str:
-        try:
-            result = self._inner.call(arguments)
-            return as_text(run_to_end(result) if inspect.iscoroutine(result) else result)
-        except asyncio.CancelledError as error:  # it cancelled itself: nobody cancels from here
-            raise _Raised(error) from error
+    async def _call_async(self, arguments: dict[str, Any]) -> ToolOutput:
+        return _as_output(await self._bound(arguments)())
 
-    def _run_in_worker(self, arguments: dict[str, Any]) -> str:
-        try:
-            return self._run_waited_for(arguments)
-        except _Raised:
-            raise
-        except BaseException as error:  # a GeneratorExit would close what awaits the thread
-            raise _Raised(error) from error
-
-    async def _run_async(self, arguments: dict[str, Any]) -> str:
-        try:
-            return as_text(await self._inner.call(arguments))
-        except _Raised:
-            raise
-        except BaseException as error:  # a cancellation of its own is none of the turn
-            raise _Raised(error) from error
+    def _bound(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        """Return the function with its arguments, checked and converted."""
+        bound: Callable[[], Any] = self._described.call(arguments)
+        return bound
 
 
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
@@ -120,8 +82,8 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
     Raises
     ------
     ConfigurationError
-        It is no function, its name is not one that the API takes, or an argument of it cannot be
-        given as JSON.
+        It is not a function, its name is not one that the API takes, or an argument of it cannot
+        be given as JSON.
     """
     reads_only = is_declared_read_only(function)
     given = getattr(function, "func", None)
@@ -143,6 +105,10 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
     return FunctionTool(called, function, reads_only=reads_only)
 
 
+def _as_output(value: object) -> ToolOutput:
+    return value if isinstance(value, ToolResult) else as_text(value)
+
+
 def _a(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
@@ -152,16 +118,21 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def _described(name: str, function: Callable[..., Any], *, is_async: bool) -> Any:
-    """Return the SDK's tool for a function; the SDK makes the schema and checks the arguments."""
-    from anthropic import beta_async_tool, beta_tool  # noqa: PLC0415 - heavy to import
+def _described(name: str, function: Callable[..., Any]) -> Any:
+    """Return the SDK's tool for a function; its `call` checks arguments and binds them.
+
+    It does not run the function: an error raised there would be taken for one of the arguments.
+    """
+    from anthropic import beta_tool  # noqa: PLC0415 - heavy to import
+
+    def bind(*args: Any, **kwargs: Any) -> Any:
+        return partial(function, *args, **kwargs)
 
     signature = _signature(name, function)
-    body = _body(function, is_async=is_async)
-    body.__name__ = name
-    body.__doc__ = inspect.getdoc(function) if _has_own_doc(function) else None
-    body.__signature__ = signature  # type: ignore[attr-defined] # read by inspect.signature
-    body.__annotations__ = {
+    bind.__name__ = name
+    bind.__doc__ = inspect.getdoc(function) if _has_own_doc(function) else None
+    bind.__signature__ = signature  # type: ignore[attr-defined] # read by inspect.signature
+    bind.__annotations__ = {
         parameter.name: parameter.annotation
         for parameter in signature.parameters.values()
         if parameter.annotation is not parameter.empty
@@ -170,8 +141,7 @@ def _described(name: str, function: Callable[..., Any], *, is_async: bool) -> An
         with warnings.catch_warnings():
             # A default that JSON cannot hold is left out of the schema, and that is all right.
             warnings.simplefilter("ignore")
-            make: Any = beta_async_tool if is_async else beta_tool
-            made = make(body, name=name)
+            made: Any = beta_tool(bind, name=name)
     except (Exception, SystemExit) as error:
         raise ConfigurationError(_why_no_schema(name, signature, error)) from error
     if not made.description:
@@ -198,26 +168,6 @@ def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
 def _has_own_doc(function: Callable[..., Any]) -> bool:
     """Return whether the docstring is the function's own, not that of its class."""
     return getattr(function, "__doc__", None) != type(function).__doc__
-
-
-def _body(function: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]:
-    async def run_async(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return await function(*args, **kwargs)
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            raise
-        except BaseException as error:
-            raise _Raised(error) from error
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise _Raised(error) from error
-
-    return run_async if is_async else run
 
 
 def _why_no_schema(name: str, signature: inspect.Signature, error: BaseException) -> str:

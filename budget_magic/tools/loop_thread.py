@@ -1,4 +1,4 @@
-"""Event loops in threads of their own, and the one on which async functions of notebooks run."""
+"""Event loops in threads of their own, and coroutines run on them or while a thread waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -16,25 +17,28 @@ from budget_magic.errors import ToolRefusal
 T = TypeVar("T")
 
 CLEAN_UP_S: Final = 1.0
-"""How long a cancelled function may take to end before nobody waits for it any more."""
+"""How long a cancelled coroutine may take to end before nobody waits for it any more."""
+BEAT_S: Final = 0.1
+"""How often a waiting thread looks up, so that an interrupt is seen on every platform."""
 
 
-class _Thread(threading.Thread):
+class _SharedThread(threading.Thread):
     """A thread that runs an event loop which others need."""
 
 
 def is_loop_thread() -> bool:
     """Return whether the calling thread runs a loop that others need: it must not be held up."""
-    return isinstance(threading.current_thread(), _Thread)
+    return isinstance(threading.current_thread(), _SharedThread)
 
 
 class LoopThread:
     """An event loop in a daemon thread, which nothing that runs on it can end but `end`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_shared: bool = True) -> None:
+        kind = _SharedThread if is_shared else threading.Thread
         self.loop = asyncio.new_event_loop()
         self._is_over = False
-        self._thread = _Thread(target=self._run, name=name, daemon=True)
+        self._thread = kind(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -43,7 +47,7 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def end(self) -> None:
-        """Let the loop end and close; called on it."""
+        """Cancel what runs and close the loop; called on it."""
         self._is_over = True
         self.loop.stop()
 
@@ -57,15 +61,69 @@ class LoopThread:
             # Any task may stop the loop, and a KeyboardInterrupt or SystemExit of one ends it.
             with suppress(KeyboardInterrupt, SystemExit):
                 self.loop.run_forever()
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            with suppress(KeyboardInterrupt, SystemExit):
+                self.loop.run_until_complete(asyncio.wait(left))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, run while this thread waits.
+
+    Without an event loop in this thread it runs here, in a loop of its own. A notebook's thread
+    mostly has one already, which cannot be entered a second time: then the coroutine runs in a
+    helper thread, with this thread's context variables, and an interrupt here cancels it there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # With a factory of its own the runner leaves the thread's current event loop alone.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(coroutine)
+    thread = LoopThread("budget_magic function", is_shared=False)
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, thread.loop)
+        while not wait([future], BEAT_S).done:
+            pass
+        return future.result()
+    finally:
+        thread.loop.call_soon_threadsafe(thread.end)
+        thread.join(CLEAN_UP_S)
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether the calling thread runs this loop now."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
+    """Return what a function returns on a loop's thread; called there, it runs at once."""
+    if is_running_here(loop):
+        return function()
+    answered: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answered.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            answered.set_exception(error)
+
+    loop.call_soon_threadsafe(work)
+    return answered.result()
+
+
 _LOCK: Final = threading.Lock()
-_LOOPS: Final[list[LoopThread]] = []
+_FUNCTION_LOOPS: Final[list[LoopThread]] = []
 
 
-async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def run_on_function_loop(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return what a coroutine function returns on the loop of all async functions of notebooks.
 
     That loop is none of the turns': a function that stops its loop, blocks it, or cancels what
@@ -108,8 +166,8 @@ async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def _function_loop() -> asyncio.AbstractEventLoop:
-    if not _LOOPS:
+    if not _FUNCTION_LOOPS:
         with _LOCK:
-            if not _LOOPS:
-                _LOOPS.append(LoopThread("budget_magic functions"))
-    return _LOOPS[0].loop
+            if not _FUNCTION_LOOPS:
+                _FUNCTION_LOOPS.append(LoopThread("budget_magic functions"))
+    return _FUNCTION_LOOPS[0].loop

@@ -1,6 +1,6 @@
 """Which files the file tools may touch: those under the root, but none hidden or secret by name.
 
-A path is resolved and judged first, then opened name by name without following links (`handles`).
+A path is resolved and judged first, then opened without following links (`DirectoryHandle`).
 Links that stay under the root may be followed; a hard link to a file outside cannot be recognised.
 """
 
@@ -17,38 +17,16 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
-from budget_magic.tools.handles import Below, NotRegular
+from budget_magic.tools.directory_handle import DirectoryHandle, NotRegularFile, Parts
 
 CREDENTIAL_NAMES: Final = (
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.ppk",
-    "*.keystore",
-    "*.jks",
-    "*.kdbx",
-    "*.tfstate",
-    "credentials*",
-    "*credentials",
-    "*credential",
-    "*credential*.*",
-    "service[-_]account*.json",
-    "token.json",
-    "secrets.yaml",
-    "secrets.yml",
-    "secrets.json",
-    "secrets.toml",
-    "kubeconfig",
-    "*.kubeconfig",
-    "netrc",
-    "_netrc",
-    "htpasswd",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-)
+    "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.keystore", "*.jks", "*.kdbx", "*.tfstate",
+    "credentials*", "*credentials", "*credential", "*credential*.*",
+    "service[-_]account*.json", "token.json",
+    "secrets.yaml", "secrets.yml", "secrets.json", "secrets.toml",
+    "kubeconfig", "*.kubeconfig", "netrc", "_netrc", "htpasswd",
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
+)  # fmt: skip
 """Names of files that hold credentials, and what begins like them; see `CODE` and `_BACKUP`."""
 CODE: Final = tuple(
     f".{ending}"
@@ -89,8 +67,8 @@ def usable_root(root: Path) -> Path:
 def forbidden(name: str) -> str | None:
     """Return why a name is never touched, as the end of a sentence; None if it may be.
 
-    Letter case and the Unicode form of the name do not matter, since they do not on every disk. A
-    copy, such as `server.pem.bak`, is judged by the name that it is a copy of.
+    Letter case and Unicode form are ignored, as some disks do. A copy, such as `server.pem.bak`, is
+    judged by the name that it is a copy of.
 
     Examples
     --------
@@ -121,7 +99,7 @@ class PathSandbox:
         """Return the real path that is meant, every link followed.
 
         Names are judged before the disk is asked, so that a refusal does not tell whether a
-        secret or a file outside exists; they are judged again behind all links.
+        secret or a file outside exists, and once more after all links were followed.
 
         Raises
         ------
@@ -148,18 +126,18 @@ class PathSandbox:
         _check_names(path, real.relative_to(self.root).parts)
         return real
 
-    def opened(self) -> Below:
-        """Return the root folder, held open for one call; raises `ToolRefusal`."""
+    def open(self) -> DirectoryHandle:
+        """Open the root folder for one call; raises `ToolRefusal`."""
         try:
-            return Below(str(self.root))
+            return DirectoryHandle(str(self.root))
         except OSError as error:
             raise _unreadable("the root folder", error) from error
 
-    def existing(self, below: Below, path: str) -> Found:
-        """Return what is meant, which exists; raises `ToolRefusal` as `inside` does."""
+    def existing(self, root: DirectoryHandle, path: str) -> Found:
+        """Return the file or folder that is meant; raises `ToolRefusal` as `inside` does."""
         parts = self.inside(path).relative_to(self.root).parts
         try:
-            return Found(parts=parts, stat=below.stat(parts))
+            return Found(parts=parts, stat=root.stat(parts))
         except (FileNotFoundError, NotADirectoryError):
             raise ToolRefusal(f"{path} does not exist") from None
         except OSError as error:
@@ -170,7 +148,7 @@ class PathSandbox:
 class Found:
     """Something under the root."""
 
-    parts: tuple[str, ...]
+    parts: Parts
     """Its path below the root, every link followed."""
     stat: os.stat_result
 
@@ -191,7 +169,7 @@ def shown(parts: Iterable[str]) -> str:
     return "".join(char if char.isprintable() or char == " " else "\ufffd" for char in text)
 
 
-def open_regular(below: Below, found: Found) -> BinaryIO:
+def open_regular(root: DirectoryHandle, found: Found) -> BinaryIO:
     """Return an ordinary file, open for reading; raises `ToolRefusal` for anything else."""
     name = shown(found.parts)
     if found.is_folder:
@@ -199,8 +177,8 @@ def open_regular(below: Below, found: Found) -> BinaryIO:
     if not found.is_file:
         raise ToolRefusal(f"{name} is not an ordinary file")
     try:
-        return below.open(found.parts)
-    except NotRegular:
+        return root.open(found.parts)
+    except NotRegularFile:
         raise ToolRefusal(f"{name} is not an ordinary file") from None
     except FileNotFoundError:
         raise ToolRefusal(f"{name} does not exist") from None

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import search_worker
-from budget_magic.tools.allowance import Allowance
+from budget_magic.tools.directory_handle import Parts
+from budget_magic.tools.directory_walk import DirectoryWalk
+from budget_magic.tools.glob_pattern import GlobPattern
 from budget_magic.tools.path_sandbox import NEVER_SHOWN, PathSandbox, shown
-from budget_magic.tools.walk import GlobPattern, Parts, Walk
+from budget_magic.tools.time_limit import TimeLimit
 
 GLOB_LIMIT: Final = 200
 HIT_LIMIT: Final = 500
@@ -22,15 +24,15 @@ SHOWN_LINE_CHARS: Final = 300
 PATTERN_LENGTH: Final = 1_000
 
 
-def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: Allowance) -> str:
-    """Paths of the files that match, newest first, one a line."""
+def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: TimeLimit) -> str:
+    """Return the paths of the files that match, newest first, one a line."""
     wanted = GlobPattern(pattern)
     found: list[tuple[float, Parts]] = []
-    with sandbox.opened() as below:
-        start = sandbox.existing(below, path or ".")
+    with sandbox.open() as root:
+        start = sandbox.existing(root, path or ".")
         if not start.is_folder:
             raise ToolRefusal(f"{path} is not a folder")
-        walk = Walk(below, start.parts, allowance)
+        walk = DirectoryWalk(root, start.parts, limit)
         for parts, entry in walk.files(wanted.may_match_below):
             if wanted.matches(parts):
                 found.append((_changed(entry), (*start.parts, *parts)))
@@ -45,18 +47,18 @@ def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: 
     return "\n".join([*lines, *walk.notes()])
 
 
-def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: Allowance) -> str:
-    """Lines that match a regular expression, as `path:line:text`."""
+def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: TimeLimit) -> str:
+    """Return the lines that match a regular expression, as `path:line:text`."""
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
-    with sandbox.opened() as below:
-        start = sandbox.existing(below, path or ".")
+    with sandbox.open() as root:
+        start = sandbox.existing(root, path or ".")
         if not start.is_file and not start.is_folder:
             raise ToolRefusal(f"{path} is not an ordinary file")
-        walk = Walk(below, start.parts, allowance)
+        walk = DirectoryWalk(root, start.parts, limit)
         inside = [()] if start.is_file else [parts for parts, _ in walk.files()]
     files = [(*start.parts, *parts) for parts in inside]
-    messages, is_complete = _searched(sandbox, pattern, files, allowance)
+    messages, is_complete = _searched(sandbox, pattern, files, limit)
     lines = []
     notes = walk.notes()
     for message in messages:
@@ -64,12 +66,13 @@ def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, allowance: 
             index, number, text = message
             lines.append(f"{shown(files[index])}:{number}:{text}")
         elif "bad_pattern" in message:
-            raise ToolRefusal(f"{pattern!r} is not a valid regular expression: {_reason(message)}")
+            why = message["bad_pattern"]
+            raise ToolRefusal(f"{pattern!r} is not a valid regular expression: {why}")
         else:
             notes += _notes(message)
     if not is_complete and not walk.is_late:
         notes.append(
-            f"[stopped after {allowance.limit_s:g} s, so the search is not complete; "
+            f"[stopped after {limit.limit_s:g} s, so the search is not complete; "
             "use a simpler pattern or a folder as path]"
         )
     if not lines:
@@ -82,10 +85,6 @@ def _changed(entry: os.DirEntry[str]) -> float:
         return entry.stat(follow_symlinks=False).st_mtime
     except OSError:
         return 0.0
-
-
-def _reason(message: dict[str, Any]) -> str:
-    return str(message["bad_pattern"])
 
 
 def _notes(report: dict[str, Any]) -> Iterable[str]:
@@ -101,9 +100,9 @@ def _notes(report: dict[str, Any]) -> Iterable[str]:
 
 
 def _searched(
-    sandbox: PathSandbox, pattern: str, files: Sequence[Parts], allowance: Allowance
+    sandbox: PathSandbox, pattern: str, files: Sequence[Parts], limit: TimeLimit
 ) -> tuple[list[Any], bool]:
-    """The messages of the search process, and whether it came to its end in time."""
+    """Return the messages of the search process, and whether it ended in time."""
     job = {
         "pattern": pattern,
         "root": str(sandbox.root),
@@ -111,7 +110,7 @@ def _searched(
         "hit_limit": HIT_LIMIT,
         "line_bytes": SEARCHED_LINE_BYTES,
         "shown_chars": SHOWN_LINE_CHARS,
-        "alarm_s": int(allowance.limit_s) + 5,
+        "alarm_s": int(limit.limit_s) + 5,
     }
     try:
         process = subprocess.Popen(  # noqa: S603 - our own file, run by this interpreter
@@ -125,14 +124,17 @@ def _searched(
         )
     except OSError as error:
         raise ToolRefusal(f"the search could not be started: {error.strerror}") from error
-    with allowance.killing(process):
+    limit.cancel.on_cancel(process.kill)
+    with process:
         try:
-            output, _ = process.communicate(json.dumps(job).encode(), timeout=allowance.left_s)
+            output, _ = process.communicate(json.dumps(job).encode(), timeout=limit.left_s)
             in_time = True
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()
             in_time = False
+        finally:
+            process.kill()
     # A line without its end was being written when the process was ended.
     whole = output[: output.rfind(b"\n") + 1]
     messages = [json.loads(line) for line in whole.splitlines()]

@@ -17,18 +17,20 @@ The time limit of the package `regex` does not replace the process (measured wit
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import signal
 import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-if TYPE_CHECKING:
-    from budget_magic.tools.handles import Below
+if TYPE_CHECKING or __name__ != "__main__":
+    from budget_magic.tools.directory_handle import DirectoryHandle
+else:
+    # Last on the path: `secrets` beside this file must not hide the standard library's.
+    sys.path.append(str(Path(__file__).parent))
+    from directory_handle import DirectoryHandle
 
 BINARY_PROBE_BYTES = 8192
 
@@ -45,22 +47,12 @@ def main() -> None:
     except (re.error, RecursionError, OverflowError) as error:
         say({"bad_pattern": str(error) or type(error).__name__})
         return
-    with handles().Below(job["root"]) as below:
+    with DirectoryHandle(job["root"]) as root:
         for index, parts in enumerate(job["files"]):
-            search.search(index, below, parts)
+            search.search(index, root, parts)
             if search.report["full"]:
                 break
     say(search.report)
-
-
-def handles() -> ModuleType:
-    """Return the module `handles` beside this file; the package itself is not imported."""
-    place = Path(__file__).with_name("handles.py")
-    spec = importlib.util.spec_from_file_location("handles", place)
-    assert spec is not None and spec.loader is not None  # noqa: PT018, S101 - a file that is there
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def say(message: Any) -> None:
@@ -79,10 +71,10 @@ class Search:
         self.shown_chars: int = job["shown_chars"]
         self.report: dict[str, Any] = {"long_lines": 0, "unreadable": 0, "full": False}
 
-    def search(self, index: int, below: Below, parts: list[str]) -> None:
+    def search(self, index: int, root: DirectoryHandle, parts: list[str]) -> None:
         """Print the hits of one file, if it is still an ordinary one."""
         try:
-            file = below.open(parts)
+            file = root.open(parts)
         except OSError:
             self.report["unreadable"] += 1
             return

@@ -1,4 +1,4 @@
-"""The process's own credentials, replaced in full before anything is sent, shown or logged."""
+"""Replaces the process's own credentials before anything is sent, shown or logged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Redactor:
         self.refresh()
 
     def refresh(self) -> None:
-        """Learn the credentials that came since, and forget none: what was one stays one."""
+        """Learn credentials that were set since; none is ever forgotten."""
         # Another thread may take a variable out meanwhile.
         found = ((name, self._environ.get(name)) for name in list(self._environ))
         environ = {name: value for name, value in found if value is not None}
@@ -78,43 +78,44 @@ class Redactor:
 
     def redact(self, value: T) -> T:
         """Return a copy with every known secret replaced; walks str, dict, list and tuple."""
-        return cast("T", self._walk(value))
+        return cast("T", self._walk(value, set()))
 
     def names_in(self, value: object) -> list[str]:
         """Return the names of the secrets that a text or a JSON value holds, sorted."""
         found: set[str] = set()
-        for text in _texts(value):
-            whole = self._without_splits(text)
-            found.update(self._names[form] for form in self._forms_in(whole))
+        self._walk(value, found)
         return sorted(found)
 
-    def _walk(self, value: Any) -> Any:
+    def _walk(self, value: Any, found: set[str]) -> Any:
+        """Return a redacted copy; the names of the secrets in it go to `found`."""
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value, found)
         if isinstance(value, dict):
-            return self._dict(value)
+            return self._dict(value, found)
         if isinstance(value, list):
-            return [self._walk(item) for item in value]
+            return [self._walk(item, found) for item in value]
         if type(value) is tuple:
-            return tuple(self._walk(item) for item in value)
+            return tuple(self._walk(item, found) for item in value)
         return value
 
-    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+    def _dict(self, value: dict[Any, Any], found: set[str]) -> dict[Any, Any]:
         walked: dict[Any, Any] = {}
         for key, item in value.items():
             # Two names may become the same one; none of them may get lost.
-            shown, number = self._walk(key), 1
+            redacted = shown = self._walk(key, found)
+            number = 1
             while shown in walked:
                 number += 1
-                shown = f"{self._walk(key)} {number}"
-            walked[shown] = self._walk(item)
+                shown = f"{redacted} {number}"
+            walked[shown] = self._walk(item, found)
         return walked
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, found: set[str]) -> str:
         text = self._without_splits(text)
         pattern = self._pattern(text)
         if pattern is None:
             return text
+        found.update(self._names[form] for form in self._forms_in(text))
         return pattern.sub(lambda match: self._label(match.group()), text)
 
     def _label(self, form: str) -> str:
@@ -123,9 +124,9 @@ class Redactor:
     def _without_splits(self, text: str) -> str:
         """Return the text, without its terminal escapes if they split a secret.
 
-        Colours do, around what a search has found. Views leave them out, and would show it whole.
+        Views leave them out, and would show the secret whole.
         """
-        if ESCAPES.search(text) is None:
+        if text.isprintable() or ESCAPES.search(text) is None:  # the first is much faster
             return text
         plain = ESCAPES.sub("", text)
         return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
@@ -173,10 +174,10 @@ class Redactor:
 
 
 class _Index:
-    """Finds which of many forms may stand in a text.
+    """An index of all forms, to search a text for all of them at once.
 
-    Wherever a form stands, one of its grams stands at a multiple of `step`: a text is searched for
-    all forms at once by looking up every `step`th gram of it.
+    Wherever a form occurs, one of its grams begins at a multiple of `step`: only every `step`th
+    gram of a text is looked up.
     """
 
     __slots__ = ("by_first", "by_gram", "gram", "longest", "step")
@@ -197,8 +198,8 @@ class _Index:
 class StreamRedactor:
     """Redacts a text that arrives in pieces, so that a secret split over them never shows.
 
-    It holds back only what could be the beginning of a secret. The pieces it gives, joined, equal
-    the whole text redacted at once, wherever it was split.
+    It holds back only what could begin a secret. Its pieces, joined, equal the whole text redacted
+    at once.
 
     Examples
     --------
@@ -224,18 +225,6 @@ class StreamRedactor:
         return shown
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Yield every text in a JSON value, the keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for pair in value.items():
-            yield from _texts(pair)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-
-
 def _forms(value: str) -> Iterator[str]:
     """Yield a secret as it stands, and as JSON, Python, URLs, base64 and hex write it."""
     if len(value) < MINIMUM_LENGTH:
@@ -257,9 +246,9 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _in_python(value: str) -> Iterator[str]:
-    """Yield what `repr` and `ascii` make of a text and of its bytes, anywhere in a longer one.
+    """Yield what `repr` and `ascii` make of a text and of its bytes, inside a longer one.
 
-    What stands around the value decides which quotes are escaped: none, single or double ones.
+    The text around the value decides which quotes are escaped: none, single or double ones.
     """
     in_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
     for written, text in ((repr, value), (ascii, value), (ascii, in_bytes)):
@@ -274,11 +263,10 @@ _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 def _in_base64(data: bytes) -> Iterable[str]:
-    """Yield a value in base64: alone, and what of it is the same inside any longer text.
+    """Yield a value in base64: alone, and the part that is the same inside any longer text.
 
-    A value may begin at one of three places within the groups of three bytes that base64 encodes.
-    The characters at both ends that hold bits of its neighbours too are left out, so that a core
-    is never shorter than 10 characters.
+    A value begins at one of three places within the groups of three bytes that base64 encodes.
+    Characters at both ends that also hold bits of its neighbours are left out.
     """
     alone = base64.b64encode(data).decode()
     yield from (alone, alone.rstrip("="))

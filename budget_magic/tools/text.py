@@ -1,4 +1,4 @@
-"""How values, errors and long texts become what is sent as the result of a call."""
+"""Values, errors and long texts, as the text of a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def as_text(value: object) -> str:
     Raises
     ------
     ToolRefusal
-        The value is binary.
+        The value is binary: images and PDFs are returned as blocks of a `ToolResult`.
 
     Examples
     --------
@@ -32,7 +32,9 @@ def as_text(value: object) -> str:
         return "done, returned nothing"
     if isinstance(value, (bytes, bytearray, memoryview)):
         size = memoryview(value).nbytes
-        raise ToolRefusal(f"the function returned {size:,} bytes of binary data; return text")
+        raise ToolRefusal(
+            f"the function returned {size:,} bytes of binary data; return text, or a `ToolResult`"
+        )
     if is_data_frame(value):
         return markdown_table(value)
     try:
@@ -88,8 +90,8 @@ def without_lone_surrogates(text: str) -> str:
 def capped(text: str, cap_bytes: int) -> tuple[str, int]:
     """Return the text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
 
-    Head and tail are kept, on line borders where that costs at most half of them; one line
-    between them says how much is missing.
+    Head and tail are kept, as whole lines where that costs at most half of them; a line between
+    them says how much is missing.
 
     Examples
     --------
@@ -113,30 +115,31 @@ def _left_out(count: int) -> str:
 
 
 def _head(data: bytes, size: int) -> bytes:
-    part = data[:size].decode(errors="ignore").encode()
+    part = _whole_characters(data[:size])
     border = part.rfind(b"\n")
     return part[:border] if border >= size // 2 and border > 0 else part
 
 
 def _tail(data: bytes, size: int) -> bytes:
-    start = len(data) - size
-    while start < len(data) and data[start] & 0xC0 == 0x80:  # noqa: PLR2004 - UTF-8's own bits
-        start += 1
-    part = data[start:]
+    part = _whole_characters(data[len(data) - size :])
     border = part.find(b"\n")
     return part[border + 1 :] if 0 <= border < size // 2 else part
 
 
-def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
-    """Return one text that tells the model what went wrong: "ValueError: message".
+def _whole_characters(data: bytes) -> bytes:
+    return data.decode(errors="ignore").encode()
 
-    A refusal speaks for itself. Arguments that do not fit are named one by one, with the reason.
-    `redact` is given each text that is shortened, before a cut could split a secret.
-    The error may be a stranger's, and so is its `__str__`: whatever that raises stays here.
+
+def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
+    """Return what went wrong, for the model: "ValueError: message".
+
+    A `ToolRefusal` gives its message alone; arguments that do not fit are named one by one.
+    `redact` is given each text before it is shortened. Whatever the error's `__str__` raises stays
+    here.
     """
     try:
         return _explained(error, redact)
-    except BaseException:  # noqa: BLE001 - as said above
+    except BaseException:  # noqa: BLE001 - the error's `__str__` is a stranger's code
         return f"{type(error).__name__}: (its message could not be read)"
 
 

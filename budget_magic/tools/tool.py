@@ -1,103 +1,73 @@
-"""The seam between the loop and what Claude may do: a tool, and the answer to one call."""
+"""The base class of everything that Claude may call."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from typing import Any, Literal
 
-from budget_magic.tools.secrets import Redactor
-from budget_magic.tools.text import capped, explained, without_lone_surrogates
+from budget_magic.tools.context import ToolContext
+from budget_magic.tools.result import ToolResult
 
-T = TypeVar("T")
+Thread = Literal["loop", "worker", "caller"]
+ToolOutput = str | ToolResult
+"""A text stands for a result of one text block."""
 
-RESULT_CAP_BYTES: Final = 20_000
 
+class Tool(ABC):
+    """Something that Claude may call; an instance may be given in `Task(tools=[...])`.
 
-class RunInCaller(Protocol):
-    """Runs a function on the thread that waits for the turn (the notebook's), one at a time.
+    Whether a call asks, whether it may run beside others, and on which thread it runs are
+    independent of each other.
 
-    An `Exception` of the function is raised here too, anything else as a `ToolRefusal`; an
-    interrupt of the waiting thread reaches the loop as a cancellation of the turn.
+    Examples
+    --------
+    >>> class Clock(Tool):
+    ...     name, needs_approval, is_parallel = "clock", False, True
+    ...
+    ...     def definition(self):
+    ...         return {"name": self.name, "input_schema": {"type": "object"}}
+    ...
+    ...     async def call(self, arguments, context):
+    ...         context.emit("looking at the clock")
+    ...         return "12:00"
+    >>> Clock().thread
+    'loop'
     """
 
-    async def __call__(self, function: Callable[[], T], /) -> T:
-        """Return what the function returns."""
-        ...
+    name: str
+    """What the model calls it; a-z, 0-9, _ and -."""
+    needs_approval: bool = True
+    """Whether a call asks first under the policy `ask`; leave it out for what changes nothing."""
+    approval_reason: str = "It may change something, so it asks."
+    """One sentence for the approval card."""
+    is_parallel: bool = False
+    """Whether a call may run beside others that are parallel too."""
+    thread: Thread = "loop"
+    """Where `call` runs.
 
-
-class Tool(Protocol):
-    """Something that Claude may call."""
-
-    @property
-    def name(self) -> str:
-        """What the model calls it."""
-        ...
-
-    @property
-    def reads_only(self) -> bool:
-        """Whether it changes nothing: it then runs without asking, and beside others."""
-        ...
+    - `loop`: the event loop of all tasks, which must not be blocked;
+    - `worker`: a thread of its own, left behind when the turn stops (see `ToolContext.cancel`);
+    - `caller`: the thread that waits for the turn (the notebook's), one call at a time.
+    """
 
     @property
-    def runs(self) -> object:
-        """What a call runs; an approval for the rest of the task holds for this very object."""
-        ...
+    def approval_key(self) -> object:
+        """What an approval for the rest of the task holds for, by identity."""
+        return self
 
-    @property
-    def why_it_asks(self) -> str:
-        """One sentence for the approval card."""
-        ...
-
+    @abstractmethod
     def definition(self) -> dict[str, Any]:
         """Return the entry for the API's `tools`, as plain JSON."""
-        ...
 
-    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
-        """Return the result as text; raises `ToolRefusal`, or whatever went wrong."""
-        ...
+    @abstractmethod
+    def call(
+        self, arguments: dict[str, Any], context: ToolContext
+    ) -> ToolOutput | Awaitable[ToolOutput]:
+        """Return the result; raises `ToolRefusal`, or whatever went wrong."""
 
+    async def open(self) -> None:  # noqa: B027 - most tools hold nothing
+        """Open what calls need, such as a connection; called at the start of each turn."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolAnswer:
-    """The answer to one call, as it is sent, shown and kept."""
-
-    content: str
-    is_error: bool = False
-    cut_bytes: int = 0
-    """UTF-8 bytes left out of the middle to keep the cap."""
-
-
-async def answer(
-    tool: Tool,
-    arguments: dict[str, Any],
-    run_in_caller: RunInCaller,
-    redactor: Redactor,
-    cap_bytes: int = RESULT_CAP_BYTES,
-) -> ToolAnswer:
-    """Return the answer to one call: secrets replaced, length capped, every error told as text.
-
-    Credentials that the call brought into the environment count already.
-
-    A cancellation alone passes through. A KeyboardInterrupt or SystemExit that arrives here is the
-    tool's own, and would end the event loop that all tasks share.
-    """
-    try:
-        content, is_error = await tool.call(arguments, run_in_caller), False
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told to the model
-        redactor.refresh()
-        content, is_error = explained(error, redactor.redact), True
-    return sendable(content, redactor, is_error=is_error, cap_bytes=cap_bytes)
-
-
-def sendable(
-    content: str, redactor: Redactor, *, is_error: bool = False, cap_bytes: int = RESULT_CAP_BYTES
-) -> ToolAnswer:
-    """Return a text as the answer to a call: secrets are replaced before a cut could split one."""
-    redactor.refresh()
-    text = redactor.redact(without_lone_surrogates(content))
-    text, cut_bytes = capped(text, cap_bytes)
-    return ToolAnswer(content=text, is_error=is_error, cut_bytes=cut_bytes)
+    async def close(self) -> None:  # noqa: B027 - likewise
+        """Close it again; called at the end of each turn, however that ended."""

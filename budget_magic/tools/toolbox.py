@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from budget_magic.errors import ConfigurationError
+import anyio
+
+from budget_magic.errors import ConfigurationError, ToolRefusal
 from budget_magic.tools.files import FILE_TOOL_NAMES, file_tools
 from budget_magic.tools.functions import function_tool
+from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool
+
+logger = logging.getLogger("budget_magic")
 
 LATER: Final = frozenset({"edit", "shell", "python", "memory", "delegate"})
 MCP: Final = "mcp:"
+OPEN_S: Final = 30.0
+"""How long one tool may take to open."""
+CLOSE_S: Final = 5.0
+"""How long one tool may take to close, also where the turn was stopped."""
 
 Lookup = Callable[[str], object]
 """Finds an object of the notebook by name; raises LookupError or NameError where there is none."""
 
 
 class Toolbox:
-    """The tools of a task, by name, always in the same order.
+    """The tools of a task, sorted by name; open while a turn runs (`async with toolbox:`).
 
     Examples
     --------
@@ -29,7 +40,7 @@ class Toolbox:
     ()
     """
 
-    __slots__ = ("_tools",)
+    __slots__ = ("_opened", "_tools")
 
     def __init__(self, tools: Iterable[Tool]) -> None:
         by_name: dict[str, Tool] = {}
@@ -42,6 +53,25 @@ class Toolbox:
             by_name[tool.name] = tool
         # Sorted: the cached prefix of a task begins with the tools, in this order.
         self._tools: Mapping[str, Tool] = MappingProxyType(dict(sorted(by_name.items())))
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open all tools, or none.
+
+        Raises
+        ------
+        ToolRefusal
+            A tool could not be opened.
+        """
+        async with AsyncExitStack() as opened:
+            for tool in self._tools.values():
+                await _open(tool)
+                opened.push_async_callback(_close, tool)
+            self._opened = opened.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,9 +86,30 @@ class Toolbox:
         """Return the tool of that name; None if there is none."""
         return self._tools.get(name)
 
-    def reading_only(self) -> Toolbox:
-        """Return the tools that only read: all that a task in the background may use."""
-        return Toolbox(tool for tool in self._tools.values() if tool.reads_only)
+    def for_background(self) -> Toolbox:
+        """Return the tools that neither ask nor need the thread that waits for the turn."""
+        return Toolbox(
+            tool
+            for tool in self._tools.values()
+            if not tool.needs_approval and tool.thread != "caller"
+        )
+
+
+async def _open(tool: Tool) -> None:
+    try:
+        with anyio.fail_after(OPEN_S):
+            await tool.open()
+    except Exception as error:
+        why = explained(error)
+        raise ToolRefusal(f"the tool {tool.name} could not be opened: {why}") from error
+
+
+async def _close(tool: Tool) -> None:
+    try:
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            await tool.close()
+    except Exception as error:  # noqa: BLE001 - the turn has its ending; the message may be secret
+        logger.warning("closing the tool %s failed with %s", tool.name, type(error).__name__)
 
 
 def split_names(text: str) -> list[str]:
@@ -73,7 +124,7 @@ def split_names(text: str) -> list[str]:
 
 
 def build_toolbox(
-    entries: str | Sequence[str | Callable[..., Any]],
+    entries: str | Sequence[str | Tool | Callable[..., Any]],
     *,
     root: Path,
     lookup: Lookup,
@@ -84,14 +135,12 @@ def build_toolbox(
     Parameters
     ----------
     entries
-        `files`, names of functions in the notebook, functions; or `none` alone. One text is split
-        at its commas.
+        `files`, names of functions in the notebook, functions, tools; or `none` alone. One text is
+        split at its commas.
     root
-        The only folder that the file tools may touch; not looked at without `files`.
-    lookup
-        Finds a function of the notebook by name.
-    candidates
-        Names to suggest for one that is not found.
+        The only folder that the file tools may touch; ignored without `files`.
+    lookup, candidates
+        Finds a function of the notebook by name; names to suggest for one that is not found.
 
     Raises
     ------
@@ -110,12 +159,16 @@ def build_toolbox(
     tools: list[Tool] = []
     for entry in asked:
         if not isinstance(entry, str):
-            tools.append(function_tool(entry))
+            tools.append(_as_tool(entry))
         elif entry == "files":
             tools += file_tools(root)
         else:
             tools.append(_named(entry, lookup, candidates))
     return Toolbox(tools)
+
+
+def _as_tool(entry: object, name: str | None = None) -> Tool:
+    return entry if isinstance(entry, Tool) else function_tool(entry, name)
 
 
 def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
@@ -131,4 +184,4 @@ def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
         message = f"--tools {name}: there is no function of that name in the notebook{hint}"
         raise ConfigurationError(message) from None
     # The API takes no dots, which a method such as `table.rows` has.
-    return function_tool(found, name.replace(".", "_"))
+    return _as_tool(found, name.replace(".", "_"))

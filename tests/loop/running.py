@@ -109,8 +109,8 @@ def last_start(task: Task) -> StepStarted:
 
 
 def results(task: Task) -> list[str]:
-    """The answers to calls, oldest first."""
-    return [fact.content for fact in facts(task, ToolFinished)]
+    """The answers to calls as views show them, oldest first."""
+    return [fact.shown for fact in facts(task, ToolFinished)]
 
 
 def resumed(task: Task, **changes: Any) -> Outcome:

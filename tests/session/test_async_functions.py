@@ -81,7 +81,7 @@ def test_a_function_that_is_cancelled_gets_an_error_result_and_the_turn_goes_on(
     assert task.run("Look.").text == "Done."
 
     answers = {fact.name: fact for fact in facts(task, ToolFinished)}
-    assert answers[name].content.startswith(told)
+    assert answers[name].shown.startswith(told)
     assert answers[name].is_error
     assert results(task).count("budget is a word") == 2
     assert task.run("Look again.").state == "completed"

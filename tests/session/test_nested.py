@@ -101,7 +101,7 @@ def test_what_a_task_of_a_tool_spends_counts_against_the_one_around_it(
     assert outer.spend.cost_usd == simulator.bill.total_usd
     assert sum(fact.cost_usd for fact in facts(outer, TasksRun)) == inner_usd > 0
     told = " ".join(str(outer.report()["text/plain"]).split())
-    assert f"${spent:.2f} spent, including ${inner_usd:.2f} by nested tasks" in told
+    assert f"${spent:.2f} spent, including ${inner_usd:.2f} by its tools" in told
 
 
 @every_way
@@ -137,7 +137,7 @@ def test_the_sentence_of_the_outer_task_says_what_tasks_of_its_tools_spent() -> 
 
     detail = outer.run("Look.").detail
 
-    assert f"including ${inner.spend.cost_usd:.2f} by nested tasks" in detail
+    assert f"including ${inner.spend.cost_usd:.2f} by its tools" in detail
 
 
 @every_way
@@ -152,7 +152,7 @@ def test_what_a_cut_off_task_of_a_tool_holds_stands_in_the_outer_one_s_report(wa
     (held,) = (fact.unconfirmed_usd for fact in facts(outer, TasksRun))
     assert held == inner.spend.unconfirmed_usd == account_of(outer).unconfirmed_below.usd > 0
     told = " ".join(str(outer.report()["text/plain"]).split())
-    assert f"by nested tasks and ${held:.2f} unconfirmed; all of it counts" in told
+    assert f"by its tools and ${held:.2f} unconfirmed; all of it counts" in told
     assert f"${held:.2f} held" in told
     assert outer.release_held() == (
         "outer holds nothing for cut-off requests of its own, inner does"

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from budget_magic.tools import Redactor, Tool, ToolAnswer, answer, file_tools
+from budget_magic.tools import (
+    Redactor,
+    Reservation,
+    RunInCaller,
+    Tool,
+    ToolAnswer,
+    ToolContext,
+    file_tools,
+    run_tool,
+)
 
 T = TypeVar("T")
 
@@ -19,9 +28,32 @@ async def here(function: Callable[[], T], /) -> T:
     return function()
 
 
+def no_money(**_amount: object) -> Reservation:
+    """Refuse to hold anything: there are no accounts."""
+    raise AssertionError
+
+
+def context(run_in_caller: RunInCaller = here) -> ToolContext:
+    """What a call outside of any task may use."""
+    return ToolContext(
+        turn=1,
+        step=1,
+        call_id="call_1",
+        emit=lambda _: None,
+        reserve=no_money,
+        run_in_caller=run_in_caller,
+    )
+
+
 def call(tool: Tool, cap_bytes: int = 20_000, **arguments: Any) -> ToolAnswer:
     """The answer to one call."""
-    return asyncio.run(answer(tool, arguments, here, NOTHING_SECRET, cap_bytes))
+    return asyncio.run(run_tool(tool, arguments, context(), NOTHING_SECRET, cap_bytes))
+
+
+def text_of(answered: ToolAnswer) -> str:
+    """The answer, which is a text."""
+    assert isinstance(answered.content, str)
+    return answered.content
 
 
 class Files:
@@ -42,14 +74,14 @@ class Files:
         """The text of a call that must succeed."""
         answered = call(self._tools[name], **arguments)
         assert not answered.is_error, answered.content
-        return answered.content
+        return text_of(answered)
 
     def refusal(self, name: str, **arguments: Any) -> str:
         """The text of a call that must be refused."""
         answered = call(self._tools[name], **arguments)
         assert answered.is_error, answered.content
-        return answered.content
+        return text_of(answered)
 
     def either(self, name: str, **arguments: Any) -> str:
         """The text of a call, refused or not."""
-        return call(self._tools[name], **arguments).content
+        return text_of(call(self._tools[name], **arguments))

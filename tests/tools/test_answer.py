@@ -11,29 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools import Redactor, RunInCaller, answer, as_text
+from budget_magic.tools import Redactor, Tool, ToolContext, ToolResult, as_text, run_tool
 from budget_magic.tools.text import capped
-from tests.tools.calling import NOTHING_SECRET, call, here
+from tests.tools.calling import NOTHING_SECRET, call, context, text_of
 
 
-class Given:
-    """A tool that returns a text, or raises an error."""
+class Given(Tool):
+    """A tool that returns a result, or raises an error."""
 
     name = "given"
-    reads_only = True
-    why_it_asks = ""
-    runs = None
 
-    def __init__(self, outcome: str | BaseException) -> None:
+    def __init__(self, outcome: str | ToolResult | BaseException) -> None:
         self._outcome = outcome
 
     def definition(self) -> dict[str, Any]:
         """A name only."""
         return {"name": self.name}
 
-    async def call(self, arguments: dict[str, Any], run_in_caller: RunInCaller) -> str:
+    def call(self, arguments: dict[str, Any], context: ToolContext) -> str | ToolResult:
         """What was given."""
-        del arguments, run_in_caller
+        del arguments, context
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome
@@ -80,7 +77,7 @@ def test_secrets_are_replaced_in_results_and_errors_before_they_are_cut() -> Non
     long = "x" * 80 + "planted-key-value" + "y" * 200
 
     def answered(outcome: str | BaseException) -> str:
-        return asyncio.run(answer(Given(outcome), {}, here, redactor, 200)).content
+        return text_of(asyncio.run(run_tool(Given(outcome), {}, context(), redactor, 200)))
 
     assert answered("planted-key-value!") == "[secret MY_API_KEY]!"
     assert answered(ValueError("planted-key-value")) == "ValueError: [secret MY_API_KEY]"
@@ -95,10 +92,10 @@ def test_a_long_result_keeps_head_and_tail_on_line_borders_and_says_so() -> None
     lines = [f"line {number:04}" for number in range(1000)]
 
     answered = call(Given("\n".join(lines)), cap_bytes=500)
-    head, note, tail = answered.content.partition("\n[")
+    head, note, tail = text_of(answered).partition("\n[")
     kept, _, end = tail.partition(" bytes left out here]\n")
 
-    assert len(answered.content.encode()) <= 500
+    assert len(text_of(answered).encode()) <= 500
     assert note
     assert head.splitlines() == lines[: len(head.splitlines())]
     assert end.splitlines() == lines[-len(end.splitlines()) :]
@@ -179,6 +176,6 @@ def test_an_error_whose_message_cannot_be_read_is_told_all_the_same() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert asyncio.run(answer(Given(Broken()), {}, here, NOTHING_SECRET)).content == (
+    assert asyncio.run(run_tool(Given(Broken()), {}, context(), NOTHING_SECRET)).content == (
         "Broken: (its message could not be read)"
     )

@@ -16,12 +16,12 @@ import pytest
 from budget_magic import Task
 from budget_magic.events import Ceilings, ToolStarted
 from budget_magic.simulator import Call, Reply, Simulator
-from budget_magic.tools import answer, file_tools
-from budget_magic.tools.allowance import Allowance
-from budget_magic.tools.handles import Below
-from budget_magic.tools.walk import Walk
+from budget_magic.tools import CancelToken, file_tools, run_tool
+from budget_magic.tools.directory_handle import DirectoryHandle
+from budget_magic.tools.directory_walk import DirectoryWalk
+from budget_magic.tools.time_limit import TimeLimit
 from tests.loop.running import facts, interruption, task_on
-from tests.tools.calling import NOTHING_SECRET, Files, here
+from tests.tools.calling import NOTHING_SECRET, Files, context
 
 GUARD_S = 5
 """Less than the ten seconds after which a call of a task ends by itself."""
@@ -80,12 +80,12 @@ def endless(files: Files) -> Files:
 def test_a_walk_through_empty_folders_ends_too(tmp_path: Path) -> None:
     for number in range(200):
         (tmp_path / str(number)).mkdir()
-    allowance = Allowance(LONG_S)
-    with Below(str(tmp_path)) as below:
-        walk = Walk(below=below, start=(), allowance=allowance)
+    cancel = CancelToken()
+    with DirectoryHandle(str(tmp_path)) as root:
+        walk = DirectoryWalk(root=root, start=(), limit=TimeLimit(LONG_S, cancel))
 
         def enters(_parts: tuple[str, ...]) -> bool:
-            allowance.withdraw()
+            cancel.cancel()
             return True
 
         assert list(walk.files(enters)) == []
@@ -98,7 +98,7 @@ def test_a_call_that_nobody_waits_for_ends(endless: Files, name: str) -> None:
     tool = next(one for one in file_tools(endless.root, limit_s=LONG_S) if one.name == name)
 
     async def main() -> None:
-        call = asyncio.create_task(answer(tool, ENDLESS[name], here, NOTHING_SECRET))
+        call = asyncio.create_task(run_tool(tool, ENDLESS[name], context(), NOTHING_SECRET))
         is_busy = searches if name == "grep" else is_working
         assert await asyncio.to_thread(wait_until, lambda: bool(is_busy()))
         call.cancel()

@@ -33,7 +33,7 @@ def test_the_tools_take_the_arguments_of_the_sdk_toolset(tmp_path: Path) -> None
 
 def test_file_tools_only_read_and_say_what_they_leave_out(tmp_path: Path) -> None:
     for tool in file_tools(tmp_path):
-        assert tool.reads_only
+        assert (tool.needs_approval, tool.is_parallel, tool.thread) == (False, True, "worker")
         assert "start with a dot" in tool.definition()["description"]
 
 

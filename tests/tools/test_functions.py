@@ -16,8 +16,8 @@ from anthropic import beta_tool
 from pydantic import TypeAdapter
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools import answer, function_tool, tool
-from tests.tools.calling import NOTHING_SECRET, call, here
+from budget_magic.tools import function_tool, run_tool, tool
+from tests.tools.calling import NOTHING_SECRET, call, context, text_of
 
 T = TypeVar("T")
 
@@ -86,10 +86,10 @@ def test_bad_arguments_are_named_with_the_reason() -> None:
     answered = call(function_tool(add), a="x", c=3)
 
     assert answered.is_error
-    assert "a: Input should be a valid integer" in answered.content
-    assert "(got 'x')" in answered.content
-    assert "c: Unexpected keyword argument" in answered.content
-    assert call(function_tool(add)).content.endswith("a: Missing required argument")
+    assert "a: Input should be a valid integer" in text_of(answered)
+    assert "(got 'x')" in text_of(answered)
+    assert "c: Unexpected keyword argument" in text_of(answered)
+    assert text_of(call(function_tool(add))).endswith("a: Missing required argument")
 
 
 def test_an_error_in_the_function_is_told_as_its_own() -> None:
@@ -100,7 +100,7 @@ def test_a_validation_error_inside_the_function_is_not_taken_for_bad_arguments()
     def inner() -> int:
         return TypeAdapter(int).validate_python("x")
 
-    assert call(function_tool(inner)).content.startswith("ValidationError: 1 validation error")
+    assert text_of(call(function_tool(inner))).startswith("ValidationError: 1 validation error")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_would_end_the_event_loop_becomes_an_error_result(
     answered = call(function_tool(leave))
 
     assert answered.is_error
-    assert type(error).__name__ in answered.content
+    assert type(error).__name__ in text_of(answered)
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -136,7 +136,7 @@ def test_a_declared_function_cannot_end_the_event_loop(
     answered = call(function_tool(leave_async if is_async else leave))
 
     assert answered.is_error
-    assert type(error).__name__ in answered.content
+    assert type(error).__name__ in text_of(answered)
 
 
 class Caller:
@@ -180,8 +180,8 @@ def test_an_undeclared_function_runs_while_the_caller_waits(
     async def main() -> str:
         topic.set("copied")
         made = function_tool(note_async if is_async else note)
-        assert not made.reads_only
-        return (await answer(made, {}, caller, NOTHING_SECRET)).content
+        assert made.thread == "caller"
+        return text_of(await run_tool(made, {}, context(caller), NOTHING_SECRET))
 
     assert asyncio.run(main()) == "copied"
     expected = "budget_magic function" if with_loop and is_async else caller.name
@@ -197,7 +197,7 @@ def test_a_declared_sync_function_runs_in_a_thread_of_its_own() -> None:
 
     made = function_tool(look)
 
-    assert made.reads_only
+    assert (made.thread, made.is_parallel, made.needs_approval) == ("worker", True, False)
     assert call(made).content == "done, returned nothing"
     assert names != [threading.current_thread().name]
 
@@ -211,7 +211,7 @@ def test_declared_async_functions_share_a_loop_that_is_not_the_turns() -> None:
 
     async def main() -> None:
         for _ in range(2):
-            await answer(function_tool(look), {}, here, NOTHING_SECRET)
+            await run_tool(function_tool(look), {}, context(), NOTHING_SECRET)
         assert asyncio.get_running_loop() not in loops
 
     asyncio.run(main())
@@ -231,7 +231,8 @@ def test_declared_functions_run_beside_each_other() -> None:
     async def main() -> list[bool]:
         made = function_tool(meet)
         answers = await asyncio.gather(
-            answer(made, {}, here, NOTHING_SECRET), answer(made, {}, here, NOTHING_SECRET)
+            run_tool(made, {}, context(), NOTHING_SECRET),
+            run_tool(made, {}, context(), NOTHING_SECRET),
         )
         return [one.is_error for one in answers]
 
@@ -260,9 +261,9 @@ def test_what_a_function_prints_stays_where_it_is(capsys: pytest.CaptureFixture[
 
 def test_the_decorator_returns_the_function_itself() -> None:
     assert tool(reads=True)(fail) is fail
-    assert function_tool(fail).reads_only
+    assert not function_tool(fail).needs_approval
     assert tool(fail) is fail
-    assert not function_tool(fail).reads_only
+    assert function_tool(fail).needs_approval
     assert tool()(fail) is fail
 
 

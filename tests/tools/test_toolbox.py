@@ -70,7 +70,7 @@ def test_a_function_is_called_by_the_name_it_was_asked_for(tmp_path: Path) -> No
 
 
 def test_only_reading_tools_are_left_for_the_background(tmp_path: Path) -> None:
-    assert build(tmp_path, "row_count", "columns").reading_only().names == ("columns",)
+    assert build(tmp_path, "row_count", "columns").for_background().names == ("columns",)
 
 
 @pytest.mark.parametrize("name", ["edit", "shell", "python", "memory", "delegate", "mcp:github"])

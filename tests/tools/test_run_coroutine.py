@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from budget_magic.tools.waiting import run_to_end
+from budget_magic.tools.loop_thread import run_coroutine
 
 
 async def give(value: str) -> str:
@@ -30,22 +30,22 @@ def inside_a_loop(function: Callable[[], object]) -> object:
 
 
 def test_it_gives_the_result_with_and_without_a_running_loop() -> None:
-    assert run_to_end(give("plain")) == "plain"
-    assert inside_a_loop(lambda: run_to_end(give("nested"))) == "nested"
+    assert run_coroutine(give("plain")) == "plain"
+    assert inside_a_loop(lambda: run_coroutine(give("nested"))) == "nested"
 
 
 def test_it_raises_what_the_coroutine_raises() -> None:
     with pytest.raises(ValueError, match="inside"):
-        run_to_end(fail())
+        run_coroutine(fail())
     with pytest.raises(ValueError, match="inside"):
-        inside_a_loop(lambda: run_to_end(fail()))
+        inside_a_loop(lambda: run_coroutine(fail()))
 
 
 def test_it_leaves_the_current_event_loop_of_the_thread_alone() -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        run_to_end(give("x"))
+        run_coroutine(give("x"))
 
         assert asyncio.get_event_loop() is loop
     finally:
@@ -66,7 +66,7 @@ def test_an_interrupt_of_the_waiting_thread_cancels_the_coroutine() -> None:
     async def main() -> None:
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            run_to_end(wait_for_ever())
+            run_coroutine(wait_for_ever())
         finally:
             signal.signal(signal.SIGINT, before)
 

@@ -9,7 +9,7 @@ from budget_magic.errors import ConfigurationError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-MARK: Final = "__budget_magic_reads__"
+_ATTRIBUTE: Final = "__budget_magic_reads__"
 
 
 @overload
@@ -23,7 +23,7 @@ def tool(*, reads: bool = False) -> Callable[[FunctionT], FunctionT]: ...
 def tool(
     function: FunctionT | None = None, /, *, reads: bool = False
 ) -> FunctionT | Callable[[FunctionT], FunctionT]:
-    """Return the function itself, marked for use as a tool; it stays callable as before.
+    """Declare a function as a tool; it is returned as it is and stays callable.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def tool(
         Given where the decorator is used without parentheses.
     reads
         True declares that the function only reads: it then runs without asking, in a thread of
-        its own, beside other calls. A function without this mark asks first and runs on the
-        notebook's thread, one call at a time.
+        its own, beside other calls. Any other function asks first and runs on the notebook's
+        thread, one call at a time.
 
     Examples
     --------
@@ -45,17 +45,17 @@ def tool(
     True
     """
 
-    def mark(marked: FunctionT) -> FunctionT:
+    def declare(declared: FunctionT) -> FunctionT:
         try:
-            setattr(marked, MARK, reads)
+            setattr(declared, _ATTRIBUTE, reads)
         except (AttributeError, TypeError):
-            message = f"{marked!r} cannot be marked as a tool; wrap it in a function of your own"
+            message = f"{declared!r} cannot be declared; wrap it in a function of your own"
             raise ConfigurationError(message) from None
-        return marked
+        return declared
 
-    return mark if function is None else mark(function)
+    return declare if function is None else declare(function)
 
 
 def is_declared_read_only(function: object) -> bool:
-    """Return whether a function carries the mark of `tool(reads=True)`."""
-    return getattr(function, MARK, False) is True
+    """Return whether a function was declared with `tool(reads=True)`."""
+    return getattr(function, _ATTRIBUTE, False) is True

@@ -1,12 +1,11 @@
-"""Opening what is below one folder by directory handles, so that no swapped link leads outside.
+"""A folder held open, so that nothing below it is opened through a link that leads outside.
 
-A path that was checked may lead elsewhere by the time it is opened, where a folder in it was
-swapped for a link. Here each name is opened in the folder before it (`openat`), and none may be a
-link. Where a platform has no such calls (Windows), paths are opened as they stand, and such a swap
-is not noticed. A hard link cannot be told from the file that it names: one under the root to a file
-outside is read.
+A path that was checked may lead elsewhere by the time it is opened, if a folder in it was replaced
+by a link. Here each name is opened relative to the folder before it (`openat`), and none may be a
+link. Where a platform has no such calls (Windows), paths are opened as they stand, and such a
+replacement is not noticed.
 
-The search process loads this file by its path, so it imports the standard library only.
+The search process imports this file on its own, so it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -25,6 +24,10 @@ HAS_HANDLES = (
 )
 
 
+Parts = tuple[str, ...]
+"""A path below a folder, name by name."""
+
+
 def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
@@ -36,15 +39,15 @@ _PASSED = _FOLDER | _flags("O_PATH")
 _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
 
 
-class NotRegular(OSError):  # noqa: N818 - says what it met
-    """What was to be opened is not an ordinary file."""
+class NotRegularFile(OSError):  # noqa: N818 - says what it met
+    """The path names no ordinary file."""
 
 
-class Below:
-    """One folder, held open while what is below it is looked at.
+class DirectoryHandle:
+    """One folder, held open.
 
-    All methods take a path as its parts, relative to the folder and without links, and raise
-    `OSError` where it is not there, or is a link by now.
+    All methods take a path as its parts, relative to the folder, and raise `OSError` where it does
+    not exist or a part of it is a link.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ class Below:
             os.close(self._fd)
 
     def stat(self, parts: Sequence[str]) -> os.stat_result:
-        """Return what the path is, a link being a link."""
+        """Return the status of a path; links are not followed."""
         if self._fd is None:
             return os.lstat(os.path.join(self._root, *parts))  # noqa: PTH118 - no links, no Path
         if not parts:
@@ -73,7 +76,7 @@ class Below:
             return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
     def open(self, parts: Sequence[str]) -> BinaryIO:
-        """Return an ordinary file, open for reading; raises `NotRegular` for anything else."""
+        """Return an ordinary file, open for reading; raises `NotRegularFile` for anything else."""
         if self._fd is None:
             fd = os.open(os.path.join(self._root, *parts), _FILE)  # noqa: PTH118 - as above
         else:
@@ -82,11 +85,11 @@ class Below:
         if stat.S_ISREG(os.fstat(fd).st_mode):
             return os.fdopen(fd, "rb")
         os.close(fd)
-        raise NotRegular
+        raise NotRegularFile
 
     @contextmanager
     def scan(self, parts: Sequence[str]) -> Iterator[Iterator[os.DirEntry[str]]]:
-        """Give the entries of a folder; `stat` of an entry works inside only."""
+        """Yield the entries of a folder; their `stat` works inside only."""
         if self._fd is None:
             with os.scandir(os.path.join(self._root, *parts)) as entries:  # noqa: PTH118 - as above
                 yield entries

@@ -1,0 +1,85 @@
+"""The context of one call: what its tool records and reserves, on the loop that runs the turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
+
+from budget_magic.errors import ToolRefusal
+from budget_magic.events import Fact, NoticePosted
+from budget_magic.loop.conversation import OpenCall
+from budget_magic.loop.task import TurnContext
+from budget_magic.meter.reserve import Amount
+from budget_magic.report.numbers import dollars
+from budget_magic.tools.context import Reservation, ToolContext
+from budget_magic.tools.loop_thread import call_on_loop
+
+T = TypeVar("T")
+
+
+def tool_context(turn: TurnContext, call: OpenCall, *, parent: str) -> ToolContext:
+    """Return what the tool of a call may use.
+
+    Parameters
+    ----------
+    turn, call
+        The turn under way, and the call in it.
+    parent
+        Id of the record of the call.
+    """
+    loop, task = asyncio.get_running_loop(), turn.task
+
+    def on_loop(function: Callable[[], T]) -> T:
+        def while_open() -> T:
+            if call not in task.conversation.unanswered():
+                raise ToolRefusal(f"the call of {call.name} is over")
+            return function()
+
+        return call_on_loop(loop, while_open)
+
+    def emit(fact: Fact | str) -> None:
+        noted = NoticePosted(turn=turn.turn, text=fact) if isinstance(fact, str) else fact
+        on_loop(partial(task.emit, noted))
+
+    def book(held: Amount, spent: Amount, unconfirmed: Amount) -> None:
+        # Also after the call was answered: what is held must not stay.
+        call_on_loop(
+            loop,
+            partial(
+                task.gate.settle_tool, held, task.accounts, spent=spent, unconfirmed=unconfirmed
+            ),
+        )
+
+    def reserve(*, usd: Decimal = Decimal(0), tokens: int = 0) -> Reservation:
+        amount = Amount(usd=usd, tokens=tokens)
+        on_loop(partial(_hold, turn, amount))
+        return Reservation(partial(book, amount), amount)
+
+    return ToolContext(
+        turn=turn.turn,
+        step=turn.step,
+        call_id=call.id,
+        emit=emit,
+        reserve=reserve,
+        run_in_caller=task.run_in_caller,
+        session=task.session,
+        parent=parent,
+        accounts=task.around,
+    )
+
+
+def _hold(turn: TurnContext, amount: Amount) -> None:
+    full = turn.task.gate.hold_for_tool(amount, turn.task.accounts)
+    if full is None:
+        return
+    usd, tokens = full.headroom()
+    is_money = usd is not None and amount.usd > usd
+    left, needed = (dollars(usd), dollars(amount.usd)) if is_money else (tokens, amount.tokens)
+    unit = "" if is_money else " tokens"
+    raise ToolRefusal(
+        f"the call needs {needed}{unit}, more than the {left}{unit} left under the ceilings of"
+        f" {full.name}"
+    )

@@ -1,0 +1,134 @@
+"""What the turn offers to a call of a tool: facts, money, cancellation, and where it stands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, Protocol, Self, TypeVar
+
+from budget_magic.events import Fact
+from budget_magic.meter.reserve import Account, Amount
+
+T = TypeVar("T")
+
+
+class RunInCaller(Protocol):
+    """Runs a function on the thread that waits for the turn (the notebook's), one at a time.
+
+    An `Exception` of the function is raised here too, anything else as a `ToolRefusal`; an
+    interrupt of the waiting thread reaches the loop as a cancellation of the turn.
+    """
+
+    async def __call__(self, function: Callable[[], T], /) -> T:
+        """Return what the function returns."""
+        ...
+
+
+class CancelToken:
+    """Tells a call, on whatever thread it runs, that nobody waits for it any more.
+
+    Examples
+    --------
+    >>> token = CancelToken()
+    >>> token.cancel()
+    >>> token.is_cancelled
+    True
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the call should end now."""
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until cancelled, at most this long; return whether it was cancelled."""
+        return self._event.wait(timeout_s)
+
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Have a function called when the call is cancelled; at once if it was already."""
+        with self._lock:
+            self._callbacks.append(callback)
+            if not self._event.is_set():
+                return
+        callback()
+
+    def cancel(self) -> None:
+        """Cancel the call; later cancellations do nothing."""
+        with self._lock:
+            callbacks = [] if self._event.is_set() else list(self._callbacks)
+            self._event.set()
+        for callback in callbacks:
+            with suppress(Exception):  # a tool's own must not keep the turn from stopping
+                callback()
+
+
+class Reservation:
+    """An amount held in the task's accounts while a tool spends; a context manager.
+
+    `settle` replaces it by what was spent. Left without that, its whole amount counts as
+    unconfirmed.
+    """
+
+    def __init__(self, book: Callable[[Amount, Amount], None], held: Amount) -> None:
+        self._book, self._held = book, held
+        self._is_open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._settle(Amount(), self._held)
+
+    def settle(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> None:
+        """Book what was spent and release the rest; only the first call counts."""
+        self._settle(Amount(usd=usd, tokens=tokens), Amount())
+
+    def _settle(self, spent: Amount, unconfirmed: Amount) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._book(spent, unconfirmed)
+
+
+class Reserve(Protocol):
+    """Holds an amount under every ceiling of the task."""
+
+    def __call__(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> Reservation:
+        """Return the reservation; raises `ToolRefusal` at once where a ceiling has no room."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """What one call may use; everything here works from any thread.
+
+    After the call was answered, `emit` and `reserve` raise `ToolRefusal`.
+    """
+
+    turn: int
+    step: int
+    call_id: str
+    emit: Callable[[Fact | str], None]
+    """Record a fact; a text is recorded as a notice to the reader."""
+    reserve: Reserve
+    run_in_caller: RunInCaller
+    cancel: CancelToken = field(default_factory=CancelToken)
+    """Set when the turn stops, is interrupted, or runs out of time during the call."""
+    session: object = None
+    """The session that the task belongs to."""
+    parent: str = ""
+    """Id of the record of this call, the parent of what it records."""
+    accounts: tuple[Account, ...] = ()
+    """Those of the task and of everything around it: tasks that the tool runs draw on them."""
+
+
+CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
+"""The innermost call of a tool in which this code runs; None outside of any."""

@@ -1,0 +1,77 @@
+"""Running one call: on the thread that its tool names, every error told as text."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from functools import partial
+from typing import Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from budget_magic.errors import ToolRefusal
+from budget_magic.tools.context import CURRENT_CALL, ToolContext
+from budget_magic.tools.loop_thread import run_coroutine
+from budget_magic.tools.result import RESULT_CAP_BYTES, ToolAnswer, ToolResult, to_answer
+from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.text import explained
+from budget_magic.tools.tool import Tool, ToolOutput
+
+
+async def run_tool(
+    tool: Tool,
+    arguments: dict[str, Any],
+    context: ToolContext,
+    redactor: Redactor,
+    cap_bytes: int = RESULT_CAP_BYTES,
+) -> ToolAnswer:
+    """Return the answer to one call: secrets replaced, length capped, every error told as text.
+
+    Credentials that the call brought into the environment count already.
+
+    A cancellation alone passes through, and cancels what the call started. A KeyboardInterrupt or
+    SystemExit that arrives here is the tool's own, and would end the event loop that all tasks
+    share.
+    """
+    token = CURRENT_CALL.set(context)
+    try:
+        return to_answer(await _output(tool, arguments, context), redactor, cap_bytes)
+    except asyncio.CancelledError:
+        context.cancel.cancel()
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told to the model
+        redactor.refresh()
+        text = explained(error, redactor.redact)
+        return to_answer(ToolResult(content=text, is_error=True), redactor, cap_bytes)
+    finally:
+        CURRENT_CALL.reset(token)
+
+
+async def _output(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> ToolOutput:
+    match tool.thread:
+        case "loop":
+            output = tool.call(arguments, context)
+            return await output if inspect.isawaitable(output) else output
+        case "worker":
+            # A limit of its own: the tool may run a task, whose tools must find a thread too.
+            call = partial(_call_in_thread, tool, arguments, context, is_caller=False)
+            return await run_sync(call, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+        case "caller":
+            call = partial(_call_in_thread, tool, arguments, context, is_caller=True)
+            return await context.run_in_caller(call)
+
+
+def _call_in_thread(
+    tool: Tool, arguments: dict[str, Any], context: ToolContext, *, is_caller: bool
+) -> ToolOutput:
+    try:
+        output = tool.call(arguments, context)
+        return run_coroutine(output) if inspect.iscoroutine(output) else output  # type: ignore[return-value] # no other awaitable is run off the loop
+    except Exception:
+        raise
+    except BaseException as error:
+        if is_caller and isinstance(error, KeyboardInterrupt):
+            raise  # a person interrupted the notebook
+        # A cancellation of its own is none of the turn; a GeneratorExit would close what waits.
+        raise ToolRefusal(explained(error)) from error
