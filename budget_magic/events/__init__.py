@@ -1,6 +1,6 @@
 """WHAT HAPPENED: frozen facts and their stamps, standard library only."""
 
-from budget_magic.events.ceilings import Ceilings
+from budget_magic.events.ceilings import CEILING_FIELDS, Ceilings
 from budget_magic.events.facts import (
     ApprovalAsked,
     ApprovalGiven,
@@ -30,9 +30,11 @@ from budget_magic.events.facts import (
     WaitStarted,
 )
 from budget_magic.events.record import Record
+from budget_magic.events.suggestion import Suggestion, Word, with_suggestions
 from budget_magic.events.usage import IterationUsage, Usage
 
 __all__ = [
+    "CEILING_FIELDS",
     "ApprovalAsked",
     "ApprovalGiven",
     "AttemptFailed",
@@ -54,6 +56,7 @@ __all__ = [
     "State",
     "StepFinished",
     "StepStarted",
+    "Suggestion",
     "TasksRun",
     "ToolFinished",
     "ToolStarted",
@@ -63,4 +66,6 @@ __all__ = [
     "Usage",
     "WaitFinished",
     "WaitStarted",
+    "Word",
+    "with_suggestions",
 ]

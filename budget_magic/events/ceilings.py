@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
+
+CEILING_FIELDS: Final = {
+    "max_cost": "cost_usd",
+    "max_total_tokens": "total_tokens",
+    "max_steps": "steps",
+    "max_time": "elapsed_s",
+}
+"""The field of `Ceilings` that each of four settings gives."""
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -25,6 +25,7 @@ from budget_magic.magics.tables import TaskTable, shown_again
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.redaction import process_redactor
 from budget_magic.session.registry import tasks
+from budget_magic.session.surroundings import HERE
 from budget_magic.session.task import Task
 
 logger = logging.getLogger("budget_magic")
@@ -39,7 +40,8 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise UsageError(process_redactor().redact(str(error))) from None
+        told = error.worded(HERE.host.word, HERE.host.setting)
+        raise UsageError(process_redactor().redact(told)) from None
 
 
 class Actions:

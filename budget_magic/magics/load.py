@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
+from budget_magic.magics.host import IPythonHost
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.registry import tasks
 from budget_magic.session.surroundings import HERE, Surroundings
@@ -31,6 +32,7 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformers_post.append(transform)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.insert(0, matcher)
+    HERE.host = IPythonHost()
     HERE.has_stdin = shell_context.has_stdin
     HERE.awaits_cells = lambda: shell_context.kernel is not None
     HERE.defaults = magics.as_defaults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from budget_magic.events import Record
+from budget_magic.events import Record, Word, with_suggestions
 from budget_magic.meter import Reading
 from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.plain import plain_report
@@ -34,7 +34,9 @@ def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def turn_json(task: str, records: Sequence[Record], reading: Reading) -> dict[str, Any]:
+def turn_json(
+    task: str, records: Sequence[Record], reading: Reading, *, word: Word = str
+) -> dict[str, Any]:
     """Return the turn `reading.turn` for programs that read executed notebooks.
 
     Returns
@@ -51,7 +53,7 @@ def turn_json(task: str, records: Sequence[Record], reading: Reading) -> dict[st
         "turn": reading.turn,
         "state": ended.state if ended else "running",
         "reason": ended.reason if ended else None,
-        "detail": ended.detail if ended else "",
+        "detail": with_suggestions(ended.detail, ended.suggestions, word) if ended else "",
         "budget": reading.budget,
         "remaining": reading.remaining,
         "spend": reading.this_turn.as_json(),

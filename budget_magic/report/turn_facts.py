@@ -57,7 +57,7 @@ class TurnFacts:
     """None while the turn runs, also after it was resumed."""
     inserted: list[str] = field(default_factory=list)
     """Expressions whose values were put into the prompt."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[NoticePosted] = field(default_factory=list)
     steps: list[StepFacts] = field(default_factory=list)
     waiting_for_room: WaitStarted | None = None
     released: list[HeldReleased] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per ki
         case TurnFinished():
             facts.finished, facts.waiting_for_room = fact, None
         case NoticePosted():
-            facts.notes.append(fact.text)
+            facts.notes.append(fact)
         case WaitStarted():
             facts.waiting_for_room = fact
         case WaitFinished():

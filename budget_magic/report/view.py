@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from budget_magic.events import Record
+from budget_magic.events import Record, Suggestion, Word, with_suggestions
 from budget_magic.meter import Reading
 from budget_magic.models import PriceTable, find_model
 from budget_magic.report.bill import meters_view
@@ -35,7 +35,7 @@ THINKING_LINES: Final = 12
 NOTE_CHARS: Final = 600
 
 
-def view_turn(  # noqa: PLR0913 - the last three are rarely given
+def view_turn(  # noqa: PLR0913 - the last four are rarely given
     task: str,
     records: Sequence[Record],
     reading: Reading,
@@ -43,6 +43,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
     live: LiveState | None = None,
     save_transcript: bool = True,
     prices: Mapping[str, PriceTable] | None = None,
+    word: Word = str,
 ) -> TurnView:
     """Everything that a reader of the turn `reading.turn` is shown.
 
@@ -61,6 +62,8 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         False where saved output keeps only figures and answer.
     prices
         Prices that the user gave, by model id, for the lines of the bill.
+    word
+        Words what the user can do; by default as plain Python does.
     """
     facts = turn_facts(records, reading.turn)
     if facts.finished is not None:
@@ -70,8 +73,9 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
     effort = one_line(settings.effort, 20) if settings else ""
     row = find_model(model)
     gauge = gauge_view(reading, live)
+    notes = (with_suggestions(note.text, note.suggestions, word) for note in facts.notes)
     ceilings = ceiling_views(facts, reading, live)
-    verdict = verdict_view(facts)
+    verdict = verdict_view(facts, word)
     return TurnView(
         task=one_line(task, 80),
         turn=reading.turn,
@@ -84,9 +88,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         now=now(facts, reading, live, ceilings),
         verdict=verdict,
         tags=tag_views(facts),
-        notes=tuple(
-            one_line(note, NOTE_CHARS) for note in (*facts.notes, tasks_text(reading)) if note
-        ),
+        notes=tuple(one_line(note, NOTE_CHARS) for note in (*notes, tasks_text(reading)) if note),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
@@ -97,6 +99,7 @@ def view_turn(  # noqa: PLR0913 - the last three are rarely given
         scope=scope_text(facts),
         steps_text=steps_text(reading),
         approvals=approval_views(facts),
-        unconfirmed=unconfirmed_text(task, facts, reading, verdict),
+        unconfirmed=unconfirmed_text(task, facts, reading, verdict, word),
+        transcript=word(Suggestion(action="transcript", task=one_line(task, 80))),
         save_transcript=save_transcript,
     )

@@ -16,8 +16,8 @@ from budget_magic.session.settings import Defaults
 
 COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"
 TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of tokens, no secret
-COST_TRAIT: Final = "`%config ClaudeTaskMagics.session_cost`"
-TOKEN_TRAIT: Final = "`%config ClaudeTaskMagics.session_tokens`"  # noqa: S105 - likewise
+COST_SETTING: Final = "session_cost"
+TOKEN_SETTING: Final = "session_tokens"  # noqa: S105 - likewise
 
 GATE: Final = ReservationGate()
 """All reservations of this process."""
@@ -40,8 +40,8 @@ def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ)
         found = _number(environ, TOKEN_VARIABLE, "tokens, such as 2000000")
         tokens = None if found is None else int(found)
     SESSION.cost_usd, SESSION.total_tokens = cost, tokens
-    SESSION.cost_setting = COST_TRAIT if defaults.session_cost_usd is not None else COST_VARIABLE
-    SESSION.tokens_setting = TOKEN_TRAIT if defaults.session_tokens is not None else TOKEN_VARIABLE
+    SESSION.cost_setting = COST_VARIABLE if defaults.session_cost_usd is None else COST_SETTING
+    SESSION.tokens_setting = TOKEN_VARIABLE if defaults.session_tokens is None else TOKEN_SETTING
     return SESSION
 
 

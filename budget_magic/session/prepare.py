@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import TurnSettings
+from budget_magic.events import Suggestion, TurnSettings
 from budget_magic.loop import TaskContext
 from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
@@ -137,14 +137,15 @@ def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> t
 def _refuse_without_price(model: str, account: Account) -> None:
     if account.cost_usd is None:
         return
-    held, way_out = account.cost_setting, "run the task outside it"
+    held, ways = account.cost_setting, [Suggestion(action="price", lead="or give a price with")]
+    way_out = " run the task outside it"
     if account.of_task:
         held = f"the cost ceiling of {account.name}, whose tool runs this task,"
     elif account is SESSION:
-        way_out = "unset it"
+        held, way_out = f"the cost ceiling of {account.name}", ""
+        ways.insert(0, Suggestion(action="set", name=account.cost_setting, lead="unset"))
     raise ConfigurationError(
-        f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"
-        f" or give a price with `%config ClaudeTaskMagics.prices`"
+        f"no price is known for the model {model!r}, so {held} could not be held:{way_out}", *ways
     )
 
 
@@ -166,7 +167,9 @@ def _refuse_another_client(task: str, settings: Settings, chosen: Chosen) -> Non
         now = settings.client if isinstance(settings.client, str) else settings.client_name
     if now != chosen.name:
         was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
-        raise ConfigurationError(f"{task} {was}; `--new` starts it on {_called(now)}")
+        effect = f"starts it on {_called(now)}"
+        restart = Suggestion(action="restart", task=task, effect=effect)
+        raise ConfigurationError(f"{task} {was}", restart)
 
 
 def _called(client: str) -> str:

@@ -11,6 +11,7 @@ from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.session.bus import Bus
 from budget_magic.session.settings import Settings, defaults
+from budget_magic.session.surroundings import HERE
 
 
 class Reports:
@@ -35,7 +36,9 @@ class Reports:
         if not number:
             return {"text/plain": self._not_run_yet()}
         records = [record for record in list(self._bus.records) if record.fact.turn == number]
-        return bundle(self.view(number), turn_json(self._task, records, self.reading(number)))
+        word = HERE.host.word
+        turn_values = turn_json(self._task, records, self.reading(number), word=word)
+        return bundle(self.view(number), turn_values)
 
     def view(self, turn: int, live: LiveState | None = None) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
@@ -46,6 +49,7 @@ class Reports:
             live=live,
             save_transcript=defaults().save_transcript,
             prices=self._settings().prices,
+            word=HERE.host.word,
         )
 
     def reading(self, turn: int) -> Reading:

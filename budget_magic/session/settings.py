@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import Carry, Ceilings
+from budget_magic.events import CEILING_FIELDS, Carry, Ceilings, Suggestion
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter.cost import REGION_FACTORS, price_table
 from budget_magic.models import (
@@ -100,7 +100,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What both doors start from; `%config ClaudeTaskMagics` changes it."""
+    """What both doors start from."""
 
     settings: Settings = field(default_factory=Settings)
     session_cost_usd: Decimal | None = None
@@ -117,6 +117,14 @@ def defaults() -> Defaults:
     """Return the defaults of this process as they stand now."""
     configured = HERE.defaults()
     return configured if isinstance(configured, Defaults) else Defaults()
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Return the settings with new values by name; each ceiling has a name of its own too."""
+    ceilings = {CEILING_FIELDS[name]: changes[name] for name in changes if name in CEILING_FIELDS}
+    others = {name: changes[name] for name in changes if name not in CEILING_FIELDS}
+    changed = replace(settings, **others)
+    return replace(changed, ceilings=replace(changed.ceilings, **ceilings)) if ceilings else changed
 
 
 def check(settings: Settings) -> None:
@@ -144,10 +152,12 @@ def _check_model(settings: Settings) -> None:
     if known is not None or settings.ceilings.cost_usd is None:
         return
     close = difflib.get_close_matches(settings.model, MODELS, n=2)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    hint = f" did you mean {' or '.join(close)}?" if close else ""
     raise ConfigurationError(
         f"no price is known for the model {settings.model!r}, so a cost ceiling could not be held:"
-        f" {hint}`--max-cost none` runs without one, `%config ClaudeTaskMagics.prices` gives one"
+        f"{hint}",
+        Suggestion(action="use", changes={"max_cost": None}, effect="runs without one"),
+        Suggestion(action="price", effect="gives one"),
     )
 
 
@@ -160,12 +170,25 @@ def _check_budget(settings: Settings) -> None:
     if budget < MINIMUM_BUDGET_TOKENS:
         raise ConfigurationError(
             f"a budget of {budget:,} tokens is below the API's minimum of"
-            f" {MINIMUM_BUDGET_TOKENS:,}; use `--budget 20k` or more, or `--budget none`"
+            f" {MINIMUM_BUDGET_TOKENS:,}",
+            Suggestion(
+                action="use",
+                changes={"budget": MINIMUM_BUDGET_TOKENS},
+                lead="use",
+                effect="or more",
+            ),
+            Suggestion(action="use", changes={"budget": None}, lead="or"),
         )
     if model is not None and model.budget == "no":
         raise ConfigurationError(
-            f"{model.id} takes no task budget: use `--budget none` (the ceilings still hold), or"
-            f" a model that does: {', '.join(models_with_budget())}"
+            f"{model.id} takes no task budget:",
+            Suggestion(
+                action="use",
+                changes={"budget": None},
+                lead="use",
+                effect="(the ceilings still hold), or a model that does:"
+                f" {', '.join(models_with_budget())}",
+            ),
         )
 
 
@@ -186,11 +209,14 @@ def _check_max_tokens(settings: Settings) -> None:
     if tokens is None:
         return
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-        raise ConfigurationError(f"--max-tokens {tokens!r} is not a number of tokens; try 32k")
+        raise ConfigurationError(
+            f"{tokens!r} is not a number of tokens; try 32000", setting="max_tokens"
+        )
     if model is not None and tokens > model.max_output_tokens:
         raise ConfigurationError(
-            f"--max-tokens {tokens:,} is more than {model.id} can write at once;"
-            f" use {model.max_output_tokens:,} or less"
+            f"{tokens:,} is more than {model.id} can write at once;"
+            f" use {model.max_output_tokens:,} or less",
+            setting="max_tokens",
         )
 
 

@@ -1,10 +1,12 @@
-"""What the host offers: whether a user is attached, and how to ask. The magics room fills it in."""
+"""What the host offers: its words, whether a user is attached, and how to ask."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from budget_magic.session.host import Host, PythonHost
 
 
 def _stdin_is_a_terminal() -> bool:
@@ -27,6 +29,8 @@ def _nothing(name: str) -> object:
 class Surroundings:
     """What a notebook, a terminal or a script offers."""
 
+    host: Host = field(default_factory=PythonHost)
+    """Words what a user can do."""
     has_stdin: Callable[[], bool] = _stdin_is_a_terminal
     """Whether a person can be asked by `input()`."""
     awaits_cells: Callable[[], bool] = _no

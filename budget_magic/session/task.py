@@ -19,9 +19,9 @@ from budget_magic.session import registry
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.portal import is_shared_loop
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
+from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults, with_changes
 from budget_magic.session.surroundings import HERE
-from budget_magic.session.turning import Turning
+from budget_magic.session.turning import Start, Turning
 from budget_magic.session.turns import Prompt
 
 Unset = Literal["unset"]
@@ -74,7 +74,7 @@ class Task(Turning):
 
     Notes
     -----
-    What is not given comes from `%config ClaudeTaskMagics` or the documented defaults.
+    What is not given comes from the session's defaults.
 
     Examples
     --------
@@ -153,9 +153,16 @@ class Task(Turning):
             await _await(run)
         return self._ended()
 
-    def resume(self) -> Outcome:
-        """Go on after a halt, an interruption or a failure, without a new prompt."""
-        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), run=run))
+    def resume(self, **changes: Any) -> Outcome:
+        """Go on after a halt, an interruption or a failure, without a new prompt.
+
+        Parameters
+        ----------
+        **changes
+            Settings that hold from now on, by name, such as `max_cost=15`; see `change`.
+        """
+        start = Start(settings=with_changes(self.settings, changes))
+        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), start, run))
 
     def wait(self) -> Outcome:
         """Wait for the turn that runs, or give the outcome of the last one.

@@ -16,9 +16,11 @@ from budget_magic.events import (
     NoticePosted,
     Reason,
     Record,
+    Suggestion,
     ToolStarted,
     TurnFinished,
     TurnStarted,
+    with_suggestions,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.calling import CALLING
@@ -36,7 +38,8 @@ from budget_magic.session.prepare import Ground, adapt, checked, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, process_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import Settings
+from budget_magic.session.settings import Settings, with_changes
+from budget_magic.session.surroundings import HERE
 from budget_magic.session.turns import Plan, Prompt, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
 
@@ -134,24 +137,32 @@ class Turning:
             self._run.stop(reason)
 
     def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
-        """Return what running a cell with this prompt and these options means; change nothing.
+        """Return what running a cell with this prompt and these settings means; change nothing.
 
         Parameters
         ----------
         prompt
             What the cell asks.
         change
-            Puts the cell's options into settings.
+            Puts the cell's settings in.
         again
             Whether the cell asks to be run anew.
         """
         return plan_turn(self.turns, prompt, self._settings, change, again=again)
 
-    def change(self, settings: Settings) -> None:
-        """Put settings in force from the next turn on, all or nothing."""
+    def change(self, settings: Settings | None = None, **changes: Any) -> None:
+        """Put settings in force from the next turn on, all or nothing.
+
+        Parameters
+        ----------
+        settings
+            All of them; None starts from those in force.
+        **changes
+            Single ones by name, such as `effort="low"` or `max_cost=15`.
+        """
         self.refuse_while_running()
         with no_secrets_in_errors(self._bus.redactor.redact):
-            self._settings = checked(settings)
+            self._settings = checked(with_changes(settings or self._settings, changes))
 
     def change_now(self, change: Change) -> None:
         """Change effort, budget or ceilings of the turn that runs; from any thread."""
@@ -308,9 +319,8 @@ class Turning:
             One does.
         """
         if self.is_running:
-            raise ConfigurationError(
-                f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
-            )
+            stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
+            raise ConfigurationError(f"{self.name} runs already", stop)
 
     def _prepared(self, start: Start, run: Run) -> _Prepared:
         """Everything that a turn needs; changes nothing."""
@@ -367,8 +377,13 @@ class Turning:
         self._bus.on_interrupt = lambda: run.stop("keyboard")
         self._enter()
         spent = self._bus.reading.this_turn if resumed else Spend()
-        notes = (note, low_budget_warning(context, self.remaining))
-        self._announce(context, turn, notes, resumed=resumed)
+        self._announce(context, turn, resumed=resumed)
+        for posted in (
+            NoticePosted(turn=turn.number, text=note) if note else None,
+            low_budget_warning(context, turn.number, self.remaining),
+        ):
+            if posted is not None:
+                self._bus.emit(posted)
         watch = Stopwatch(time.monotonic, spent.elapsed_s)
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
@@ -376,9 +391,7 @@ class Turning:
         """Make the task known under its name; it is the one used last from now on."""
         raise NotImplementedError
 
-    def _announce(
-        self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
-    ) -> None:
+    def _announce(self, context: TaskContext, turn: Turn, *, resumed: bool) -> None:
         """Record the start, so that the first thing shown has its budget and model."""
         self._bus.emit(
             TurnStarted(
@@ -392,8 +405,6 @@ class Turning:
                 tags=dict(self._settings.tags),
             )
         )
-        for text in filter(None, notes):
-            self._bus.emit(NoticePosted(turn=turn.number, text=text))
 
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
         reading = self._bus.reading
@@ -409,7 +420,7 @@ class Turning:
             turn=turn.number,
             state=finished.state,
             reason=finished.reason,
-            detail=finished.detail,
+            detail=with_suggestions(finished.detail, finished.suggestions, HERE.host.word),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,

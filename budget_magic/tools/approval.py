@@ -1,4 +1,4 @@
-"""Who decides whether a call may run: the policy of `--approve`, or a function in its place."""
+"""Who decides whether a call may run: the policy `approve`, or a function in its place."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def parse_policy(value: object) -> Policy:
     if callable(value) and not isinstance(value, type):
         return value
     raise ConfigurationError(
-        f"--approve {value!r} is not a policy; use ask, all or none (in Python also a function)"
+        f"{value!r} is not a policy; use ask, all or none, or a function", setting="approve"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budget_magic.magics.host import IPythonHost
 from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
 from budget_magic.report.markdown import render_markdown
 from budget_magic.report.markdown_report import markdown_report
@@ -80,7 +81,7 @@ def test_hostile_text_stays_within_its_place(payload: str) -> None:
 def test_the_bundle_holds_four_forms_of_one_turn() -> None:
     story = port()
     view = story.view("port")
-    made = bundle(view, turn_json("port", story.records, story.reading))
+    made = bundle(view, turn_json("port", story.records, story.reading, word=IPythonHost().word))
     assert list(made) == ["text/html", "text/markdown", "text/plain", TURN_MIME]
     turn = json.loads(json.dumps(made[TURN_MIME]))
     assert list(turn) == [
@@ -88,7 +89,7 @@ def test_the_bundle_holds_four_forms_of_one_turn() -> None:
         "total", "client", "model", "effort",
     ]  # fmt: skip
     assert (turn["version"], turn["state"], turn["reason"]) == (1, "halted", "cost_ceiling")
-    assert turn["detail"] == PORT_DETAIL
+    assert turn["detail"] == f"{PORT_DETAIL}; go on with `{PORT_COMMAND}`"
     assert (turn["budget"], turn["remaining"]) == (800_000, 164_430)
     assert re.fullmatch(r"9\.\d+", turn["spend"]["cost_usd"])
     assert turn["total"] == turn["spend"]
