@@ -1,70 +1,57 @@
-"""IPython as the host: settings are options, suggestions are magics."""
+"""IPython as the host of a session."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from budget_magic.magics.defaults import TaskDefaults
+from budget_magic.magics.shell_context import ShellContext
+from budget_magic.magics.wording import setting, word
 
 if TYPE_CHECKING:
     from budget_magic.events import Suggestion
-    from budget_magic.events.suggestion import Action, Value
-
-_OF_SESSION: Final = frozenset({"session_cost", "session_tokens", "prices"})
-"""Settings that only `%config` changes."""
-_WORDS: Final[dict[Action, tuple[str, str]]] = {
-    "resume": ("go on with", "`%claude_resume {task}{options}`"),
-    "change": ("use", "`%claude_task {task}{options}`"),
-    "use": ("use", "`{option}`"),
-    "restart": ("start afresh with", "`--new`"),
-    "rephrase": ("", "rephrase and run the cell"),
-    "instruct": ("", "tell Claude in a new cell what to do instead"),
-    "release": ("use", "`%claude_task {task} --release-held`"),
-    "stop": ("use", "`%claude_stop {task}`"),
-    "set": ("set", "{setting}"),
-    "price": ("give a price with", "`%config ClaudeTaskMagics.prices`"),
-    "transcript": ("", "t = %claude_task {task}; t.turns[-1]"),
-}
+    from budget_magic.session.settings import Defaults
 
 
 class IPythonHost:
-    """IPython with the magics loaded."""
+    """A notebook's kernel, or IPython in a terminal.
+
+    Parameters
+    ----------
+    shell_context
+        The shell and what is known of it.
+    configured
+        What `%config` has set.
+    """
+
+    def __init__(self, shell_context: ShellContext, configured: TaskDefaults) -> None:
+        self._shell_context, self._configured = shell_context, configured
 
     def word(self, suggestion: Suggestion) -> str:
         """Return the magic or option that does it."""
-        options = [f"{self.setting(n)} {_typed(n, v)}" for n, v in suggestion.changes.items()]
-        setting = suggestion.name
-        if setting in _OF_SESSION:
-            setting = f"`{self.setting(setting)}`"
-        elif setting and suggestion.action != "set":
-            options.append(f"{self.setting(setting)} {_placeholder(setting)}")
-        return suggestion.worded(
-            _WORDS,
-            setting=setting,
-            option=" ".join(options),
-            options="".join(f" {option}" for option in options),
-        )
+        return word(suggestion)
 
     def setting(self, name: str) -> str:
         """Return the option or trait."""
-        if name in _OF_SESSION:
-            return f"%config ClaudeTaskMagics.{name}"
-        return f"--{name.replace('_', '-')}"
+        return setting(name)
 
+    def has_stdin(self) -> bool:
+        """Return whether a person can be asked by `input()`."""
+        return self._shell_context.has_stdin()
 
-def _typed(name: str, value: Value) -> str:
-    """Return a value as an option takes it."""
-    if value is None:
-        return "none"
-    if name == "budget" and isinstance(value, int):
-        from budget_magic.report.numbers import compact  # noqa: PLC0415 - keeps loading cheap
+    def awaits_cells(self) -> bool:
+        """Return whether this is a kernel: interrupting it cancels the cell's coroutine."""
+        return self._shell_context.kernel is not None
 
-        return compact(value)
-    if name == "max_time" and isinstance(value, int | float):
-        return f"{value // 60:g}m" if value % 60 == 0 else f"{value:g}s"
-    return str(value)
+    def defaults(self) -> Defaults:
+        """Return the defaults as `%config` has them now."""
+        return self._configured.as_defaults()
 
+    def lookup(self, name: str) -> object:
+        """Return an object of the notebook by name, attributes after dots."""
+        return self._shell_context.lookup(name)
 
-def _placeholder(name: str) -> str:
-    from budget_magic.magics.options import OPTIONS  # noqa: PLC0415 - keeps loading cheap
-
-    option = name.replace("_", "-")
-    return next(one.value for one in OPTIONS if one.name == option)
+    def candidates(self) -> Iterable[str]:
+        """Return the names of the functions that the notebook defines."""
+        return self._shell_context.candidates()

@@ -10,8 +10,8 @@ from budget_magic.report import LiveState, TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.session.bus import Bus
-from budget_magic.session.settings import Settings, defaults
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.session import Session
+from budget_magic.session.settings import Settings
 
 
 class Reports:
@@ -25,10 +25,15 @@ class Reports:
         Its records and meter.
     settings
         Gives the settings in force.
+    session
+        Its defaults say what saved outputs hold, its host words what the user can do.
     """
 
-    def __init__(self, task: str, bus: Bus, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, task: str, bus: Bus, settings: Callable[[], Settings], session: Session
+    ) -> None:
         self._task, self._bus, self._settings = task, bus, settings
+        self._session = session
 
     def bundle(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
@@ -36,8 +41,9 @@ class Reports:
         if not number:
             return {"text/plain": self._not_run_yet()}
         records = [record for record in list(self._bus.records) if record.fact.turn == number]
-        word = HERE.host.word
-        turn_values = turn_json(self._task, records, self.reading(number), word=word)
+        turn_values = turn_json(
+            self._task, records, self.reading(number), word=self._session.host.word
+        )
         return bundle(self.view(number), turn_values)
 
     def view(self, turn: int, live: LiveState | None = None) -> TurnView:
@@ -47,9 +53,9 @@ class Reports:
             self._records_up_to(turn),
             self.reading(turn),
             live=live,
-            save_transcript=defaults().save_transcript,
+            save_transcript=self._session.defaults.save_transcript,
             prices=self._settings().prices,
-            word=HERE.host.word,
+            word=self._session.host.word,
         )
 
     def reading(self, turn: int) -> Reading:

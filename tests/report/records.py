@@ -23,7 +23,7 @@ from budget_magic.events import (
     TurnStarted,
     Usage,
 )
-from budget_magic.magics.host import IPythonHost
+from budget_magic.magics.wording import word
 from budget_magic.meter import Reading, read
 from budget_magic.meter.cost import step_cost_usd
 from budget_magic.report.view import view_turn
@@ -182,7 +182,7 @@ class Story:
             self.reading,
             live=live,
             save_transcript=save_transcript,
-            word=IPythonHost().word,
+            word=word,
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.magics.host import IPythonHost
+from budget_magic.magics.wording import word
 from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
 from budget_magic.report.markdown import render_markdown
 from budget_magic.report.markdown_report import markdown_report
@@ -81,7 +81,7 @@ def test_hostile_text_stays_within_its_place(payload: str) -> None:
 def test_the_bundle_holds_four_forms_of_one_turn() -> None:
     story = port()
     view = story.view("port")
-    made = bundle(view, turn_json("port", story.records, story.reading, word=IPythonHost().word))
+    made = bundle(view, turn_json("port", story.records, story.reading, word=word))
     assert list(made) == ["text/html", "text/markdown", "text/plain", TURN_MIME]
     turn = json.loads(json.dumps(made[TURN_MIME]))
     assert list(turn) == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from budget_magic.events import (
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.session.host import Host, PythonHost
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.session import Session, default_session
 from budget_magic.simulator import Call, Reply, Simulator, silence, status_error
 from tests.loop.running import LOOK, facts, note, steps, stopped_at, task_on
 
@@ -29,7 +29,7 @@ ELSEWHERE = re.compile(r"%claude|%config|(?<![\w-])--[a-z]|tasks\(\)|Task\(")
 """Words of the other two hosts."""
 
 
-class ChatBot:
+class ChatBot(PythonHost):
     """A program that reads what its users send."""
 
     def word(self, suggestion: Suggestion) -> str:
@@ -45,10 +45,9 @@ class ChatBot:
 
 
 @pytest.fixture(autouse=True)
-def bot() -> Iterator[Host]:
-    HERE.host = ChatBot()
-    yield HERE.host
-    HERE.host = PythonHost()
+def bot() -> Host:
+    default_session().host = ChatBot()
+    return default_session().host
 
 
 def at_the_cost_ceiling() -> Task:
@@ -267,9 +266,18 @@ def test_a_denied_call_tells_claude_what_its_user_could_do(tmp_path: Path) -> No
 
 def test_the_words_are_those_of_the_host_in_force_when_they_are_shown() -> None:
     task = at_the_cost_ceiling()
-    HERE.host = PythonHost()
+    default_session().host = PythonHost()
 
     shown = str(task.report()["text/plain"])
 
     assert 'Go on with: tasks()["audit"].resume(max_cost=0.17)' in shown
     assert "send" not in shown
+
+
+def test_two_sessions_side_by_side_have_each_its_own_host() -> None:
+    with Session() as python:
+        in_python = task_on(Simulator(steps(9)), ceilings=Ceilings(steps=1), session=python)
+        of_bot = task_on(Simulator(steps(9)), ceilings=Ceilings(steps=1))
+
+        assert in_python.run("Look.").detail.endswith(".resume(max_steps=2)`")
+        assert of_bot.run("Look.").detail.endswith("send `resume audit max steps 2`")

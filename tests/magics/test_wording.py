@@ -12,14 +12,13 @@ from IPython.core.error import UsageError
 import budget_magic
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
-from budget_magic.magics.host import IPythonHost
+from budget_magic.magics.wording import word
 from budget_magic.session.host import PythonHost
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.session import default_session
 from budget_magic.simulator import Reply, Simulator, status_error
 from tests.loop.running import steps, task_on
 from tests.magics.conftest import Notebook
 
-HOST = IPythonHost()
 ROOMS = Path(budget_magic.__file__).parent
 OF_IPYTHON = re.compile(r"%claude|%config|(?<![\w-])--[a-z]")
 
@@ -29,12 +28,12 @@ def resume(lead: str = "", effect: str = "", name: str = "", **changes: str | in
     suggestion = Suggestion(
         action="resume", task="audit", lead=lead, effect=effect, name=name, changes=changes
     )
-    return HOST.word(suggestion)
+    return word(suggestion)
 
 
 def use(lead: str = "", effect: str = "", **changes: str | int | None) -> str:
     """How IPython asks for the same with other settings."""
-    return HOST.word(Suggestion(action="use", lead=lead, effect=effect, changes=changes))
+    return word(Suggestion(action="use", lead=lead, effect=effect, changes=changes))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_changes_are_options(worded: str, words: str) -> None:
     ],
 )
 def test_what_a_user_can_do_is_a_magic(suggestion: Suggestion, words: str) -> None:
-    assert HOST.word(suggestion) == words
+    assert word(suggestion) == words
 
 
 def test_a_task_of_python_has_ipython_s_words_while_the_extension_is_loaded(
@@ -121,7 +120,7 @@ def test_a_task_of_python_has_ipython_s_words_while_the_extension_is_loaded(
     assert detail.endswith("; check the API key, then `%claude_resume audit`")
     assert "transcript: t = %claude_task audit; t.turns[-1]" in str(task.report()["text/plain"])
     notebook.shell.run_line_magic("unload_ext", "budget_magic")
-    assert isinstance(HERE.host, PythonHost)
+    assert isinstance(default_session().host, PythonHost)
     assert "Check the API key, then: tasks()" in str(task.report()["text/plain"])
     notebook.shell.run_line_magic("load_ext", "budget_magic")
 
