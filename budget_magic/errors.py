@@ -1,7 +1,7 @@
 """The one exception tree of budget_magic.
 
 BudgetMagicError
-├── ConfigurationError      known before anything is sent: an option, a model, a missing credential
+├── ConfigurationError      known before anything is sent: a setting, a model, a missing credential
 ├── WireError               a request did not end with `message_stop`
 │   ├── ApiError            the server answered with an error, by status or in mid-stream
 │   └── ConnectionBroken    no connection, a dropped stream, or one that ended too early
@@ -15,7 +15,8 @@ Reaching a ceiling is a normal ending and raises nothing.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 HTTP_OK: Final = 200
 
@@ -23,6 +24,18 @@ HTTP_OK: Final = 200
 def one_line(error: BaseException) -> list[str]:
     """Return what IPython shows in place of a traceback."""
     return [f"{type(error).__name__}: {error}"]
+
+
+def join_clauses(told: str, clauses: Iterable[str]) -> str:
+    """Return a sentence with what can be done about it.
+
+    >>> join_clauses("no key: set one", ["or use another client", "`x` ends it"])
+    'no key: set one, or use another client; `x` ends it'
+    """
+    for clause in clauses:
+        between = ", " if clause.startswith(("or ", "then ")) else "; "
+        told += (" " if told.endswith((":", "?")) else between) + clause
+    return told
 
 
 class Ending(Protocol):
@@ -44,7 +57,38 @@ class BudgetMagicError(Exception):
 
 
 class ConfigurationError(BudgetMagicError):
-    """Something asked for cannot be done; nothing was sent and nothing changed."""
+    """Something asked for cannot be done; nothing was sent and nothing changed.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    *suggestions
+        What works instead, each a `budget_magic.events.Suggestion`.
+    setting
+        The setting that the message is about; its name stands in front.
+    """
+
+    def __init__(self, message: str, *suggestions: object, setting: str = "") -> None:
+        super().__init__(message, *suggestions)
+        self.setting = setting
+
+    def worded(self, word: Callable[[Any], str], name: Callable[[str], str]) -> str:
+        """Return the message in a host's words.
+
+        Parameters
+        ----------
+        word
+            Words a suggestion.
+        name
+            Gives what users call a setting.
+        """
+        message, *suggestions = self.args
+        told = f"{name(self.setting)} {message}" if self.setting else str(message)
+        return join_clauses(told, map(word, suggestions))
+
+    def __str__(self) -> str:
+        return self.worded(str, str)
 
 
 class WireError(BudgetMagicError):

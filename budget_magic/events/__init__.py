@@ -32,6 +32,7 @@ from budget_magic.events.facts import (
     WaitStarted,
 )
 from budget_magic.events.record import Record
+from budget_magic.events.suggestion import Suggestion, Word, with_suggestions
 from budget_magic.events.usage import IterationUsage, Usage
 from budget_magic.settings import Carry, Ceilings
 
@@ -60,6 +61,7 @@ __all__ = [
     "State",
     "StepFinished",
     "StepStarted",
+    "Suggestion",
     "TasksRun",
     "ToolFinished",
     "ToolStarted",
@@ -70,4 +72,6 @@ __all__ = [
     "Usage",
     "WaitFinished",
     "WaitStarted",
+    "Word",
+    "with_suggestions",
 ]

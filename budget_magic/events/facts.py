@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from budget_magic.events.suggestion import Suggestion
 from budget_magic.events.usage import Usage
 from budget_magic.settings import RecordedSettings
 
@@ -82,6 +83,7 @@ class NoticePosted:
     kind: Literal["notice_posted"] = "notice_posted"
     turn: int
     text: str
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,7 +388,7 @@ class TasksRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished:
-    """The turn ended; what is needed to go on stands in `detail`."""
+    """The turn ended."""
 
     kind: Literal["turn_finished"] = "turn_finished"
     turn: int
@@ -395,12 +397,12 @@ class TurnFinished:
     state: State
     reason: Reason
     detail: str
-    """One sentence in lower case with the way out."""
+    """One sentence in lower case, without the way out."""
     text: str
     """Final text of the assistant, or the turn's text so far."""
     elapsed_s: float
-    command: str = ""
-    """The command that goes on, such as `%claude_resume audit --max-cost 15`; empty without one."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """What the user can do next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
             detail=ending.detail,
             text=_final_text(turn, ending),
             elapsed_s=turn.watch.elapsed_s,
-            command=ending.command,
+            suggestions=ending.suggestions,
         )
     )
 

@@ -1,4 +1,4 @@
-"""Why a turn ends, each reason as one sentence with the way out."""
+"""Why a turn ends: each reason as one sentence, and what the user can do next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from decimal import ROUND_UP, Decimal
 from typing import Final
 
 from budget_magic.errors import ApiError, ConfigurationError, WireError
-from budget_magic.events import Reason, State
+from budget_magic.events import Reason, State, Suggestion
+from budget_magic.events.suggestion import Value
 from budget_magic.loop.stuck import CompletedCall
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Account, Amount
@@ -33,6 +34,7 @@ CENT: Final = Decimal("0.01")
 MORE: Final = Decimal("1.5")
 """How far a suggested ceiling lies above the one that was reached."""
 SHOWN_INPUT: Final = 120
+FIXED: Final = "when that is fixed,"
 LITTLE_SHARE: Final = 0.1
 BUDGET_TOO_SMALL: Final = (
     "the budget looks too small for this task: raise it before changing anything else"
@@ -41,12 +43,12 @@ BUDGET_TOO_SMALL: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """State, reason, and the sentence; `command` goes on."""
+    """State, reason, the sentence, and what the user can do next."""
 
     state: State
     reason: Reason
     detail: str
-    command: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def step_ceiling(turn: TurnContext) -> Ending:
         turn,
         "step_ceiling",
         f"the ceiling of {plural(steps, 'step')} a turn is reached",
-        f"--max-steps {max(steps * 2, 1)}",
+        max_steps=max(steps * 2, 1),
     )
 
 
@@ -112,14 +114,13 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     longer = max(round(ceiling * 2), 60)
     if wait_s:
         longer = 60 * math.ceil((turn.watch.elapsed_s + wait_s + longer) / 60)
-    option = f"--max-time {longer // 60}m" if longer % 60 == 0 else f"--max-time {longer}s"
     if turn.left_s is None or turn.left_s <= 0:
         told = f"the time ceiling of {clock(ceiling)} is reached"
         halted = f"halted at step {turn.current_step}: {told}"
-        return _stopped(turn, "time_ceiling", halted, option)
+        return _stopped(turn, "time_ceiling", halted, max_time=longer)
     needs = why or f"the next step could take {step_time(turn.longest_step_s)}"
     told = f"stopped at {clock(turn.watch.elapsed_s)} of {clock(ceiling)}{_in_step(turn)}: {needs}"
-    return _stopped(turn, "time_ceiling", told, option)
+    return _stopped(turn, "time_ceiling", told, max_time=longer)
 
 
 def out_of_room(
@@ -146,35 +147,37 @@ def out_of_room(
         taken = account.spent.usd + account.unconfirmed.usd
         told = _told(turn, account, needs, _USD)
         enough = max((account.cost_usd or 0) * MORE, (taken + needs.alone.usd * 2) * MORE)
-        return _stopped(turn, reason, told, f"--max-cost {_rounded_up(enough)}")
+        return _stopped(turn, reason, told, *_releases(account), max_cost=_rounded_up(enough))
     taken_tokens = account.spent.tokens + account.unconfirmed.tokens
     told = _told(turn, account, needs, _TOKENS)
     more = max((account.total_tokens or 0) * MORE, (taken_tokens + needs.alone.tokens * 2) * MORE)
-    option = f"--max-total-tokens {int(Decimal(_rounded_up(Decimal(more))))}"
-    return _stopped(turn, reason, told, option)
+    return _stopped(turn, reason, told, *_releases(account), max_total_tokens=_rounded_tokens(more))
 
 
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
     """Return the ending for a reply cut by a `max_tokens` that no ceiling had shrunk."""
     more = min(limit * 2, 128_000)
-    return _halted(
-        turn, "max_tokens", f"the reply was cut at {limit:,} tokens", f"--max-tokens {more}"
-    )
+    told = f"the reply was cut at {limit:,} tokens"
+    return _halted(turn, "max_tokens", told, max_tokens=more)
 
 
 def context_window(turn: TurnContext) -> Ending:
     """Return the ending for a conversation beyond the model's context window."""
-    told = (
-        f"halted at step {turn.step}: the conversation no longer fits into the context window;"
-        f" start afresh with --new and tell Claude what is known"
+    told = f"halted at step {turn.step}: the conversation no longer fits into the context window"
+    restart = Suggestion(
+        action="restart",
+        task=turn.task.name,
+        lead="start afresh with",
+        effect="and tell Claude what is known",
     )
-    return Ending(state="halted", reason="context_window", detail=told)
+    return Ending(state="halted", reason="context_window", detail=told, suggestions=(restart,))
 
 
 def refusal(turn: TurnContext) -> Ending:
-    """Claude declined to answer."""
-    told = f"halted at step {turn.step}: Claude declined; rephrase and run the cell"
-    return Ending(state="halted", reason="refusal", detail=told)
+    """Return the ending for a reply in which Claude declined to answer."""
+    told = f"halted at step {turn.step}: Claude declined"
+    rephrase = Suggestion(action="rephrase", task=turn.task.name)
+    return Ending(state="halted", reason="refusal", detail=told, suggestions=(rephrase,))
 
 
 def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
@@ -182,16 +185,17 @@ def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
     rule = turn.task.stuck_rule or StuckRule()
     shown = turn.task.redactor.redact(call.input)  # before a cut could split a secret
     shown = shown if len(shown) <= SHOWN_INPUT else shown[: SHOWN_INPUT - 3] + "..."
-    command = f"%claude_resume {turn.task.name}"
     return Ending(
         state="halted",
         reason="stuck_loop",
         detail=(
             f"halted at step {turn.step}: {call.name} was called {rule.repeats} times with"
-            f" {shown} and the same result, within the last {rule.among} calls; tell Claude in a"
-            f" new cell what to do instead, or go on with `{command}`"
+            f" {shown} and the same result, within the last {rule.among} calls"
         ),
-        command=command,
+        suggestions=(
+            Suggestion(action="instruct", task=turn.task.name),
+            _resume(turn, "or go on with"),
+        ),
     )
 
 
@@ -215,18 +219,18 @@ def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
 
 def server_compaction(turn: TurnContext) -> Ending:
     """Return the ending for a conversation that the server compacted unasked."""
-    command = f"%claude_resume {turn.task.name}"
     told = (
         f"step {turn.step} failed: the reply is a compaction block of the server, and a budget"
-        " cannot be carried over it: take `compaction` and `context_management` out of the client"
-        f" (`--compact-at` summarises here), then `{command}`"
+        " cannot be carried over it"
     )
-    return Ending(state="failed", reason="api_error", detail=told, command=command)
+    first = "take compaction and context_management out of the client, then"
+    here = Suggestion(action="use", name="compact_at", effect="summarises here")
+    ways = (_resume(turn, first), here)
+    return Ending(state="failed", reason="api_error", detail=told, suggestions=ways)
 
 
 def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
     """Return the ending for a turn stopped by a person or by a failing display."""
-    command = f"%claude_resume {turn.task.name}"
     why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
     told = f"stopped in step {turn.current_step}{why}; what was done is kept"
     if turn.cut_off is not None:
@@ -234,22 +238,21 @@ def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
     return Ending(
         state="interrupted",
         reason=stopped.reason,
-        detail=f"{told}; go on with `{command}`",
-        command=command,
+        detail=told,
+        suggestions=(_resume(turn),),
     )
 
 
 def broken(turn: TurnContext, error: BaseException) -> Ending:
     """Return the ending for an unexpected error: a bug here, or a hostile object."""
-    command = f"%claude_resume {turn.task.name}"
     what = turn.task.redactor.redact(explained(error))
-    told = f"step {turn.step + 1} failed: {what}; the history is kept; go on with `{command}`"
-    return Ending(state="failed", reason="api_error", detail=told, command=command)
+    told = f"step {turn.step + 1} failed: {what}; the history is kept"
+    resume = (_resume(turn),)
+    return Ending(state="failed", reason="api_error", detail=told, suggestions=resume)
 
 
 def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
     """Return the ending for a request that failed for good."""
-    command = f"%claude_resume {turn.task.name}"
     tries = f" after {plural(attempts, 'attempt')}" if attempts > 1 else ""
     place = f"step {turn.step + 1} failed{tries}"
     if not isinstance(error, ApiError):
@@ -257,26 +260,19 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
         return Ending(
             state="failed",
             reason="connection",
-            detail=f"{told}; go on with `{command}`",
-            command=command,
+            detail=told,
+            suggestions=(_resume(turn),),
         )
-    reason, way_out = _api_failure(error, command)
-    return Ending(
-        state="failed",
-        reason=reason,
-        detail=f"{place}: {error} ({_status(error)}); {way_out}",
-        command=command,
-    )
+    return _api_failure(turn, error, f"{place}: {error} ({_status(error)})")
 
 
 def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
     """Return the ending for a client that refused to send, such as without a credential."""
-    command = f"%claude_resume {turn.task.name}"
     return Ending(
         state="failed",
         reason="configuration",
-        detail=f"step {turn.step + 1} was not sent: {error}; when that is fixed, `{command}`",
-        command=command,
+        detail=f"step {turn.step + 1} was not sent: {error}",
+        suggestions=(_resume(turn, FIXED),),
     )
 
 
@@ -286,17 +282,18 @@ def cannot_record(turn: TurnContext) -> Ending:
     return cannot_send(turn, ConfigurationError(f"the task cannot be recorded ({why})"))
 
 
-def _api_failure(error: ApiError, command: str) -> tuple[Reason, str]:
-    text = str(error)
+def _api_failure(turn: TurnContext, error: ApiError, told: str) -> Ending:
+    reason: Reason = "configuration"
     if error.status in UNAUTHORISED:
-        return "configuration", f"check the API key, then `{command}`"
-    if error.status == NOT_FOUND:
-        return "configuration", f"choose another model: `{command} --model ID`"
-    if error.status == BAD_REQUEST and "task_budget" in text:
-        return "configuration", f"run without a task budget: `{command} --budget none`"
-    if error.status in {BAD_REQUEST, TOO_LARGE}:
-        return "api_error", f"the history is kept; when that is fixed, `{command}`"
-    return "api_error", f"the history is kept; go on with `{command}`"
+        resume = _resume(turn, "check the API key, then")
+    elif error.status == NOT_FOUND:
+        resume = replace(_resume(turn, "choose another model:"), name="model")
+    elif error.status == BAD_REQUEST and "task_budget" in str(error):
+        resume = _resume(turn, "run without a task budget:", budget=None)
+    else:
+        reason, told = "api_error", f"{told}; the history is kept"
+        resume = _resume(turn, FIXED if error.status in {BAD_REQUEST, TOO_LARGE} else "")
+    return Ending(state="failed", reason=reason, detail=told, suggestions=(resume,))
 
 
 def _status(error: ApiError) -> str:
@@ -304,27 +301,37 @@ def _status(error: ApiError) -> str:
     return f"in mid-stream,{kind}" if error.in_mid_stream else f"HTTP {error.status}{kind}"
 
 
-def _halted(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
-    return _stopped(turn, reason, f"halted at step {turn.step}: {told}", option)
+def _resume(turn: TurnContext, lead: str = "", **changes: Value) -> Suggestion:
+    return Suggestion(action="resume", task=turn.task.name, changes=changes, lead=lead)
 
 
-def _stopped(turn: TurnContext, reason: Reason, told: str, option: str) -> Ending:
-    command = f"%claude_resume {turn.task.name} {option}"
-    detail = f"{told}; go on with `{command}`"
-    return Ending(state="halted", reason=reason, detail=detail, command=command)
+def _halted(turn: TurnContext, reason: Reason, told: str, **changes: Value) -> Ending:
+    return _stopped(turn, reason, f"halted at step {turn.step}: {told}", **changes)
+
+
+def _stopped(
+    turn: TurnContext, reason: Reason, told: str, *before: Suggestion, **changes: Value
+) -> Ending:
+    ways = (*before, replace(_resume(turn), changes=changes))
+    return Ending(state="halted", reason=reason, detail=told, suggestions=ways)
 
 
 def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
-    command = f"%claude_resume {turn.task.name}"
     unit = _USD if _is_nearer_by_cost(account) else _TOKENS
-    way_out = f"raise {unit.setting(account)}, then `{command}`"
     if account.of_task:
-        way_out = (
-            f"`%claude_task {account.name} {_raising(account)}` gives it more room from its next"
-            f" turn on, `{command}` goes on outside of it"
+        raising = Suggestion(
+            action="change",
+            task=account.name,
+            changes=_raising(account),
+            effect="gives it more room from its next turn on",
         )
-    detail = f"{_told(turn, account, needs, unit)}; {way_out}"
-    return Ending(state="halted", reason="session_ceiling", detail=detail, command=command)
+        resume = replace(_resume(turn), effect="goes on outside of it")
+    else:
+        raising = Suggestion(action="set", name=unit.setting(account), lead="raise")
+        resume = _resume(turn, "then")
+    told = _told(turn, account, needs, unit)
+    ways = (*_releases(account), raising, resume)
+    return Ending(state="halted", reason="session_ceiling", detail=told, suggestions=ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +345,7 @@ class _Unit:
     """What a step does to the ceiling: "cost up to"."""
     spent: str
     setting: Callable[[Account], str]
-    """What sets the ceiling of a group or session."""
+    """Name of what sets the ceiling of a group or session."""
     taken: Callable[[Decimal, Decimal], str]
     """Shows what stands against a ceiling, beside that."""
     limit: Callable[[Decimal], str]
@@ -428,12 +435,11 @@ def _in_step(turn: TurnContext) -> str:
     return f" in step {turn.step}" if turn.step else " before the first step"
 
 
-def _raising(account: Account) -> str:
-    """Return the option that raises the ceiling of a task around this one."""
+def _raising(account: Account) -> dict[str, Value]:
+    """Return the setting that raises the ceiling of a task around this one."""
     if _is_nearer_by_cost(account):
-        return f"--max-cost {_rounded_up((account.cost_usd or Decimal(0)) * MORE)}"
-    more = _rounded_up(Decimal(account.total_tokens or 0) * MORE)
-    return f"--max-total-tokens {int(Decimal(more))}"
+        return {"max_cost": _rounded_up((account.cost_usd or Decimal(0)) * MORE)}
+    return {"max_total_tokens": _rounded_tokens(Decimal(account.total_tokens or 0) * MORE)}
 
 
 def _fullest(accounts: Iterable[Account], refused_by: Account) -> Account:
@@ -463,14 +469,16 @@ def _is_nearer_by_cost(account: Account) -> bool:
 
 
 def _held(account: Account, amount: str) -> str:
-    """Return what requests of unknown cost hold, and the command that releases it."""
+    """Return what requests of unknown cost hold."""
     what = held_for(len(account.cut_off), sum(one.is_reply for one in account.cut_off))
-    commands = [
-        f"`%claude_task {name} --release-held`"
-        for name in dict.fromkeys(one.task for one in account.cut_off)
-    ]
-    verb = "releases" if len(commands) == 1 else "release"
-    return f"{amount} held for {what}; {' and '.join(commands)} {verb} it"
+    return f"{amount} held for {what}"
+
+
+def _releases(account: Account) -> list[Suggestion]:
+    """Return what releases what such requests hold, task by task."""
+    names = dict.fromkeys(one.task for one in account.cut_off)
+    effect = "releases it" if len(names) == 1 else "releases its part"
+    return [Suggestion(action="release", task=name, effect=effect) for name in names]
 
 
 def _rounded_up(value: Decimal) -> str:
@@ -478,3 +486,7 @@ def _rounded_up(value: Decimal) -> str:
     place = max(Decimal(1).scaleb(value.adjusted() - 1), CENT) if value > 0 else CENT
     rounded = max((value / place).to_integral_value(rounding=ROUND_UP) * place, CENT)
     return f"{rounded:.2f}" if place == CENT else f"{rounded.normalize():f}"
+
+
+def _rounded_tokens(value: Decimal) -> int:
+    return int(Decimal(_rounded_up(value)))

@@ -54,7 +54,8 @@ class Actions:
         try:
             yield
         except ConfigurationError as error:
-            raise UsageError(session_redactor(self.session).redact(str(error))) from None
+            told = error.worded(self.session.host.word, self.session.host.setting)
+            raise UsageError(session_redactor(self.session).redact(told)) from None
 
     def close(self) -> None:
         """Take away what is left of ended turns."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.shell_context import ShellContext
+from budget_magic.magics.wording import setting, word
 from budget_magic.settings import Defaults
+
+if TYPE_CHECKING:
+    from budget_magic.events import Suggestion
 
 
 class IPythonHost:
@@ -22,6 +27,14 @@ class IPythonHost:
 
     def __init__(self, shell_context: ShellContext, configured: TaskDefaults) -> None:
         self._shell_context, self._configured = shell_context, configured
+
+    def word(self, suggestion: Suggestion) -> str:
+        """Return the magic or option that does it."""
+        return word(suggestion)
+
+    def setting(self, name: str) -> str:
+        """Return the option or trait."""
+        return setting(name)
 
     def has_stdin(self) -> bool:
         """Return whether a person can be asked by `input()`."""

@@ -70,7 +70,7 @@ class Account:
     simulated: bool = False
     """Whether its task is simulated: simulated spend counts against such accounts only."""
     cost_setting: str = ""
-    """What sets the cost ceiling of a group or session, as a sentence calls it."""
+    """What sets the cost ceiling of a group or session: a setting, a variable, or a cap."""
     tokens_setting: str = ""
     """Likewise the token ceiling."""
     spent: Amount = field(default_factory=Amount)

@@ -66,7 +66,7 @@ class Outcome:
     """`completed`, `halted`, `interrupted` or `failed`."""
     reason: Reason
     detail: str
-    """One sentence with the way out."""
+    """One sentence with the way out, in the host's words."""
     text: str
     """Final text of the assistant; the turn's text so far where a last answer had none."""
     spend: Spend

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.events import HeldReleased
+from budget_magic.errors import join_clauses
+from budget_magic.events import HeldReleased, Suggestion, Word
 from budget_magic.meter import Reading
 from budget_magic.meter.reading import Held
 from budget_magic.report.numbers import clock, compact, dollars, exact, marked, plural
@@ -37,8 +38,10 @@ _CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "ti
 _NEAR_ENOUGH: Final = 0.5
 """A last answer with every own ceiling further away than this has another reason."""
 DETAIL_CHARS: Final = 2_000
-SCOPE_CHARS: Final = 200
 """Longer sentences about an ending, with a whole error page in them, are cut."""
+CLAUSE_CHARS: Final = 400
+SCOPE_CHARS: Final = 200
+_COMMAND: Final = re.compile(r"`([^`]+)`")
 GO_ON: Final = "Go on with"
 CENT: Final = Decimal("0.01")
 PLAYED: Final = (
@@ -87,30 +90,33 @@ def _under_way(
     return f"step {number}, {one_line(live.doing, 60) if live else 'working'}"
 
 
-def verdict_view(facts: TurnFacts) -> VerdictView | None:
-    """Return how the turn ended; None while it runs and where it completed without a command."""
+def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
+    """Return how the turn ended; None while it runs and where it completed with nothing to do."""
     ended = facts.finished
-    if ended is None or (ended.state == "completed" and not ended.command):
+    if ended is None or (ended.state == "completed" and not ended.suggestions):
         return None
-    return split_verdict(one_line(ended.detail, DETAIL_CHARS), one_line(ended.command, 400))
+    clauses = [one_line(word(suggestion), CLAUSE_CHARS) for suggestion in ended.suggestions]
+    commands = [
+        command
+        for suggestion, clause in zip(ended.suggestions, clauses, strict=True)
+        if suggestion.action == "resume"
+        for command in _COMMAND.findall(clause)
+    ]
+    detail = join_clauses(one_line(ended.detail, DETAIL_CHARS), clauses)
+    return split_verdict(detail, commands[-1] if commands else "")
 
 
 def split_verdict(detail: str, command: str) -> VerdictView:
-    """Return the sentence of an ending with its command set apart, said once.
+    """Return the sentence of an ending with the command in it set apart.
 
-    >>> split_verdict("halted at step 2: full; go on with `%claude_resume a`", "%claude_resume a")
-    VerdictView(sentence='Halted at step 2: full.', lead='Go on with', command='%claude_resume a', \
+    >>> split_verdict("halted at step 2: full; go on with `task.resume()`", "task.resume()")
+    VerdictView(sentence='Halted at step 2: full.', lead='Go on with', command='task.resume()', \
 after='')
     """
-    detail = " ".join(detail.split())
-    if not command or command not in detail:
-        lead = GO_ON if command else ""
-        return VerdictView(sentence=_sentence(detail), lead=lead, command=command)
-    before, _, after = detail.partition(command)
-    if before.endswith("`"):  # the sentence may add an option to the command
-        option, _, after = after.partition("`")
-        command += option
-    before, after = before.rstrip("`"), after.strip(" .;")
+    if not command:
+        return VerdictView(sentence=_sentence(detail))
+    before, _, after = detail.partition(f"`{command}`")
+    after = after.strip(" .;")
     place = max(before.rfind("; "), before.rfind(". "))
     lead = before[place + 2 :] if place >= 0 else before
     sentence = before[:place] if place >= 0 else ""
@@ -131,16 +137,19 @@ def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
 
 
 def unconfirmed_text(
-    task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None
+    task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None, word: Word
 ) -> str:
     """Return what requests of unknown cost may have cost, both ends, and what releases it.
 
-    The ends are left out where the verdict says them.
+    What the verdict says is left out.
     """
     told = [_held_text(reading, verdict), *map(released_text, facts.released)]
-    is_said = verdict is not None and "--release-held" in verdict.sentence
-    if facts.finished is not None and reading.held.requests and not is_said:
-        told.insert(1, f"`%claude_task {one_line(task, 80)} --release-held` releases what is held.")
+    ended = facts.finished
+    is_said = ended is None or any(one.action == "release" for one in ended.suggestions)
+    if reading.held.requests and not is_said:
+        task = one_line(task, 80)
+        release = Suggestion(action="release", task=task, effect="releases what is held")
+        told.insert(1, _sentence(word(release)))
     return " ".join(filter(None, told))
 
 

@@ -248,7 +248,7 @@ def _tail(view: TurnView) -> list[str]:
     scope = ["", f"{INDENT}{view.scope}"] if view.scope else []
     if not view.state.ended or not view.save_transcript:
         return scope
-    return [*(scope or [""]), f"{INDENT}transcript: t = %claude_task {view.task}; t.turns[-1]"]
+    return [*(scope or [""]), f"{INDENT}transcript: {view.transcript}"]
 
 
 def _doing(view: TurnView) -> str:

@@ -74,7 +74,7 @@ class TurnFacts:
     """None while the turn runs, also after it was resumed."""
     inserted: tuple[str, ...] = ()
     """Expressions whose values were put into the prompt."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[NoticePosted, ...] = ()
     steps: tuple[StepFacts, ...] = ()
     """A step that was cut off and sent again after a resume stands here twice."""
     left: tuple[int, ...] = ()
@@ -115,7 +115,7 @@ def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901 - one cas
         case TurnFinished():
             facts = replace(facts, finished=fact, waiting_for_room=None)
         case NoticePosted():
-            facts = replace(facts, notes=(*facts.notes, fact.text))
+            facts = replace(facts, notes=(*facts.notes, fact))
         case WaitStarted():
             facts = replace(facts, waiting_for_room=fact)
         case WaitFinished():

@@ -16,6 +16,7 @@ from budget_magic.events import (
     StepFinished,
     ToolsOffered,
     TurnStarted,
+    Word,
 )
 from budget_magic.meter import Reading
 from budget_magic.meter import advance as advance_reading
@@ -43,6 +44,8 @@ class TurnFold:
     task: str
     prices: Mapping[str, PriceTable] = field(default_factory=dict)
     """Prices that the user gave, by model id; they hold for the replies to come."""
+    word: Word = field(default=str, repr=False, compare=False)
+    """Words what the user can do next."""
     reading: Reading = field(default_factory=Reading)
     facts: TurnFacts = field(default_factory=TurnFacts)
     """Those of the turn `reading.turn`."""

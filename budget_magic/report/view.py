@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from budget_magic.events import Suggestion, with_suggestions
 from budget_magic.models import find_model
 from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
@@ -48,8 +49,9 @@ def view_turn(
     effort = one_line(settings.effort, 20) if settings else ""
     row = find_model(model)
     gauge = gauge_view(reading, live)
+    notes = (with_suggestions(note.text, note.suggestions, fold.word) for note in facts.notes)
     ceilings = ceiling_views(facts, reading, live)
-    verdict = verdict_view(facts)
+    verdict = verdict_view(facts, fold.word)
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,
@@ -61,9 +63,7 @@ def view_turn(
         now=now(facts, reading, live, ceilings),
         verdict=verdict,
         tags=tag_views(facts),
-        notes=tuple(
-            one_line(note, NOTE_CHARS) for note in (*facts.notes, tasks_text(reading)) if note
-        ),
+        notes=tuple(one_line(note, NOTE_CHARS) for note in (*notes, tasks_text(reading)) if note),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
@@ -74,6 +74,7 @@ def view_turn(
         scope=scope_text(facts),
         steps_text=steps_text(reading),
         approvals=approval_views(facts),
-        unconfirmed=unconfirmed_text(fold.task, facts, reading, verdict),
+        unconfirmed=unconfirmed_text(fold.task, facts, reading, verdict, fold.word),
+        transcript=fold.word(Suggestion(action="transcript", task=task)),
         save_transcript=save_transcript,
     )

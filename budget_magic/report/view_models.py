@@ -332,5 +332,7 @@ class TurnView:
     approvals: tuple[ApprovalView, ...]
     unconfirmed: str
     """What cut-off requests may have cost; empty without one or where the verdict says it."""
+    transcript: str
+    """How to look at the transcript."""
     save_transcript: bool
     """False: saved output keeps only figures and answer; the live panel shows all."""

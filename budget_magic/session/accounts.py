@@ -14,8 +14,8 @@ from budget_magic.settings import Defaults
 
 COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"
 TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of tokens, no secret
-COST_TRAIT: Final = "`%config ClaudeTaskMagics.session_cost`"
-TOKEN_TRAIT: Final = "`%config ClaudeTaskMagics.session_tokens`"  # noqa: S105 - likewise
+COST_SETTING: Final = "session_cost"
+TOKEN_SETTING: Final = "session_tokens"  # noqa: S105 - likewise
 
 
 def set_ceilings(
@@ -35,8 +35,8 @@ def set_ceilings(
         found = _number(environ, TOKEN_VARIABLE, "tokens, such as 2000000")
         tokens = None if found is None else int(found)
     account.cost_usd, account.total_tokens = cost, tokens
-    account.cost_setting = COST_TRAIT if defaults.session_cost_usd is not None else COST_VARIABLE
-    account.tokens_setting = TOKEN_TRAIT if defaults.session_tokens is not None else TOKEN_VARIABLE
+    account.cost_setting = COST_VARIABLE if defaults.session_cost_usd is None else COST_SETTING
+    account.tokens_setting = TOKEN_VARIABLE if defaults.session_tokens is None else TOKEN_SETTING
 
 
 def group_account(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from budget_magic.events import Suggestion
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.report.approval_card import approval_card
@@ -15,6 +16,7 @@ QUESTION = "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a rea
 YES = frozenset({"y", "yes"})
 TASK = frozenset({"t", "task"})
 NO = frozenset({"n", "no", ""})
+UNASKED = Suggestion(action="use", changes={"approve": "all"}, effect="runs it unasked")
 
 
 def by_input(caller: CallerExecutor, host: Host) -> Approver:
@@ -22,7 +24,7 @@ def by_input(caller: CallerExecutor, host: Host) -> Approver:
 
     async def ask(call: Call) -> Decision:
         if not (caller.is_attended and host.has_stdin()):
-            way_out = "`--approve all` runs it unasked"
+            way_out = host.word(UNASKED)
             if call.secrets:
                 way_out = f"a call that holds {labels(call.secrets)} always requires approval"
             reason = f"no interactive user is attached to approve {call.name}; {way_out}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.events import Suggestion
 from budget_magic.session.portal import Portal
 from budget_magic.wire import Client, Learned
 
@@ -19,6 +20,7 @@ ANTHROPIC: Final = "anthropic"
 CHOICE_VARIABLE: Final = "BUDGET_MAGIC_CLIENT"
 NO_KEY: Final = "no API key found"
 ASKED_FOR: Final = "the simulator was asked for"
+_SIMULATE: Final = Suggestion(action="use", changes={"client": SIMULATOR}, lead="or choose")
 _CREDENTIALS: Final = {
     "api_key": "ANTHROPIC_API_KEY",
     "auth_token": "ANTHROPIC_AUTH_TOKEN",
@@ -99,13 +101,13 @@ class Clients:
             return real
         if environ.get("ANTHROPIC_BASE_URL"):
             raise ConfigurationError(
-                "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too, or choose"
-                " --client simulator"
+                "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too", _SIMULATE
             )
         if not someone_watches:
             raise ConfigurationError(
                 "no API key found, and no user is attached to see that Claude is simulated: set"
-                " ANTHROPIC_API_KEY, or choose --client simulator"
+                " ANTHROPIC_API_KEY",
+                _SIMULATE,
             )
         return self._simulator(NO_KEY, someone_watches=someone_watches)
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from budget_magic.settings import Defaults
 
+if TYPE_CHECKING:
+    from budget_magic.events import Suggestion
+
 
 class Host(Protocol):
-    """Where the user sits: who can be asked, what they configured, and what they defined."""
+    """Where the user sits: who can be asked, how, what they configured, and what they defined."""
+
+    def word(self, suggestion: Suggestion) -> str:
+        """Return what the user can do as a clause, with a command in backticks."""
+        ...
+
+    def setting(self, name: str) -> str:
+        """Return what users call a setting."""
+        ...
 
     def has_stdin(self) -> bool:
         """Return whether a person can be asked by `input()`."""
@@ -41,6 +52,14 @@ class Host(Protocol):
 
 class PythonHost:
     """Plain Python: a script or an interactive interpreter, without a namespace of its own."""
+
+    def word(self, suggestion: Suggestion) -> str:
+        """Return the call or argument that does it."""
+        return str(suggestion)
+
+    def setting(self, name: str) -> str:
+        """Return the argument."""
+        return name
 
     def has_stdin(self) -> bool:
         """Return whether stdin is a terminal."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import TurnSettings
+from budget_magic.events import Suggestion, TurnSettings
 from budget_magic.loop import TaskContext
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
@@ -161,14 +161,15 @@ def _chain(
 def _refuse_without_price(model: str, account: Account, session: Session) -> None:
     if account.cost_usd is None:
         return
-    held, way_out = account.cost_setting, "run the task outside it"
+    held, ways = account.cost_setting, [Suggestion(action="price", lead="or give a price with")]
+    way_out = " run the task outside it"
     if account.of_task:
         held = f"the cost ceiling of {account.name}, whose tool runs this task,"
     elif account is session.account:
-        way_out = "unset it"
+        held, way_out = f"the cost ceiling of {account.name}", ""
+        ways.insert(0, Suggestion(action="set", name=account.cost_setting, lead="unset"))
     raise ConfigurationError(
-        f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"
-        f" or give a price with `%config ClaudeTaskMagics.prices`"
+        f"no price is known for the model {model!r}, so {held} could not be held:{way_out}", *ways
     )
 
 
@@ -207,7 +208,9 @@ def _refuse_another_client(task: Task, settings: Settings, was: Recorded) -> Non
         now = settings.client if isinstance(settings.client, str) else settings.client_name
     if now != was.name:
         ran = "was simulated" if was.simulated else f"ran on {_called(was.name)}"
-        raise ConfigurationError(f"{task.name} {ran}; `--new` starts it on {_called(now)}")
+        effect = f"starts it on {_called(now)}"
+        restart = Suggestion(action="restart", task=task.name, effect=effect)
+        raise ConfigurationError(f"{task.name} {ran}", restart)
 
 
 def _called(client: str) -> str:

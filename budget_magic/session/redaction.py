@@ -150,7 +150,7 @@ def no_secrets_in_errors(redact: Callable[[str], str]) -> Iterator[None]:
         yield
     except ConfigurationError as error:
         if any(redact(text) != text for text in _texts_of(error)):
-            error.args = (redact(str(error)),)
+            error.args = redacted(error.args, redact)
             error.__cause__ = error.__context__ = None
         raise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from budget_magic.events import Live, Record, TurnStarted
+from budget_magic.events import Live, Record, Suggestion, TurnStarted
 from budget_magic.report import TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
@@ -27,7 +27,7 @@ class Reports:
     settings
         Gives the settings in force.
     session
-        Its defaults say what saved outputs hold.
+        Its defaults say what saved outputs hold, its host words what the user can do.
     """
 
     def __init__(
@@ -36,9 +36,12 @@ class Reports:
         self._task, self._bus, self._settings = task, bus, settings
         self._session = session
         self._folds: dict[int, TurnFold] = {}
-        self.fold = TurnFold(task=task)
+        self.fold = TurnFold(task=task, word=self._word)
         """The fold of all records so far."""
         bus.subscribe(self)
+
+    def _word(self, suggestion: Suggestion) -> str:
+        return self._session.host.word(suggestion)
 
     def record(self, record: Record) -> None:
         """Take one fact."""

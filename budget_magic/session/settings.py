@@ -6,6 +6,7 @@ import difflib
 from typing import Final, get_args
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.events import Suggestion
 from budget_magic.meter.cost import REGION_FACTORS, price_table
 from budget_magic.models import (
     EFFORT_LEVELS,
@@ -46,10 +47,12 @@ def _check_model(settings: Settings) -> None:
     if known is not None or settings.ceilings.cost_usd is None:
         return
     close = difflib.get_close_matches(settings.model, MODELS, n=2)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    hint = f" did you mean {' or '.join(close)}?" if close else ""
     raise ConfigurationError(
         f"no price is known for the model {settings.model!r}, so a cost ceiling could not be held:"
-        f" {hint}`--max-cost none` runs without one, `%config ClaudeTaskMagics.prices` gives one"
+        f"{hint}",
+        Suggestion(action="use", changes={"max_cost": None}, effect="runs without one"),
+        Suggestion(action="price", effect="gives one"),
     )
 
 
@@ -62,12 +65,25 @@ def _check_budget(settings: Settings) -> None:
     if budget < MINIMUM_BUDGET_TOKENS:
         raise ConfigurationError(
             f"a budget of {budget:,} tokens is below the API's minimum of"
-            f" {MINIMUM_BUDGET_TOKENS:,}; use `--budget 20k` or more, or `--budget none`"
+            f" {MINIMUM_BUDGET_TOKENS:,}",
+            Suggestion(
+                action="use",
+                changes={"budget": MINIMUM_BUDGET_TOKENS},
+                lead="use",
+                effect="or more",
+            ),
+            Suggestion(action="use", changes={"budget": None}, lead="or"),
         )
     if model is not None and model.budget == "no":
         raise ConfigurationError(
-            f"{model.id} takes no task budget: use `--budget none` (the ceilings still hold), or"
-            f" a model that does: {', '.join(models_with_budget())}"
+            f"{model.id} takes no task budget:",
+            Suggestion(
+                action="use",
+                changes={"budget": None},
+                lead="use",
+                effect="(the ceilings still hold), or a model that does:"
+                f" {', '.join(models_with_budget())}",
+            ),
         )
 
 
@@ -88,11 +104,14 @@ def _check_max_tokens(settings: Settings) -> None:
     if tokens is None:
         return
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-        raise ConfigurationError(f"--max-tokens {tokens!r} is not a number of tokens; try 32k")
+        raise ConfigurationError(
+            f"{tokens!r} is not a number of tokens; try 32000", setting="max_tokens"
+        )
     if model is not None and tokens > model.max_output_tokens:
         raise ConfigurationError(
-            f"--max-tokens {tokens:,} is more than {model.id} can write at once;"
-            f" use {model.max_output_tokens:,} or less"
+            f"{tokens:,} is more than {model.id} can write at once;"
+            f" use {model.max_output_tokens:,} or less",
+            setting="max_tokens",
         )
 
 

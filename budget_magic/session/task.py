@@ -19,10 +19,12 @@ from budget_magic.events import (
     Record,
     SettingsChanged,
     StepFinished,
+    Suggestion,
     ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnStarted,
+    with_suggestions,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.learning import learn
@@ -48,7 +50,7 @@ from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
-from budget_magic.settings import Settings
+from budget_magic.settings import Settings, put
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.toolbox import Toolbox
@@ -66,7 +68,7 @@ class Task:
 
     Notes
     -----
-    What is not given comes from `%config ClaudeTaskMagics` or the documented defaults.
+    What is not given comes from the session's defaults.
 
     Examples
     --------
@@ -163,7 +165,6 @@ class Task:
         """The run under way, or the last one."""
         self._end_views: list[Callable[[], None]] = []
         self._reports = Reports(name, self.bus, lambda: self._settings, session)
-        self.bus.subscribe(self._reports)
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
 
@@ -271,9 +272,16 @@ class Task:
         """
         self.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=sinks, approver=approver))
 
-    def resume(self) -> Outcome:
-        """Go on after a halt, an interruption or a failure, without a new prompt."""
-        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), run=run))
+    def resume(self, **changes: Any) -> Outcome:
+        """Go on after a halt, an interruption or a failure, without a new prompt.
+
+        Parameters
+        ----------
+        **changes
+            Settings that hold from now on, by name, such as `max_cost=15`; see `change`.
+        """
+        start = Start(settings=put(self.settings, changes))
+        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), start, run=run))
 
     def wait(self) -> Outcome:
         """Wait for the turn that runs, or give the outcome of the last one.
@@ -344,24 +352,33 @@ class Task:
     # Changing it
 
     def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
-        """Return what running a cell with this prompt and these options means; change nothing.
+        """Return what running a cell with this prompt and these settings means; change nothing.
 
         Parameters
         ----------
         prompt
             What the cell asks.
         change
-            Puts the cell's options into settings.
+            Puts the cell's settings in.
         again
             Whether the cell asks to be run anew.
         """
         return plan_turn(self.turns, prompt, self._settings, change, again=again)
 
-    def change(self, settings: Settings) -> None:
-        """Put settings in force from the next turn on, all or nothing."""
+    def change(self, settings: Settings | None = None, **changes: Any) -> None:
+        """Put settings in force from the next turn on, all or nothing.
+
+        Parameters
+        ----------
+        settings
+            All of them; None starts from those in force.
+        **changes
+            Single ones by name, such as `effort="low"` or `max_cost=15`.
+        """
         self.refuse_while_running()
         with no_secrets_in_errors(self.bus.redactor.redact):
-            self._settings = checked(settings, self.session)
+            changed = put(settings or self._settings, changes)
+            self._settings = checked(changed, self.session)
 
     def change_now(self, change: Change) -> None:
         """Change effort, budget or ceilings of the turn that runs; from any thread."""
@@ -517,9 +534,8 @@ class Task:
             One does.
         """
         if self.is_running:
-            raise ConfigurationError(
-                f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
-            )
+            stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
+            raise ConfigurationError(f"{self.name} runs already", stop)
 
     def _prepared(self, start: Start, run: Run) -> Prepared:
         """Everything that a turn needs; changes nothing."""
@@ -589,8 +605,11 @@ class Task:
             )
         )
         self.context = context
-        for text in filter(None, (note, low_budget_warning(context, self.remaining))):
-            self.bus.emit(NoticePosted(turn=turn.number, text=text))
+        if note:
+            self.bus.emit(NoticePosted(turn=turn.number, text=note))
+        warning = low_budget_warning(context, turn.number, self.remaining)
+        if warning is not None:
+            self.bus.emit(warning)
         watch = Stopwatch(time.monotonic, spent.elapsed_s)
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
@@ -611,7 +630,7 @@ class Task:
             turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
-            detail=finished.detail,
+            detail=with_suggestions(finished.detail, finished.suggestions, self.session.host.word),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,

@@ -48,7 +48,7 @@ class Turn:
     shown_prompt: str
     """As typed, secrets replaced."""
     settings_before: Settings
-    """In force before the cell's own options."""
+    """In force before the cell's own."""
     key: tuple[object, ...]
     """What must be equal for the turn to count as unchanged, the prompt aside."""
     outcome: Outcome | None = None
@@ -75,7 +75,7 @@ class Plan:
 
     kind: Literal["new", "go_on", "show", "rewind"]
     settings: Settings
-    """With the cell's options put in."""
+    """With the cell's own put in."""
     turn: Turn | None = None
     """The turn that goes on, is shown, or is gone back before."""
 
@@ -127,14 +127,14 @@ def plan_turn(
     settings
         In force now.
     change
-        Puts the cell's options into settings.
+        Puts the cell's settings in.
     again
         Whether the cell asks to be run anew.
 
     Notes
     -----
     A cell that is run again starts from the settings that were in force before it ran first, so
-    that options of later cells do not make it count as changed; settings that do not count, such as
+    that settings of later cells do not make it count as changed; those that do not count, such as
     ceilings, approval and tags, are those of now. A turn that did not complete goes on only while
     it is the last: once others followed, the task goes back to before it instead.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from budget_magic.events import NoticePosted, Suggestion
 from budget_magic.loop import TaskContext
 from budget_magic.report.numbers import compact, dollars, exact
 from budget_magic.session.live import rewrite
@@ -12,18 +13,17 @@ LITTLE_TOKENS: Final = 10_000
 LITTLE_SHARE: Final = 0.2
 
 
-def low_budget_warning(context: TaskContext, left: int | None) -> str:
-    """Return what to say where a turn starts with little budget left; empty where it does not."""
+def low_budget_warning(context: TaskContext, turn: int, left: int | None) -> NoticePosted | None:
+    """Return what to say where a turn starts with little budget left; None where it does not."""
     budget = context.settings.budget
     if budget is None or left is None or left == budget:
-        return ""
+        return None
     if left >= LITTLE_TOKENS and left >= budget * LITTLE_SHARE:
-        return ""
+        return None
     cached, price = rewrite(context)
     again = ""
     if cached and price is not None:
         again = f" and writes the cached {compact(cached)} again for about {dollars(price)}"
-    return (
-        f"{exact(max(left, 0))} of {exact(budget)} left; Claude may cut this short;"
-        f" `--budget {compact(budget * 2)}` gives room{again}"
-    )
+    more = Suggestion(action="use", changes={"budget": budget * 2}, effect=f"gives room{again}")
+    text = f"{exact(max(left, 0))} of {exact(budget)} left; Claude may cut this short"
+    return NoticePosted(turn=turn, text=text, suggestions=(more,))

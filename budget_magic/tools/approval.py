@@ -1,4 +1,4 @@
-"""Decides whether a call may run: the policy of `--approve`, or a function in its place."""
+"""Decides whether a call may run: the policy `approve`, or a function in its place."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def parse_policy(value: object) -> Policy:
     if callable(value) and not isinstance(value, type):
         return value
     raise ConfigurationError(
-        f"--approve {value!r} is not a policy; use ask, all or none (in Python also a function)"
+        f"{value!r} is not a policy; use ask, all or none, or a function", setting="approve"
     )
 
 

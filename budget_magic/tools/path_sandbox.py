@@ -56,11 +56,11 @@ def usable_root(root: Path) -> Path:
     try:
         resolved = root.expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
-        raise ConfigurationError(f"--root {root}: there is no such folder") from None
+        raise ConfigurationError(f"{root}: there is no such folder", setting="root") from None
     if not resolved.is_dir():
-        raise ConfigurationError(f"--root {root} is a file; name the folder it is in")
+        raise ConfigurationError(f"{root} is a file; name the folder it is in", setting="root")
     if not os.access(resolved, os.R_OK | os.X_OK):
-        raise ConfigurationError(f"--root {root} may not be read by this process")
+        raise ConfigurationError(f"{root} may not be read by this process", setting="root")
     return resolved
 
 

@@ -1,4 +1,4 @@
-"""The tools of a task, from the names and functions that `--tools` and `tools=` give."""
+"""The tools of a task, from the names and functions that `tools` gives."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def _close(tool: Tool) -> None:
 
 
 def split_names(text: str) -> list[str]:
-    """Return the names in a `--tools` list.
+    """Return the names in a list of tools.
 
     Examples
     --------
@@ -124,13 +124,13 @@ def split_names(text: str) -> list[str]:
 
 
 def build_toolbox(
-    entries: str | Sequence[str | Tool | Callable[..., Any]],
+    entries: str | Sequence[object],
     *,
     root: Path,
     lookup: Lookup,
     candidates: Iterable[str] = (),
 ) -> Toolbox:
-    """Return the toolbox that the entries of `--tools` or `tools=` ask for.
+    """Return the toolbox that the entries of `tools` ask for.
 
     Parameters
     ----------
@@ -151,11 +151,11 @@ def build_toolbox(
     words = [entry for entry in asked if isinstance(entry, str)]
     if "none" in words:
         if len(asked) > 1:
-            raise ConfigurationError("--tools none cannot be combined with other tools")
+            raise ConfigurationError("none cannot be combined with other tools", setting="tools")
         return Toolbox([])
     twice = next((word for word in words if words.count(word) > 1), None)
     if twice is not None:
-        raise ConfigurationError(f"--tools names {twice} twice; name it once")
+        raise ConfigurationError(f"names {twice} twice; name it once", setting="tools")
     tools: list[Tool] = []
     for entry in asked:
         if not isinstance(entry, str):
@@ -174,14 +174,15 @@ def _as_tool(entry: object, name: str | None = None) -> Tool:
 def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
     if name in LATER or name.startswith(MCP):
         raise ConfigurationError(
-            f"--tools {name} is not part of this version; use files or functions of the notebook"
+            f"{name} is not part of this version; use files or functions of the notebook",
+            setting="tools",
         )
     try:
         found = lookup(name)
     except (LookupError, NameError, AttributeError):
         close = difflib.get_close_matches(name, ["files", "none", *candidates], n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else "; use files or define it"
-        message = f"--tools {name}: there is no function of that name in the notebook{hint}"
-        raise ConfigurationError(message) from None
+        message = f"{name}: there is no function of that name in the notebook{hint}"
+        raise ConfigurationError(message, setting="tools") from None
     # The API takes no dots, which a method such as `table.rows` has.
     return _as_tool(found, name.replace(".", "_"))

@@ -290,7 +290,7 @@ def test_a_compaction_by_the_server_ends_the_turn_and_says_what_to_do() -> None:
     task = task_on(simulator)
     outcome = task.run("Look.")
     assert (outcome.state, outcome.reason) == ("failed", "api_error")
-    assert "`--compact-at` summarises here" in outcome.detail
+    assert "`compact_at=...` summarises here" in outcome.detail
     assert task.resume().text == "All done."
 
 

@@ -308,12 +308,12 @@ def test_a_call_cut_in_its_json_is_answered_that_the_reply_was_cut_off(ceilings:
     assert resumed(task, ceilings=Ceilings(), max_tokens=4_000).text == "Done."
 
 
-def test_a_reply_cut_at_the_max_tokens_asked_for_names_that_option() -> None:
+def test_a_reply_cut_at_the_max_tokens_asked_for_names_that_setting() -> None:
     simulator = Simulator([Reply(text="word " * 3_000), Reply(text="The rest.")])
     task = task_on(simulator, budget=None, max_tokens=1_000)
 
     outcome = task.run("Write.")
 
     assert (outcome.state, outcome.reason) == ("halted", "max_tokens")
-    assert "--max-tokens 2000" in outcome.detail
+    assert "max_tokens=2000" in outcome.detail
     assert resumed(task, max_tokens=2_000).text == "The rest."

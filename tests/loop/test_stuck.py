@@ -42,8 +42,8 @@ def test_the_same_call_with_the_same_result_three_times_halts() -> None:
     assert len(simulator.requests) == 3
     assert outcome.detail == (
         'halted at step 3: lookup was called 3 times with {"word": "budget"} and the same result,'
-        " within the last 9 calls; tell Claude in a new cell what to do instead, or go on with"
-        " `%claude_resume audit`"
+        " within the last 9 calls; tell Claude in a new prompt what to do instead, or go on with"
+        ' `tasks()["audit"].resume()`'
     )
 
 
@@ -118,7 +118,7 @@ def test_the_scene_of_a_budget_too_small_always_gets_the_word(seed: int, tmp_pat
     outcome = task.run("Audit this folder.")
 
     assert outcome.reason == ("refusal" if seed else "end_turn")
-    assert outcome.detail.endswith(f"; {BUDGET_TOO_SMALL}")
+    assert f"; {BUDGET_TOO_SMALL}" in outcome.detail
 
 
 @pytest.mark.parametrize("name", sorted(set(SCENES) - {"budget_too_small"}))

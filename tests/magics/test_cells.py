@@ -111,7 +111,7 @@ def test_an_empty_prompt_is_refused(notebook: Notebook) -> None:
 def test_without_a_person_auto_does_not_simulate(notebook: Notebook) -> None:
     ran = notebook("%%claude_task audit --client auto\nAudit this folder.")
     assert isinstance(ran.error, UsageError)
-    assert "set ANTHROPIC_API_KEY, or choose --client simulator" in str(ran.error)
+    assert "set ANTHROPIC_API_KEY, or choose `--client simulator`" in str(ran.error)
 
 
 def test_a_new_name_close_to_an_old_one_is_said(notebook: Notebook) -> None:

@@ -16,6 +16,7 @@ from budget_magic.events import (
     State,
     StepFinished,
     StepStarted,
+    Suggestion,
     ToolFinished,
     ToolStarted,
     TurnFinished,
@@ -137,7 +138,7 @@ class Story:
         detail: str = "completed",
         *,
         text: str = "",
-        command: str = "",
+        suggestions: tuple[Suggestion, ...] = (),
         elapsed_s: float | None = None,
     ) -> Story:
         """The turn ends."""
@@ -150,7 +151,7 @@ class Story:
                 detail=detail,
                 text=text,
                 elapsed_s=self.elapsed_s if elapsed_s is None else elapsed_s,
-                command=command,
+                suggestions=suggestions,
             )
         )
 
@@ -264,11 +265,9 @@ def audit(settings: TurnSettings = SETTINGS) -> Story:
     return story.end(text=ANSWER, elapsed_s=95.4)
 
 
+RESUME = Suggestion(action="resume", task="audit")
 PORT_COMMAND = "%claude_resume port --max-cost 15"
-PORT_DETAIL = (
-    "stopped at $9.88 of $10.00 in step 42: the next step could have cost up to $0.88;"
-    f" go on with `{PORT_COMMAND}`"
-)
+PORT_DETAIL = "stopped at $9.88 of $10.00 in step 42: the next step could have cost up to $0.88"
 
 
 def port() -> Story:
@@ -287,4 +286,5 @@ def port() -> Story:
         thinking=3000, calls=186, written=3000, seconds=15.4,
     )  # fmt: skip
     story.tool("last", "edit_file", "not run: cost ceiling", ran=False)
-    return story.end("halted", "cost_ceiling", PORT_DETAIL, command=PORT_COMMAND, elapsed_s=583.0)
+    raised = Suggestion(action="resume", task="port", changes={"max_cost": "15"})
+    return story.end("halted", "cost_ceiling", PORT_DETAIL, suggestions=(raised,), elapsed_s=583.0)

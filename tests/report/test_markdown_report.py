@@ -88,7 +88,7 @@ def test_the_bundle_holds_four_forms_of_one_turn() -> None:
         "total", "client", "model", "effort",
     ]  # fmt: skip
     assert (turn["version"], turn["state"], turn["reason"]) == (1, "halted", "cost_ceiling")
-    assert turn["detail"] == PORT_DETAIL
+    assert turn["detail"] == f"{PORT_DETAIL}; go on with `{PORT_COMMAND}`"
     assert (turn["budget"], turn["remaining"]) == (800_000, 164_430)
     assert re.fullmatch(r"9\.\d+", turn["spend"]["cost_usd"])
     assert turn["total"] == turn["spend"]

@@ -12,7 +12,7 @@ from budget_magic.meter import Kinds
 from budget_magic.report.plain import columns, plain_report, progress_line, step_line
 from budget_magic.report.view_models import LiveState
 from tests.report.hostile import PAYLOADS, has_controls
-from tests.report.records import SETTINGS, Story, audit, audit_until_step_8, port, said
+from tests.report.records import RESUME, SETTINGS, Story, audit, audit_until_step_8, port, said
 from tests.report.test_static_html import hostile_turn
 
 LIVE = LiveState(
@@ -86,7 +86,7 @@ def test_an_interrupted_turn_says_both_ends() -> None:
                       at_least_usd=Decimal("0.02"), unconfirmed_tokens=40_000)
     )  # fmt: skip
     story.end("interrupted", "keyboard", "stopped in step 8; what was done is kept",
-              command="%claude_resume audit")  # fmt: skip
+              suggestions=(RESUME,))  # fmt: skip
     report = plain_report(story.view())
     assert report.startswith("⊖ Stopped  audit turn 1")
     assert (

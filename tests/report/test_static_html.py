@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted
+from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted, Suggestion
 from budget_magic.report.markdown import ALLOWED_TAGS
 from budget_magic.report.static_html import LIMIT_BYTES, static_html
 from budget_magic.report.view_models import LiveState, TurnView
@@ -55,6 +55,12 @@ def assert_harmless(html: str) -> None:
     assert len(html.encode()) <= LIMIT_BYTES
 
 
+def way_out(text: str) -> Suggestion:
+    """A suggestion that holds a text wherever it can."""
+    changes = {"model": text}
+    return Suggestion(action="resume", task=text, changes=changes, lead=text, effect=text)
+
+
 def hostile_turn(text: str) -> TurnView:
     """A turn with the text in every place that a model, a tool or a user can write."""
     named = replace(SETTINGS, model=text, effort=text, simulated=text)
@@ -65,7 +71,7 @@ def hostile_turn(text: str) -> TurnView:
                             reason=text))  # fmt: skip
     story.tool("a", text, text, is_error=True, ran=False).tool("b", text, text, is_error=True)
     story.ask().add(AttemptFailed(turn=1, step=2, attempt=1, why=text))
-    story.end("failed", "api_error", text, text=text, command=text)
+    story.end("failed", "api_error", text, text=text, suggestions=(way_out(text),))
     return story.view(text)
 
 
@@ -177,7 +183,8 @@ def test_a_turn_fits_into_20_kb_whatever_its_parts(
         story.reply([thought(part), *made], thinking=10, calls=90)
         for n in range(calls):
             story.tool(f"c{n}", "read_file", part, is_error=n % 2 == 0)
-    story.end("halted", "step_ceiling", part, text=text * (answer // len(text)), command=part)
+    story.end("halted", "step_ceiling", part, text=text * (answer // len(text)),
+              suggestions=(way_out(part),))  # fmt: skip
     html = static_html(story.view())
     assert_harmless(html)
     if steps:

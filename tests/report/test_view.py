@@ -31,6 +31,7 @@ from budget_magic.report.view_models import CeilingView, InputField, LiveState, 
 from tests.report.records import (
     ANSWER,
     PORT_COMMAND,
+    RESUME,
     SETTINGS,
     Story,
     audit,
@@ -161,9 +162,7 @@ def test_a_later_turn_marks_where_it_began_and_what_it_used() -> None:
 def test_every_ending_has_its_word(
     state: State, reason: Reason, word: str, glyph: str, ascii_word: str
 ) -> None:
-    view = (
-        audit_until_step_8().end(state, reason, "halted; go on", command="%claude_resume a").view()
-    )
+    view = audit_until_step_8().end(state, reason, "halted", suggestions=(RESUME,)).view()
     assert (view.state.word, view.state.glyph, view.state.ascii) == (word, glyph, ascii_word)
     assert view.state.ended
     assert view.verdict is not None
@@ -275,10 +274,9 @@ def test_the_command_of_a_verdict_is_said_once() -> None:
     ("detail", "sentence", "lead", "command", "after"),
     [
         ("halted; go on with `%c a`", "Halted.", "Go on with", "%c a", ""),
-        ("halted", "Halted.", "Go on with", "%c a", ""),
         ("halted: same error; tell Claude in a new cell, or `%c a`", "Halted: same error.",
          "Tell Claude in a new cell, or", "%c a", ""),
-        ("no model; choose one: `%c a -m ID`", "No model.", "Choose one", "%c a -m ID", ""),
+        ("no model; choose one: `%c a`", "No model.", "Choose one", "%c a", ""),
         ("no price; `%c a` runs without a ceiling", "No price.", "", "%c a",
          "runs without a ceiling."),
     ],
@@ -296,7 +294,7 @@ def interrupted(detail: str) -> TurnView:
         AttemptFailed(turn=1, step=8, attempt=1, why="cut off", unconfirmed_usd=Decimal("0.64"),
                       at_least_usd=Decimal("0.02"), unconfirmed_tokens=40_000)
     )  # fmt: skip
-    return story.end("interrupted", "keyboard", detail, command="%claude_resume audit").view()
+    return story.end("interrupted", "keyboard", detail, suggestions=(RESUME,)).view()
 
 
 def test_unconfirmed_money_is_said_with_both_ends_but_not_twice() -> None:

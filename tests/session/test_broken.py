@@ -37,7 +37,7 @@ def test_whatever_breaks_the_loop_is_booked_and_the_turn_fails(error: BaseExcept
 
     assert (outcome.state, outcome.reason) == ("failed", "api_error")
     assert type(error).__name__ in outcome.detail
-    assert "go on with `%claude_resume audit`" in outcome.detail
+    assert 'go on with `tasks()["audit"].resume()`' in outcome.detail
     assert len(facts(task, TurnFinished)) == 1
     held = facts(task, StepStarted)[0].held_usd
     assert facts(task, AttemptFailed)[0].unconfirmed_usd == held == outcome.spend.unconfirmed_usd

@@ -78,7 +78,7 @@ def test_above_a_step_ceiling_the_turn_halts_before_the_next_request() -> None:
     assert len(simulator.requests) == 4
     assert outcome.detail == (
         "halted at step 4: the ceiling of 4 steps a turn is reached; go on with"
-        " `%claude_resume audit --max-steps 8`"
+        ' `tasks()["audit"].resume(max_steps=8)`'
     )
 
 
@@ -160,17 +160,17 @@ def test_the_halt_names_the_ceiling_what_was_spent_and_the_way_out() -> None:
     assert outcome.detail.startswith("stopped at $0.0")
     assert " of $0.10 in step 5: the next step could have cost up to $0.0" in outcome.detail
     assert "reached" not in outcome.detail
-    assert "go on with `%claude_resume audit --max-cost 0.24`" in outcome.detail
+    assert 'go on with `tasks()["audit"].resume(max_cost=0.24)`' in outcome.detail
 
 
-def test_the_command_that_the_halt_names_gives_enough_room_to_go_on() -> None:
+def test_what_the_halt_suggests_gives_enough_room_to_go_on() -> None:
     simulator = Simulator(steps(60))
     task = task_on(simulator, ceilings=Ceilings(cost_usd=Decimal("0.10")))
     task.run("Look.")
-    command = facts(task, TurnFinished)[-1].command
+    (suggested,) = facts(task, TurnFinished)[-1].suggestions
     before = len(simulator.requests)
 
-    resumed(task, ceilings=Ceilings(cost_usd=Decimal(command.rpartition(" ")[2])))
+    task.resume(**suggested.changes)
 
     assert len(simulator.requests) > before
 

@@ -154,9 +154,8 @@ def test_a_task_that_held_money_stopped_goes_on_once_it_is_let_go() -> None:
     task, _ = one_cut_off(ceilings=Ceilings(cost_usd="0.65"))
     halted = task.resume()
     assert halted.reason == "cost_ceiling"
-    assert "held for 1 cut-off request; `%claude_task audit --release-held` releases it" in (
-        halted.detail
-    )
+    way_out = '; `tasks()["audit"].release_held()` releases it; go on with '
+    assert f"held for 1 cut-off request){way_out}" in halted.detail
 
     task.release_held()
 
@@ -175,7 +174,7 @@ def test_a_group_that_is_full_names_the_task_whose_money_it_holds() -> None:
     halted = other.run("Look.")
 
     assert halted.reason == "session_ceiling"
-    assert "`%claude_task audit --release-held` releases it" in halted.detail
+    assert '`tasks()["audit"].release_held()` releases it' in halted.detail
     task.release_held()
     assert other.resume().state == "completed"
 

@@ -60,7 +60,7 @@ def test_what_was_cut_off_is_booked_with_both_ends() -> None:
     failed = facts(task, AttemptFailed)[0]
     assert outcome.spend.unconfirmed_usd == failed.unconfirmed_usd >= simulator.bill.total_usd > 0
     assert "cut off: at least $0.0016 (streamed), at most $0.64 (held)" in outcome.detail
-    assert "go on with `%claude_resume audit`" in outcome.detail
+    assert 'go on with `tasks()["audit"].resume()`' in outcome.detail
 
 
 def test_a_stop_before_the_first_byte_holds_the_whole_worst_case() -> None:

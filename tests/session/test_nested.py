@@ -122,8 +122,8 @@ def test_a_task_of_a_tool_halts_where_the_one_around_it_has_no_room(way: Way) ->
     assert inner.outcome is not None
     assert (inner.outcome.state, inner.outcome.reason) == ("halted", "session_ceiling")
     assert "of $0.40 for outer, whose tool runs this task," in inner.outcome.detail
-    assert "`%claude_task outer --max-cost 0.60` gives it more room" in inner.outcome.detail
-    assert "`%claude_resume inner` goes on outside of it" in inner.outcome.detail
+    assert '`tasks()["outer"].change(max_cost=0.60)` gives it more room' in inner.outcome.detail
+    assert '`tasks()["inner"].resume()` goes on outside of it' in inner.outcome.detail
     billed = simulator.bill.total_usd + inner_simulator.bill.total_usd
     assert Decimal("0.20") < billed <= Decimal("0.40")
     assert outcome.reason in {"cost_ceiling", "end_turn"}
@@ -185,7 +185,7 @@ def test_a_token_ceiling_around_a_task_is_kept_and_named() -> None:
 
     assert inner.outcome is not None
     assert "of 12,000 tokens for outer, whose tool runs this task," in (inner.outcome.detail)
-    assert "--max-total-tokens 18000" in inner.outcome.detail
+    assert "max_total_tokens=18000" in inner.outcome.detail
     assert inner.spend.ceiling_tokens + outer.spend.ceiling_tokens <= 12_000
 
 

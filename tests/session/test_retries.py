@@ -140,7 +140,7 @@ def test_a_wait_longer_than_the_time_left_halts_at_once() -> None:
     assert task.outcome is not None
     assert (task.outcome.state, task.outcome.reason) == ("halted", "time_ceiling")
     assert "3,600 seconds away" in task.outcome.detail
-    assert "--max-time 63m" in task.outcome.detail
+    assert "max_time=3780" in task.outcome.detail
     assert len(simulator.requests) == 2
     assert not facts(task, RetryScheduled)
 
@@ -154,7 +154,7 @@ def test_after_four_attempts_the_turn_has_failed(fault: Fault) -> None:
     assert task.outcome.state == "failed"
     assert task.outcome.reason == ("api_error" if fault.kind == "status" else "connection")
     assert "step 1 failed after 4 attempts" in task.outcome.detail
-    assert "`%claude_resume audit`" in task.outcome.detail
+    assert '`tasks()["audit"].resume()`' in task.outcome.detail
     assert len(facts(task, AttemptFailed)) == 4
 
 
@@ -201,7 +201,7 @@ def test_a_wrong_key_fails_with_the_way_out_and_costs_nothing() -> None:
     assert (task.outcome.state, task.outcome.reason) == ("failed", "configuration")
     assert task.outcome.detail == (
         "step 1 failed: invalid x-api-key (HTTP 401 authentication_error); check the API key,"
-        " then `%claude_resume audit`"
+        ' then `tasks()["audit"].resume()`'
     )
     assert len(simulator.requests) == 1
     assert task.spend.unconfirmed_usd == 0
@@ -212,16 +212,16 @@ def test_an_unknown_model_fails_with_the_way_out() -> None:
 
     assert task.outcome is not None
     assert task.outcome.reason == "configuration"
-    assert "choose another model: `%claude_resume audit --model ID`" in task.outcome.detail
+    assert 'choose another model: `tasks()["audit"].resume(model=...)`' in task.outcome.detail
 
 
-def test_an_error_about_the_budget_names_the_option_that_leaves_it_out() -> None:
+def test_an_error_about_the_budget_names_the_setting_that_leaves_it_out() -> None:
     message = "output_config.task_budget: Extra inputs are not permitted"
     simulator, task = run(status_error(400, message=message))
 
     assert task.outcome is not None
     assert task.outcome.reason == "configuration"
-    assert "`%claude_resume audit --budget none`" in task.outcome.detail
+    assert '`tasks()["audit"].resume(budget=None)`' in task.outcome.detail
     assert len(simulator.requests) == 1
 
 

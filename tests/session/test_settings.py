@@ -15,7 +15,7 @@ from tests.loop.running import lookup, task_on
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a budget below the minimum": (
         {"budget": 19_999},
-        "a budget of 19,999 tokens is below the API's minimum of 20,000; use `--budget 20k`",
+        "a budget of 19,999 tokens is below the API's minimum of 20,000; use `budget=20000`",
     ),
     "a budget of zero": ({"budget": 0}, "below the API's minimum of 20,000"),
     "a budget that is a word": (
@@ -26,7 +26,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a budget that is true": ({"budget": True}, "is not a number of tokens"),
     "a model without budgets": (
         {"model": "claude-sonnet-5"},
-        "claude-sonnet-5 takes no task budget: use `--budget none` (the ceilings still hold), or",
+        "claude-sonnet-5 takes no task budget: use `budget=None` (the ceilings still hold), or",
     ),
     "an unknown model": (
         {"model": "claude-opus-5-6"},
@@ -40,14 +40,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"model": "claude-opus-4-6", "budget": None, "effort": "xhigh"},
         "claude-opus-4-6 has no effort xhigh; it takes low, medium, high, max",
     ),
-    "an unknown tool": ({"tools": ["fly"]}, "--tools fly: there is no function of that name"),
+    "an unknown tool": ({"tools": ["fly"]}, "tools fly: there is no function of that name"),
     "a tool of a later version": ({"tools": ["mcp:x"]}, "mcp:x is not part of this version"),
-    "max_tokens of zero": ({"max_tokens": 0}, "--max-tokens 0 is not a number of tokens"),
+    "max_tokens of zero": ({"max_tokens": 0}, "max_tokens 0 is not a number of tokens"),
     "too many max_tokens": (
         {"max_tokens": 500_000},
-        "--max-tokens 500,000 is more than claude-opus-5-5 can write at once; use 128,000 or less",
+        "max_tokens 500,000 is more than claude-opus-5-5 can write at once; use 128,000 or less",
     ),
-    "an unknown policy": ({"approve": "perhaps"}, "--approve 'perhaps' is not a policy"),
+    "an unknown policy": ({"approve": "perhaps"}, "approve 'perhaps' is not a policy"),
 }
 
 

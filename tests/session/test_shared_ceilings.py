@@ -96,7 +96,7 @@ def test_the_session_ceiling_halts_with_the_variable_that_raises_it(
 
     assert (outcome.state, outcome.reason) == ("halted", "session_ceiling")
     assert "of $0.10 for this kernel session in step 3: the next step could" in outcome.detail
-    assert "raise ANTHROPIC_COST_BUDGET, then `%claude_resume audit`" in outcome.detail
+    assert 'raise ANTHROPIC_COST_BUDGET, then `tasks()["audit"].resume()`' in outcome.detail
 
 
 def test_the_session_ceiling_on_tokens_names_its_own_variable(
@@ -154,7 +154,7 @@ def test_defaults_go_before_the_environment() -> None:
     account = Account(name="x", cost_usd=None, total_tokens=None)
     configured = Defaults(session_cost_usd=Decimal(3))
     set_ceilings(account, configured, {"ANTHROPIC_COST_BUDGET": "9"})
-    assert account.cost_setting == "`%config ClaudeTaskMagics.session_cost`"
+    assert account.cost_setting == "session_cost"
 
     assert account.cost_usd == Decimal(3)
     assert account.total_tokens is None

@@ -38,7 +38,7 @@ NOTEBOOK: dict[str, object] = {
 
 def build(tmp_path: Path, *entries: object) -> Toolbox:
     return build_toolbox(
-        entries,  # type: ignore[arg-type] # what a user may pass by mistake
+        entries,
         root=tmp_path,
         lookup=NOTEBOOK.__getitem__,
         candidates=NOTEBOOK,
@@ -79,7 +79,7 @@ def test_tools_of_later_versions_are_refused_by_name(tmp_path: Path, name: str) 
         build(tmp_path, name)
 
     assert str(caught.value) == (
-        f"--tools {name} is not part of this version; use files or functions of the notebook"
+        f"tools {name} is not part of this version; use files or functions of the notebook"
     )
 
 

@@ -15,6 +15,7 @@ from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.panel_sync import PanelSync
 from tests.report.payloads import ALL
 from tests.report.records import (
+    RESUME,
     SETTINGS,
     Story,
     audit,
@@ -566,7 +567,7 @@ def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
         .ask()
         .add(AttemptFailed(turn=1, step=1, attempt=1, why="reset", unconfirmed_usd=Decimal("0.04")))
     )
-    broken.end("failed", "connection", "the connection broke", command="%claude_resume audit")
+    broken.end("failed", "connection", "the connection broke", suggestions=(RESUME,))
     scenes += [stage.open(story) for story in (audit(), port(), broken)]
     for show, _ in scenes:
         show.panel.close()
