@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 _SPECIAL: Final = re.compile(r"[*_\[\]<>|~&@]|:(?=//)|(?<=www)\.")
-_AT_LINE_START: Final = re.compile(r"^(\d*)([#+=.)-])")
+_AT_LINE_START: Final = re.compile(r"^(?:(?=[#+=-])|\d+(?=[.)](?:\s|$)))")
 # JupyterLab finds formulas also behind escapes, though never in code.
 _TYPESET: Final = re.compile(r"([$\\`]+(?:(?<=\$)\d(?:[\d,.]*\d)?)?)")
 _BACKTICKS: Final = re.compile(r"`+")
@@ -96,7 +96,7 @@ def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
         else:
             escaped = _SPECIAL.sub(r"\\\g<0>", text)
             at_start = not written or written[-1].endswith("\n")
-            written.append(_AT_LINE_START.sub(r"\1\\\2", escaped) if at_start else escaped)
+            written.append(_AT_LINE_START.sub(r"\g<0>\\", escaped) if at_start else escaped)
     return "".join(written)
 
 

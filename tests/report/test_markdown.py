@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budget_magic.report.highlight import STYLES
 from budget_magic.report.markdown import ALLOWED_TAGS, render_markdown
 from tests.report.hostile import PAYLOADS, has_controls, parse
 
-ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start")}
+ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start"), ("span", "style")}
 WORDS = (
     "<a", "href", "javascript:", "&#x3c;", "&lt;", "<script>", "https://e.example", "```",
     "onclick=", "\u202e", "\x1b[1m",
@@ -23,10 +24,11 @@ PIECES = st.lists(st.sampled_from([*"<>[]()!*_`#|\\&;:/-=\"' \n\t$", *WORDS]), m
 
 def assert_harmless(html: str) -> None:
     found = parse(html)
-    assert found.tags <= ALLOWED_TAGS | {"span"}
+    assert found.tags <= ALLOWED_TAGS
     assert found.attributes <= ATTRIBUTES
     for name, value in found.values:
         assert name != "href" or value.lower().startswith(("https://", "http://", "mailto:"))
+        assert name != "style" or value in STYLES
         assert name != "rel" or value == "noopener noreferrer"
     assert not has_controls(html)
 

@@ -37,7 +37,7 @@ DECLARATION = re.compile(
     r"|background-color:(?:#[0-9a-f]{6}|rgba\([\d,.]+\))|white-space:(?:nowrap|pre-wrap)"
     r"|align-items:flex-end|vertical-align:(?:middle|top)|border-collapse:collapse"
     r"|text-align:(?:left|right)|font-weight:400|float:right|clear:both"
-    r"|overflow-wrap:break-word|border-(?:left|right):2px solid #86868c"
+    r"|overflow-wrap:break-word|color:#[0-9a-f]{6}|border-(?:left|right):2px solid #86868c"
 )
 FIGURES = re.compile(r"\$?\d[\d,.:]*[kM%]?")
 
