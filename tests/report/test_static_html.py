@@ -196,3 +196,15 @@ def test_a_long_answer_keeps_head_and_tail_and_says_what_is_missing() -> None:
     assert "<strong>The end.</strong>" in html
     assert "characters of the answer" in html
     assert_harmless(html)
+
+
+def test_an_answer_loses_its_colours_before_its_text() -> None:
+    code = "def same(a):\n    return a == 1\n" * 130
+    answer = f"```python\n{code}```"
+    story = Story().start().ask().reply([said(answer)], text=9).end(text=answer)
+    html = static_html(story.view())
+    assert "color:#a855c8" not in html
+    assert code in parse(html).text
+    short = f"```python\n{code[:300]}```"
+    story = Story().start().ask().reply([said(short)], text=9).end(text=short)
+    assert "color:#a855c8" in static_html(story.view())
