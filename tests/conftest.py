@@ -11,8 +11,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from budget_magic.session import registry
-from budget_magic.session.accounts import forget_session
+from budget_magic.session import Session, set_default_session
 from tests.support import EXAMPLES, examples
 
 IN_JUPYTERLAB: Final = Path(__file__).parent / "ui"
@@ -40,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process() -> Iterator[None]:
-    """No task is registered, and nothing stands against the session's ceilings."""
-    yield
-    registry.forget_all()
-    forget_session()
+    """The default session is a new one."""
+    with Session() as session:
+        before = set_default_session(session)
+        yield
+        set_default_session(before)

@@ -15,6 +15,8 @@ from budget_magic.meter.reserve import Account
 class Calling:
     """One call of a tool, as the tasks that it runs see it."""
 
+    session: object
+    """What those tasks belong to."""
     accounts: tuple[Account, ...]
     """Those of the task that made the call, its own first, and of all tasks around it."""
     _stops: list[Callable[[], None]] = field(default_factory=list)
@@ -38,9 +40,9 @@ CALLING: Final[ContextVar[Calling | None]] = ContextVar("budget_magic_calling", 
 
 
 @contextmanager
-def calling(accounts: tuple[Account, ...]) -> Iterator[None]:
+def calling(session: object, accounts: tuple[Account, ...]) -> Iterator[None]:
     """Let the tasks that are run inside count against these accounts, and end with the call."""
-    call = Calling(accounts=accounts)
+    call = Calling(session=session, accounts=accounts)
     token = CALLING.set(call)
     try:
         yield

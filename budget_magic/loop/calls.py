@@ -180,7 +180,7 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         )
     )
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
-    with calling(task.around):
+    with calling(task.session, task.around):
         result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
     _note_tasks_run(turn)
     turn.completed_calls.append(made(call.name, call.input, result.content))

@@ -60,6 +60,8 @@ class TaskContext:
     """One task as the loop sees it; it outlives turns."""
 
     name: str
+    session: object
+    """What the task belongs to; tasks that its tools run belong there too."""
     client: Client
     settings: TurnSettings
     """May be replaced while a turn runs; each request takes what is in force."""

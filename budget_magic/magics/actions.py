@@ -16,30 +16,20 @@ from budget_magic.magics.cells import (
     Cells,
     CellTurn,
     ShownAgain,
-    existing,
     raise_ending,
 )
 from budget_magic.magics.display import forget_panels
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import TaskTable, shown_again
 from budget_magic.session.caller_executor import interrupts_stop
-from budget_magic.session.redaction import process_redactor
-from budget_magic.session.registry import tasks
+from budget_magic.session.redaction import session_redactor
+from budget_magic.session.session import Session
 from budget_magic.session.task import Task
 
 logger = logging.getLogger("budget_magic")
 
 BEAT_S = 0.2
 """How often the display of a task in the background is looked after."""
-
-
-@contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
-    try:
-        yield
-    except ConfigurationError as error:
-        raise UsageError(process_redactor().redact(str(error))) from None
 
 
 class Actions:
@@ -49,12 +39,22 @@ class Actions:
     ----------
     shell_context
         The shell and what is known of it.
+    session
+        Whose tasks they run.
     """
 
-    def __init__(self, shell_context: ShellContext) -> None:
-        self.shell_context = shell_context
-        self.cells = Cells(shell_context)
+    def __init__(self, shell_context: ShellContext, session: Session) -> None:
+        self.shell_context, self.session = shell_context, session
+        self.cells = Cells(shell_context, session)
         self._background: dict[str, CellTurn] = {}
+
+    @contextmanager
+    def _usage_errors(self) -> Iterator[None]:
+        """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
+        try:
+            yield
+        except ConfigurationError as error:
+            raise UsageError(session_redactor(self.session).redact(str(error))) from None
 
     def close(self) -> None:
         """Take away what is left of ended turns."""
@@ -72,22 +72,22 @@ class Actions:
         if prepared is not None:
             await self._await(prepared)
 
-    @_usage_errors()
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
-        parsed = self._parse(line, options.LINE)
-        if parsed.wants_help:
-            print(options.help_text("%claude_task"))
-            return None
-        task = self.cells.configure(parsed)
-        if "release-held" in parsed.given:
-            print(task.release_held())
-        running = self._background.get(task.name)
-        if running is not None and task.is_running:
-            running.display.show_again()
-        else:
-            display(task)
-        return task
+        with self._usage_errors():
+            parsed = self._parse(line, options.LINE)
+            if parsed.wants_help:
+                print(options.help_text("%claude_task"))
+                return None
+            task = self.cells.configure(parsed)
+            if "release-held" in parsed.given:
+                print(task.release_held())
+            running = self._background.get(task.name)
+            if running is not None and task.is_running:
+                running.display.show_again()
+            else:
+                display(task)
+            return task
 
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
@@ -103,53 +103,53 @@ class Actions:
             await self._await(prepared)
         return None if prepared is None else prepared.task
 
-    @_usage_errors()
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
-        parsed = self._parse(line, frozenset())
-        running = [task for task in tasks().values() if task.is_running]
-        only = running[0] if parsed.task is None and len(running) == 1 else None
-        task = only or existing(parsed.task)
-        if not task.is_running:
-            raise ConfigurationError(f"{task.name} is not running")
-        task.stop()
-        print(f"stopping {task.name}")
+        with self._usage_errors():
+            parsed = self._parse(line, frozenset())
+            running = [task for task in self.session.tasks.values() if task.is_running]
+            only = running[0] if parsed.task is None and len(running) == 1 else None
+            task = only or self.cells.existing(parsed.task)
+            if not task.is_running:
+                raise ConfigurationError(f"{task.name} is not running")
+            task.stop()
+            print(f"stopping {task.name}")
 
-    @_usage_errors()
     def list_tasks(self, line: str) -> TaskTable:
         """Return a table of the tasks in this kernel."""
-        self._parse(line, frozenset())
-        return TaskTable(list(tasks().values()))
+        with self._usage_errors():
+            self._parse(line, frozenset())
+            return TaskTable(list(self.session.tasks.values()))
 
     def _parse(self, line: str, allowed: frozenset[str] = options.CELL) -> options.Line:
         return options.parse(options.split(line, self.shell_context.expand), allowed)
 
-    @_usage_errors()
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
         """Return what the cell waits for; None where there is nothing to wait for."""
-        parsed = self._parse(line)
-        if parsed.wants_help:
-            print(options.help_text("%%claude_task"))
-            return None
-        prepared = self.cells.prepare(parsed, cell)
-        if isinstance(prepared, ShownAgain):
-            self._show_again(prepared)
-            return None
-        if prepared.background:
-            self.leave_running(prepared)
-            return None
-        return prepared
+        with self._usage_errors():
+            parsed = self._parse(line)
+            if parsed.wants_help:
+                print(options.help_text("%%claude_task"))
+                return None
+            prepared = self.cells.prepare(parsed, cell)
+            if isinstance(prepared, ShownAgain):
+                self._show_again(prepared)
+                return None
+            if prepared.background:
+                self.leave_running(prepared)
+                return None
+            return prepared
 
-    @_usage_errors()
     def _prepare_resume(self, line: str) -> CellTurn | ShownAgain | None:
-        parsed = self._parse(line, options.SETTINGS | {"out"})
-        if parsed.wants_help:
-            print(options.help_text("%claude_resume"))
-            return None
-        prepared = self.cells.prepare_resume(parsed)
-        if isinstance(prepared, ShownAgain):
-            self._show_again(prepared)
-        return prepared
+        with self._usage_errors():
+            parsed = self._parse(line, options.SETTINGS | {"out"})
+            if parsed.wants_help:
+                print(options.help_text("%claude_resume"))
+                return None
+            prepared = self.cells.prepare_resume(parsed)
+            if isinstance(prepared, ShownAgain):
+                self._show_again(prepared)
+            return prepared
 
     def _show_again(self, shown: ShownAgain) -> None:
         display(shown_again(shown.task, shown.turn), raw=True)
@@ -181,7 +181,7 @@ class Actions:
     def _shown(self, cell: CellTurn) -> Iterator[None]:
         """Start a turn, show it, and end the cell as the turn ended, whatever is raised inside."""
         try:
-            with _usage_errors(), cell.run:
+            with self._usage_errors(), cell.run:
                 cell.start()
                 yield
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
@@ -16,16 +16,14 @@ from budget_magic.magics.options import Line
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.meter import Outcome
 from budget_magic.meter.cost import price_table
-from budget_magic.session import registry
 from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
-from budget_magic.session.registry import last_used, tasks
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import Settings, defaults
+from budget_magic.session.session import Session
+from budget_magic.session.settings import Settings
 from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt, Turn
+from budget_magic.session.turns import Prompt, Start, Turn
 
 FIRST_NAME = "task-1"
 
@@ -35,10 +33,10 @@ class CellTurn:
     """A turn that a cell is about to run, with what shows it."""
 
     task: Task
-    begin: Callable[[Run], Run]
+    run: Run
+    begin: Callable[[Run], object]
     """Starts the turn."""
     display: TurnDisplay
-    run: Run = field(default_factory=Run)
     out: str | None = None
     """Variable that is bound to the outcome."""
     background: bool = False
@@ -74,8 +72,8 @@ class ShownAgain:
 class Cells:
     """Prepares turns for cells and remembers which cell belongs to which task."""
 
-    def __init__(self, shell_context: ShellContext) -> None:
-        self._shell_context = shell_context
+    def __init__(self, shell_context: ShellContext, session: Session) -> None:
+        self._shell_context, self._session = shell_context, session
         self._tasks_of_cells: dict[str, str] = {}
 
     def prepare(self, line: Line, body: str) -> CellTurn | ShownAgain:
@@ -94,7 +92,7 @@ class Cells:
         if not body.strip():
             raise ConfigurationError("the prompt is empty; write below the first line what to do")
         cell_id = self._shell_context.cell_id()
-        name = line.task or self._task_of_cell(cell_id) or last_used() or FIRST_NAME
+        name = line.task or self._task_of_cell(cell_id) or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
         task.refuse_while_running()
         filled = fill(body.strip("\n"), self._shell_context.shell.user_ns)
@@ -113,26 +111,30 @@ class Cells:
             settings=plan.settings,
             sinks=show.sinks,
             approver=show.approver,
-            reads_only="background" in given,
+            background="background" in given,
         )
-        note = _note_on_name(name) if is_new else ""
+        note = self._note_on_name(name) if is_new else ""
 
-        def begin(run: Run) -> Run:
+        def begin(run: Run) -> None:
             if plan.kind == "go_on" and old is not None:
-                task.begin_again(old, start, run)
+                task.begin_again(old, start, run=run)
             else:
-                task.begin(prompt, start, rewind_to=old, note=note, run=run)
+                task.begin(prompt, start, run=run, rewind_to=old, note=note)
             if cell_id is not None:
                 self._tasks_of_cells[cell_id] = name
-            return run
 
         return CellTurn(
-            task=task, begin=begin, display=show, out=given.get("out"), background=background
+            task=task,
+            run=task.new_run(),
+            begin=begin,
+            display=show,
+            out=given.get("out"),
+            background=background,
         )
 
     def prepare_resume(self, line: Line) -> CellTurn | ShownAgain:
         """Prepare what `%claude_resume` asks for; nothing runs yet."""
-        task = existing(line.task)
+        task = self.existing(line.task)
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
@@ -141,7 +143,8 @@ class Cells:
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
         return CellTurn(
             task=task,
-            begin=lambda run: task.begin_again(turn, start, run),
+            run=task.new_run(),
+            begin=lambda run: task.begin_again(turn, start, run=run),
             display=show,
             out=line.given.get("out"),
         )
@@ -151,15 +154,33 @@ class Cells:
         if "release-held" in line.given:
             if "new" in line.given:
                 raise ConfigurationError("--release-held cannot be combined with --new")
-            existing(line.task).refuse_while_running()
-        name = line.task or last_used() or FIRST_NAME
+            self.existing(line.task).refuse_while_running()
+        name = line.task or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in line.given)
         settings = self._options(task, line.given)(task.settings)
         if line.given or is_new:
             task.change(settings)
         if is_new:
-            registry.register(task)
+            self._session.register(task)
         return task
+
+    def existing(self, name: str | None) -> Task:
+        """Return the task of that name, or the one used last.
+
+        Raises
+        ------
+        ConfigurationError
+            There is none; close names are offered.
+        """
+        wanted = name or self._session.last_used
+        if wanted is None:
+            raise ConfigurationError("there is no task yet; start one with %%claude_task")
+        found = self._session.tasks.get(wanted)
+        if found is None:
+            close = difflib.get_close_matches(wanted, list(self._session.tasks), n=2)
+            hint = f"did you mean {' or '.join(close)}?" if close else "%claude_tasks lists them"
+            raise ConfigurationError(f"there is no task {wanted}; {hint}")
+        return found
 
     def keep(self, out: str | None, outcome: Outcome) -> None:
         """Bind the outcome in the notebook."""
@@ -167,16 +188,21 @@ class Cells:
             self._shell_context.shell.push({out: outcome})
 
     def _task(self, name: str, *, is_new: bool) -> tuple[Task, bool]:
-        known = tasks().get(name)
+        known = self._session.tasks.get(name)
         if known is not None and not is_new:
             return known, False
         if known is not None:
             known.refuse_while_running()
-        return Task.from_settings(name, defaults().settings), True
+        return Task.from_settings(name, self._session.defaults.settings, self._session), True
+
+    def _note_on_name(self, name: str) -> str:
+        others = [known for known in self._session.tasks if known != name]
+        close = difflib.get_close_matches(name, others, n=1)
+        return f"new task {name} (not {close[0]})" if close else ""
 
     def _task_of_cell(self, cell_id: str | None) -> str | None:
         name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None
-        return name if name in tasks() else None
+        return name if name in self._session.tasks else None
 
     def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         def change(settings: Settings) -> Settings:
@@ -221,25 +247,6 @@ class Cells:
         return make_display(self._shell_context, task, stream_state, background=background)
 
 
-def existing(name: str | None) -> Task:
-    """Return the task of that name, or the one used last.
-
-    Raises
-    ------
-    ConfigurationError
-        There is none; close names are offered.
-    """
-    wanted = name or last_used()
-    if wanted is None:
-        raise ConfigurationError("there is no task yet; start one with %%claude_task")
-    found = tasks().get(wanted)
-    if found is None:
-        close = difflib.get_close_matches(wanted, list(tasks()), n=2)
-        hint = f"did you mean {' or '.join(close)}?" if close else "%claude_tasks lists them"
-        raise ConfigurationError(f"there is no task {wanted}; {hint}")
-    return found
-
-
 def raise_ending(outcome: Outcome) -> None:
     """End the cell with an error where its turn did not end well.
 
@@ -252,8 +259,3 @@ def raise_ending(outcome: Outcome) -> None:
         raise TaskInterrupted(outcome)
     if outcome.state == "failed":
         raise TaskFailed(outcome)
-
-
-def _note_on_name(name: str) -> str:
-    close = difflib.get_close_matches(name, [known for known in tasks() if known != name], n=1)
-    return f"new task {name} (not {close[0]})" if close else ""

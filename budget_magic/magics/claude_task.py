@@ -14,6 +14,7 @@ from budget_magic.magics.shell_context import ShellContext
 if TYPE_CHECKING:
     from budget_magic.magics.actions import Actions
     from budget_magic.magics.tables import TaskTable
+    from budget_magic.session.session import Session
     from budget_magic.session.task import Task
 
 # IPython annotates these decorators for functions without arguments.
@@ -25,16 +26,16 @@ _line_magic: Any = line_magic
 class ClaudeTaskMagics(Magics, TaskDefaults):
     """Budgeted tasks on Claude; `%config ClaudeTaskMagics` lists the defaults."""
 
-    def __init__(self, shell_context: ShellContext) -> None:
+    def __init__(self, shell_context: ShellContext, session: Session) -> None:
         super().__init__(shell_context.shell)
-        self.shell_context = shell_context
+        self.shell_context, self.session = shell_context, session
 
     @cached_property
     def actions(self) -> Actions:
         """What the magics do."""
         from budget_magic.magics.actions import Actions  # noqa: PLC0415 - keeps loading cheap
 
-        return Actions(self.shell_context)
+        return Actions(self.shell_context, self.session)
 
     @no_var_expand
     @_cell_magic("claude_task")

@@ -14,7 +14,7 @@ from IPython.core.completer import (
 )
 
 from budget_magic.magics.shell_context import ShellContext
-from budget_magic.session.registry import tasks
+from budget_magic.session.session import Session
 
 _LINE: Final = re.compile(
     r"^\s*(?:[\w.]+\s*=\s*)?(?P<magic>%%?claude_(?:task|resume|stop))(?P<rest>\s.*)$"
@@ -24,7 +24,7 @@ _LINE: Final = re.compile(
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
-def make_matcher(shell_context: ShellContext) -> Matcher:
+def make_matcher(shell_context: ShellContext, session: Session) -> Matcher:
     """Return a matcher that answers on the magics' lines and silences Python's own there."""
 
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
@@ -33,7 +33,7 @@ def make_matcher(shell_context: ShellContext) -> Matcher:
         if found is None or not is_first_line:
             return SimpleMatcherResult(completions=[], suppress=False)
         words = found["rest"].split(" ")
-        texts = _candidates(shell_context, found["magic"], words[1:-1], words[-1])
+        texts = _candidates(shell_context, session, found["magic"], words[1:-1], words[-1])
         token = context.token
         # The token may begin inside the word, behind a dash: only what follows is replaced.
         skipped = len(words[-1]) - len(token) if words[-1].endswith(token) else 0
@@ -51,7 +51,7 @@ def make_matcher(shell_context: ShellContext) -> Matcher:
 
 
 def _candidates(
-    shell_context: ShellContext, magic: str, before: list[str], word: str
+    shell_context: ShellContext, session: Session, magic: str, before: list[str], word: str
 ) -> Iterable[str]:
     from budget_magic.magics.options import (  # noqa: PLC0415 - keeps loading cheap
         CELL,
@@ -72,7 +72,8 @@ def _candidates(
             "budget": ("20k", "64k", "128k", "none"),
         }
         return last.choices or values.get(last.name, ())
-    names = [] if any(not part.startswith("-") and part for part in before) else list(tasks())
+    is_named = any(not part.startswith("-") and part for part in before)
+    names = [] if is_named else list(session.tasks)
     if magic == "%claude_stop":
         return names
     taken = {"%%claude_task": CELL, "%claude_task": LINE}.get(magic, SETTINGS)

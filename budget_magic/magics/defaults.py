@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from traitlets.config import Configurable
 
 from budget_magic.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from budget_magic.session.settings import Defaults
 
 
 class Checked(traitlets.TraitType[Any, Any]):
@@ -73,7 +76,7 @@ class TaskDefaults(Configurable):
     secrets = Checked("names of more variables whose values are replaced wherever they turn up")
     save_transcript = Checked("False: saved outputs hold only figures and answer")
 
-    def as_defaults(self) -> object:
+    def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""
         from budget_magic.magics.trait_parsers import FIRST, as_defaults  # noqa: PLC0415 - lazy
 

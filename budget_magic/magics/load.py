@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
+from budget_magic.magics.host import IPythonHost
 from budget_magic.magics.shell_context import ShellContext
-from budget_magic.session.registry import tasks
-from budget_magic.session.surroundings import HERE, Surroundings
+from budget_magic.session.host import PythonHost
+from budget_magic.session.session import default_session
 
 _LOADED: dict[int, tuple[ClaudeTaskMagics, object, object]] = {}
 
@@ -22,8 +21,9 @@ def load(shell: InteractiveShell) -> None:
     if id(shell) in _LOADED:
         return
     shell_context = ShellContext(shell)
-    magics = ClaudeTaskMagics(shell_context)
-    transform, matcher = make_transform(shell_context), make_matcher(shell_context)
+    session = default_session()
+    magics = ClaudeTaskMagics(shell_context, session)
+    transform, matcher = make_transform(shell_context), make_matcher(shell_context, session)
     shell.register_magics(magics)
     shell.events.register("pre_execute", shell_context.before_code)
     shell.events.register("post_execute", shell_context.after_code)
@@ -31,11 +31,7 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformers_post.append(transform)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.insert(0, matcher)
-    HERE.has_stdin = shell_context.has_stdin
-    HERE.awaits_cells = lambda: shell_context.kernel is not None
-    HERE.defaults = magics.as_defaults
-    HERE.lookup = shell_context.lookup
-    HERE.candidates = shell_context.candidates
+    session.host = IPythonHost(shell_context, magics)
     _LOADED[id(shell)] = (magics, transform, matcher)
 
 
@@ -47,14 +43,15 @@ def unload(shell: InteractiveShell) -> None:
     UsageError
         A task runs.
     """
-    running = [task.name for task in tasks().values() if task.is_running]
+    if id(shell) not in _LOADED:
+        return
+    magics, transform, matcher = _LOADED[id(shell)]
+    running = [task.name for task in magics.session.tasks.values() if task.is_running]
     if running:
         raise UsageError(
             f"{', '.join(running)} still runs; `%claude_stop` stops it, then unload again"
         )
-    if id(shell) not in _LOADED:
-        return
-    magics, transform, matcher = _LOADED.pop(id(shell))
+    del _LOADED[id(shell)]
     if "actions" in vars(magics):
         magics.actions.close()
     shell_context = magics.shell_context
@@ -69,6 +66,4 @@ def unload(shell: InteractiveShell) -> None:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop(type(magics).__name__, None)
     shell.configurables.remove(magics)  # type: ignore[arg-type] # typed too narrowly there
-    fresh = Surroundings()
-    for field in fields(fresh):
-        setattr(HERE, field.name, getattr(fresh, field.name))
+    magics.session.host = PythonHost()

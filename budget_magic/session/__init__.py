@@ -1,26 +1,46 @@
-"""WIRING: tasks and their turns, the thread they run on, the bus that carries what happened.
+"""WIRING: sessions, tasks and their turns, the thread they run on, the bus of what happened.
 
-`Task` and `tasks` are imported on first use: `%load_ext` needs this room's light modules only.
+Names are imported on first use: `%load_ext` needs this room's light modules only.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from budget_magic.session.registry import tasks
+    from budget_magic.session.host import Host, PythonHost
+    from budget_magic.session.session import (
+        Session,
+        default_session,
+        set_default_session,
+        tasks,
+    )
     from budget_magic.session.task import Task
 
-__all__ = ["Task", "tasks"]
+_MODULES = {
+    "Host": "host",
+    "PythonHost": "host",
+    "Session": "session",
+    "Task": "task",
+    "default_session": "session",
+    "set_default_session": "session",
+    "tasks": "session",
+}
+
+__all__ = [
+    "Host",
+    "PythonHost",
+    "Session",
+    "Task",
+    "default_session",
+    "set_default_session",
+    "tasks",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Task":
-        from budget_magic.session.task import Task  # noqa: PLC0415 - lazy, as said above
-
-        return Task
-    if name == "tasks":
-        from budget_magic.session.registry import tasks  # noqa: PLC0415 - likewise
-
-        return tasks
-    raise AttributeError(f"module 'budget_magic.session' has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'budget_magic.session' has no attribute {name!r}")
+    module = importlib.import_module(f"budget_magic.session.{_MODULES[name]}")
+    return getattr(module, name)

@@ -1,16 +1,14 @@
-"""The ceilings above all tasks of this process."""
+"""The ceilings that tasks share: those of their session, and those of a group."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Ceilings
-from budget_magic.loop import ReservationGate
 from budget_magic.meter.reserve import Account
 from budget_magic.session.settings import Defaults
 
@@ -19,14 +17,11 @@ TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of toke
 COST_TRAIT: Final = "`%config ClaudeTaskMagics.session_cost`"
 TOKEN_TRAIT: Final = "`%config ClaudeTaskMagics.session_tokens`"  # noqa: S105 - likewise
 
-GATE: Final = ReservationGate()
-"""All reservations of this process."""
-SESSION: Final = Account(name="this kernel session", cost_usd=None, total_tokens=None)
-"""What all tasks on a real client share."""
 
-
-def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ) -> Account:
-    """Return the session's account with the ceilings that are in force now.
+def set_ceilings(
+    account: Account, defaults: Defaults, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Put the ceilings of a session that are configured now in force.
 
     Raises
     ------
@@ -39,10 +34,9 @@ def session_account(defaults: Defaults, environ: Mapping[str, str] = os.environ)
     if tokens is None:
         found = _number(environ, TOKEN_VARIABLE, "tokens, such as 2000000")
         tokens = None if found is None else int(found)
-    SESSION.cost_usd, SESSION.total_tokens = cost, tokens
-    SESSION.cost_setting = COST_TRAIT if defaults.session_cost_usd is not None else COST_VARIABLE
-    SESSION.tokens_setting = TOKEN_TRAIT if defaults.session_tokens is not None else TOKEN_VARIABLE
-    return SESSION
+    account.cost_usd, account.total_tokens = cost, tokens
+    account.cost_setting = COST_TRAIT if defaults.session_cost_usd is not None else COST_VARIABLE
+    account.tokens_setting = TOKEN_TRAIT if defaults.session_tokens is not None else TOKEN_VARIABLE
 
 
 def group_account(
@@ -70,13 +64,6 @@ def group_account(
         cost_setting=f"the cap of {name}",
         tokens_setting=f"the cap of {name}",
     )
-
-
-def forget_session() -> None:
-    """Let nothing stand against the session's ceilings, as at the start of a process."""
-    empty = Account(name=SESSION.name, cost_usd=None, total_tokens=None)
-    for part in fields(Account):
-        setattr(SESSION, part.name, getattr(empty, part.name))
 
 
 def _number(environ: Mapping[str, str], name: str, unit: str) -> Decimal | None:

@@ -8,7 +8,7 @@ from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.report.approval_card import approval_card
 from budget_magic.session.caller_executor import CallerExecutor
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.host import Host
 from budget_magic.tools.approval import Call, labels
 
 QUESTION = "approve? [y]es, [t]his tool for the rest of the task, [n]o, or a reason to deny: "
@@ -17,11 +17,11 @@ TASK = frozenset({"t", "task"})
 NO = frozenset({"n", "no", ""})
 
 
-def by_input(caller: CallerExecutor) -> Approver:
+def by_input(caller: CallerExecutor, host: Host) -> Approver:
     """Return an approver that asks by `input()` on the waiting thread; without stdin it denies."""
 
     async def ask(call: Call) -> Decision:
-        if not (caller.is_attended and HERE.has_stdin()):
+        if not (caller.is_attended and host.has_stdin()):
             way_out = "`--approve all` runs it unasked"
             if call.secrets:
                 way_out = f"a call that holds {labels(call.secrets)} always requires approval"

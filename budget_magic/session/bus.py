@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from budget_magic.errors import RecordingFailed
 from budget_magic.events import AttemptFailed, Fact, Live, Record, StepFinished, TurnFinished
 from budget_magic.meter import Reading, advance
 from budget_magic.session.redaction import LiveRedactor, redacted
 from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.text import explained
 
 F = TypeVar("F", bound=Fact)
 
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 
 class Sink(Protocol):
-    """Something that watches a task; called on the loop's thread, so it must be quick."""
+    """Something that is told what a task does; called on the loop's thread, so it must be quick."""
 
     def record(self, record: Record) -> None:
         """Take one fact."""
@@ -44,14 +46,17 @@ class Bus:
         Its name.
     redactor
         Replaces the secrets; see `redact_with`.
+    required
+        Sinks that record a fact before anything acts on it. Where one fails, `emit` raises: nothing
+        more is spent.
     """
 
-    def __init__(self, task: str, redactor: Redactor) -> None:
-        self._task = task
+    def __init__(self, task: str, redactor: Redactor, required: Iterable[Sink] = ()) -> None:
+        self._task, self._required = task, tuple(required)
         self.redact_with(redactor)
         self.records: list[Record] = []
         self.reading = Reading()
-        self.sinks: list[Sink] = []
+        self._views: tuple[Sink, ...] = ()
         self.on_interrupt: Callable[[], None] = lambda: None
         """Called where a sink raises KeyboardInterrupt; nothing that is emitted raises."""
 
@@ -60,12 +65,26 @@ class Bus:
         self.redactor = redactor
         self._live = LiveRedactor(redactor)
 
+    def subscribe(self, view: Sink) -> Callable[[], None]:
+        """Hand a view what is emitted from now on; the result ends that."""
+        self._views = (*self._views, view)
+
+        def unsubscribe() -> None:
+            self._views = tuple(one for one in self._views if one is not view)
+
+        return unsubscribe
+
     def emit(self, fact: F, /) -> F:
-        """Redact a fact, stamp it, count it, and hand it to the sinks.
+        """Redact a fact, stamp it, record it, count it, and hand it to the views.
 
         Returns
         -------
             The fact as it was recorded.
+
+        Raises
+        ------
+        RecordingFailed
+            A required sink failed; the fact is counted and shown all the same.
         """
         fact = redacted(fact, self.redactor.redact)
         if isinstance(fact, StepFinished | AttemptFailed | TurnFinished):
@@ -77,10 +96,13 @@ class Bus:
             at=datetime.now(UTC),
             fact=fact,
         )
+        failed = self._record(record)
         self.records.append(record)
         self.reading = advance(self.reading, fact)
-        for sink in self.sinks:
-            self._hand(sink.record, record)
+        for view in self._views:
+            self._hand(view.record, record)
+        if failed is not None:
+            raise RecordingFailed(f"the task cannot be recorded: {explained(failed)}") from failed
         return fact
 
     def live(self, event: Live) -> None:
@@ -89,8 +111,17 @@ class Bus:
 
     def _show(self, events: Iterator[Live]) -> None:
         for event in events:
-            for sink in self.sinks:
-                self._hand(sink.live, event)
+            for view in self._views:
+                self._hand(view.live, event)
+
+    def _record(self, record: Record) -> Exception | None:
+        """Hand a record to the required sinks; return what failed."""
+        try:
+            for sink in self._required:
+                sink.record(record)
+        except Exception as error:  # noqa: BLE001 - raised again by `emit`
+            return error
+        return None
 
     def _hand(self, take: Callable[[T], None], what: T) -> None:
         try:

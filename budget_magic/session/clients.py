@@ -10,7 +10,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.session.portal import portal
+from budget_magic.session.portal import Portal
 from budget_magic.wire import Client, Learned
 
 AUTO: Final = "auto"
@@ -27,7 +27,6 @@ _CREDENTIALS: Final = {
     "access_token": "ACCESS_TOKEN",
 }
 """Where the SDK's clients keep their credentials, and what stands for those where they show."""
-_LEARNED: Final[WeakKeyDictionary[object, Learned]] = WeakKeyDictionary()
 PACE_TOKENS_PER_S: Final = 900.0
 """How fast the simulator streams where a person watches."""
 
@@ -43,126 +42,136 @@ class Chosen:
     """Credentials that it holds with their names, to be kept out of everything shown."""
 
 
-def choose_client(
-    wanted: object,
-    *,
-    name: str = "client",
-    someone_watches: bool,
-    environ: Mapping[str, str] = os.environ,
-) -> Chosen:
-    """Return the client that answers.
+class Clients:
+    """The clients of a session, and what was learned of those that users bring.
 
     Parameters
     ----------
-    wanted
-        `"auto"`, `"simulator"`, or an object with `.beta.messages.stream`.
-    name
-        How the notebook calls that object.
-    someone_watches
-        Whether a user is attached: only then does `auto` fall back to the simulator, which then
-        streams at a readable pace.
-    environ
-        The process's environment.
-
-    Raises
-    ------
-    ConfigurationError
-        `auto` finds no credentials where no user is attached or a server was named, or the object
-        is not a client.
+    portal
+        Closes the clients that are made here once nobody uses them.
     """
-    if wanted == AUTO:
-        wanted = SIMULATOR if environ.get(CHOICE_VARIABLE) == SIMULATOR else AUTO
-    if wanted == SIMULATOR:
-        return _simulator(ASKED_FOR, someone_watches=someone_watches)
-    if wanted != AUTO:
-        return _own(wanted, name)
-    real = _real()
-    if real is not None:
-        return real
-    if environ.get("ANTHROPIC_BASE_URL"):
-        raise ConfigurationError(
-            "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too, or choose"
-            " --client simulator"
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._lock = threading.Lock()
+        self._real: Chosen | None = None
+        """What `auto` made last, and"""
+        self._made_under: tuple[tuple[str, str], ...] = ()
+        """the environment that it was made for."""
+        self._learned: WeakKeyDictionary[object, Learned] = WeakKeyDictionary()
+
+    def choose(
+        self,
+        wanted: object,
+        *,
+        name: str = "client",
+        someone_watches: bool,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Chosen:
+        """Return the client that answers.
+
+        Parameters
+        ----------
+        wanted
+            `"auto"`, `"simulator"`, or an object with `.beta.messages.stream`.
+        name
+            How the notebook calls that object.
+        someone_watches
+            Whether a user is attached: only then does `auto` fall back to the simulator, which then
+            streams at a readable pace.
+        environ
+            The process's environment.
+
+        Raises
+        ------
+        ConfigurationError
+            `auto` finds no credentials where no user is attached or a server was named, or the
+            object is not a client.
+        """
+        if wanted == AUTO:
+            wanted = SIMULATOR if environ.get(CHOICE_VARIABLE) == SIMULATOR else AUTO
+        if wanted == SIMULATOR:
+            return self._simulator(ASKED_FOR, someone_watches=someone_watches)
+        if wanted != AUTO:
+            return self._own(wanted, name)
+        real = self._real_client()
+        if real is not None:
+            return real
+        if environ.get("ANTHROPIC_BASE_URL"):
+            raise ConfigurationError(
+                "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too, or choose"
+                " --client simulator"
+            )
+        if not someone_watches:
+            raise ConfigurationError(
+                "no API key found, and no user is attached to see that Claude is simulated: set"
+                " ANTHROPIC_API_KEY, or choose --client simulator"
+            )
+        return self._simulator(NO_KEY, someone_watches=someone_watches)
+
+    def kind_of_auto(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Return what `auto` would choose now: `anthropic` or `simulator`."""
+        if environ.get(CHOICE_VARIABLE) == SIMULATOR:
+            return SIMULATOR
+        if environ.get("ANTHROPIC_API_KEY") or environ.get("ANTHROPIC_AUTH_TOKEN"):
+            return ANTHROPIC
+        return SIMULATOR if self._real_client() is None else ANTHROPIC
+
+    def _real_client(self) -> Chosen | None:
+        """Return the client with the SDK's credentials, made anew when the variables change."""
+        under = tuple(
+            sorted(
+                (name, value)
+                for name, value in os.environ.items()
+                if name.startswith("ANTHROPIC_") and not name.endswith("_BUDGET")
+            )
         )
-    if not someone_watches:
-        raise ConfigurationError(
-            "no API key found, and no user is attached to see that Claude is simulated: set"
-            " ANTHROPIC_API_KEY, or choose --client simulator"
+        with self._lock:
+            if self._real is None or self._made_under != under:
+                self._real, self._made_under = self._make_real(), under
+            return self._real
+
+    def _make_real(self) -> Chosen | None:
+        from budget_magic.wire.sdk import (  # noqa: PLC0415 - imports anthropic
+            SdkClient,
+            real_client,
         )
-    return _simulator(NO_KEY, someone_watches=someone_watches)
 
+        client = real_client()
+        if client is None:
+            return None
+        wire = SdkClient(client)
+        self._portal.close_with(wire, client.close)
+        return Chosen(name=ANTHROPIC, client=wire, simulated=None, secrets=_secrets_of(client))
 
-def kind_of_auto(environ: Mapping[str, str] = os.environ) -> str:
-    """Return what `auto` would choose now: `anthropic` or `simulator`."""
-    if environ.get(CHOICE_VARIABLE) == SIMULATOR:
-        return SIMULATOR
-    if environ.get("ANTHROPIC_API_KEY") or environ.get("ANTHROPIC_AUTH_TOKEN"):
-        return ANTHROPIC
-    return SIMULATOR if _real() is None else ANTHROPIC
+    def _own(self, wanted: Any, name: str) -> Chosen:
+        from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
 
+        client = SdkClient(wanted, self._learned_of(wanted))
+        return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
 
-_LOCK: Final = threading.Lock()
-_REAL: Final[dict[tuple[tuple[str, str], ...], Chosen]] = {}
-"""The client that `auto` made last, under the environment that it was made for."""
+    def _learned_of(self, client: object) -> Learned:
+        """Return what all tasks of this session have learned of a client object."""
+        try:
+            return self._learned.setdefault(client, Learned())
+        except TypeError:  # it cannot be referred to weakly: each task learns for itself
+            return Learned()
 
-
-def _real() -> Chosen | None:
-    """Return the client with the SDK's credentials, made anew when the variables change."""
-    under = tuple(
-        sorted(
-            (name, value)
-            for name, value in os.environ.items()
-            if name.startswith("ANTHROPIC_") and not name.endswith("_BUDGET")
+    def _simulator(self, why: str, *, someone_watches: bool) -> Chosen:
+        from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
+        from budget_magic.wire.sdk import (  # noqa: PLC0415 - imports anthropic
+            SdkClient,
+            simulated_client,
         )
-    )
-    with _LOCK:
-        if under not in _REAL:
-            _REAL.clear()
-            made = _make_real()
-            if made is None:
-                return None
-            _REAL[under] = made
-        return _REAL[under]
 
-
-def _make_real() -> Chosen | None:
-    from budget_magic.wire.sdk import SdkClient, real_client  # noqa: PLC0415 - imports anthropic
-
-    client = real_client()
-    if client is None:
-        return None
-    wire = SdkClient(client)
-    portal().close_with(wire, client.close)
-    return Chosen(name=ANTHROPIC, client=wire, simulated=None, secrets=_secrets_of(client))
-
-
-def _own(wanted: Any, name: str) -> Chosen:
-    from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
-
-    client = SdkClient(wanted, _learned_of(wanted))
-    return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
+        pace = PACE_TOKENS_PER_S if someone_watches else None
+        played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)
+        client = simulated_client(played.transport())
+        wire = SdkClient(client)
+        self._portal.close_with(wire, client.close)
+        return Chosen(name=SIMULATOR, client=wire, simulated=why)
 
 
 def _secrets_of(client: object) -> tuple[tuple[str, str], ...]:
     held = ((name, getattr(client, attribute, None)) for attribute, name in _CREDENTIALS.items())
     return tuple((name, value) for name, value in held if isinstance(value, str))
-
-
-def _learned_of(client: object) -> Learned:
-    """Return what all tasks of this process have learned of a client object."""
-    try:
-        return _LEARNED.setdefault(client, Learned())
-    except TypeError:  # it cannot be referred to weakly: each task learns for itself
-        return Learned()
-
-
-def _simulator(why: str, *, someone_watches: bool) -> Chosen:
-    from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
-    from budget_magic.wire.sdk import SdkClient, simulated_client  # noqa: PLC0415 - imports anthropic
-
-    pace = PACE_TOKENS_PER_S if someone_watches else None
-    played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)
-    client = simulated_client(played.transport())
-    wire = SdkClient(client)
-    portal().close_with(wire, client.close)
-    return Chosen(name=SIMULATOR, client=wire, simulated=why)

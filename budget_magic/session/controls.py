@@ -113,7 +113,7 @@ class TaskControls:
         async def ask(call: Call) -> Decision:
             run = self._task.current_run
             if run is not None and not await answers():
-                return await by_input(run.caller)(call)
+                return await by_input(run.caller, self._task.session.host)(call)
             answered: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             with self._lock:
                 self._waiting[call.id] = answered

@@ -1,23 +1,23 @@
-"""The one thread on which all turns of this process run."""
+"""The thread on which all turns of a session run."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from budget_magic.tools.loop_thread import LoopThread, is_function_loop
+from budget_magic.errors import ConfigurationError
+from budget_magic.tools.loop_thread import LoopThread
 
 T = TypeVar("T")
 AsyncFunction = Callable[[], Coroutine[Any, Any, T]]
 
-EXIT_S: Final = 2.0
-"""How long an exit of the process waits for running turns to be stopped and booked."""
+CLOSE_S: Final = 2.0
+"""How long closing waits for running turns to be stopped and booked."""
 
 
 class Portal:
@@ -28,7 +28,7 @@ class Portal:
         self._thread = LoopThread("budget_magic loop")
         self._loop = self._thread.loop
         self._ending: asyncio.Task[None] | None = None
-        atexit.register(self._close)
+        atexit.register(self.close)
 
     @property
     def is_here(self) -> bool:
@@ -39,9 +39,16 @@ class Portal:
         """Return what a function returns on the loop's thread; called there, it runs at once.
 
         As one step of the loop, it is done whole or not at all, whatever interrupts the caller.
+
+        Raises
+        ------
+        ConfigurationError
+            The portal is closed.
         """
         if self.is_here:
             return function()
+        if self._loop.is_closed():
+            raise ConfigurationError("the session is closed; run the task in a new one")
         answered: Future[T] = Future()
 
         def work() -> None:
@@ -64,6 +71,13 @@ class Portal:
         # At exit the portal closes what is open itself, while its loop still runs.
         weakref.finalize(owner, self._let_go, key).atexit = False
 
+    def close(self) -> None:
+        """Cancel what runs, wait until it is booked, and end the thread; from any other thread."""
+        atexit.unregister(self.close)
+        with suppress(RuntimeError):  # closed already
+            self._loop.call_soon_threadsafe(self._begin_to_end)
+        self._thread.join(CLOSE_S)
+
     def _let_go(self, key: int) -> None:
         aclose = self._open.pop(key, None)
         if aclose is not None and not self._loop.is_closed():
@@ -81,35 +95,14 @@ class Portal:
             self._thread.end()
 
     def _begin_to_end(self) -> None:
-        self._ending = self._loop.create_task(self._end())
-
-    def _close(self) -> None:
-        self._loop.call_soon_threadsafe(self._begin_to_end)
-        self._thread.join(EXIT_S)
+        if self._ending is None:
+            self._ending = self._loop.create_task(self._end())
 
 
 async def _quietly(aclose: AsyncFunction[None]) -> None:
     """Close something that nobody uses any more; how that fails is of no interest."""
     with suppress(Exception):
         await aclose()
-
-
-_LOCK: Final = threading.Lock()
-_PORTALS: Final[list[Portal]] = []
-
-
-def portal() -> Portal:
-    """Return the portal of this process, started on first use; from any thread."""
-    if not _PORTALS:  # an interrupt must find no lock taken once there is one
-        with _LOCK:
-            if not _PORTALS:
-                _PORTALS.append(Portal())
-    return _PORTALS[0]
-
-
-def is_shared_loop() -> bool:
-    """Return whether the calling thread runs a loop that others need: it must not be held up."""
-    return portal().is_here or is_function_loop()
 
 
 def cancel(task: asyncio.Task[object]) -> None:

@@ -6,8 +6,8 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import TurnSettings
@@ -16,32 +16,20 @@ from budget_magic.loop.calling import CALLING
 from budget_magic.loop.task import Approver
 from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
-from budget_magic.session.accounts import GATE, SESSION, session_account
-from budget_magic.session.bus import Bus
+from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.caller_executor import CallerExecutor
-from budget_magic.session.clients import AUTO, SIMULATOR, Chosen, choose_client, kind_of_auto
-from budget_magic.session.redaction import process_redactor, refuse_unreadable_secrets
-from budget_magic.session.settings import Settings, check, defaults
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
+from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
+from budget_magic.session.session import Session
+from budget_magic.session.settings import Settings, check
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What a task has so far."""
-
-    name: str
-    bus: Bus
-    account: Account
-    group: Account | None
-    """The cap that it shares with other tasks."""
-    chosen: Chosen | None
-    context: TaskContext | None
-    has_turns: bool
+if TYPE_CHECKING:
+    from budget_magic.session.task import Task
 
 
-def checked(settings: Settings) -> Settings:
+def checked(settings: Settings, session: Session) -> Settings:
     """Return the settings, if they can work.
 
     Raises
@@ -51,22 +39,22 @@ def checked(settings: Settings) -> Settings:
     """
     check(settings)
     parse_policy(settings.approve)
-    make_toolbox(settings)
+    make_toolbox(settings, session)
     return settings
 
 
-def make_toolbox(settings: Settings) -> Toolbox:
+def make_toolbox(settings: Settings, session: Session) -> Toolbox:
     """Return the tools that the settings name."""
     return build_toolbox(
         settings.tools,
         root=settings.root_path(),
-        lookup=HERE.lookup,
-        candidates=HERE.candidates(),
+        lookup=session.host.lookup,
+        candidates=session.host.candidates(),
     )
 
 
 def prepare(
-    ground: Ground,
+    task: Task,
     settings: Settings,
     *,
     caller: CallerExecutor,
@@ -80,14 +68,16 @@ def prepare(
     ConfigurationError
         The turn cannot run.
     """
+    session = task.session
     check(settings)
-    toolbox = make_toolbox(settings)
-    refuse_unreadable_secrets()
-    chosen = choose(ground, settings)
-    bus, redactor = ground.bus, process_redactor(chosen.secrets)
-    around = _around(ground, chosen)
+    toolbox = make_toolbox(settings, session)
+    refuse_unreadable_secrets(session)
+    chosen = choose(task, settings)
+    bus, redactor = task.bus, session_redactor(session, chosen.secrets)
+    around = _around(task, chosen)
     context = TaskContext(
-        name=ground.name,
+        name=task.name,
+        session=session,
         client=chosen.client,
         settings=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
         toolbox=toolbox.reading_only() if reads_only else toolbox,
@@ -95,9 +85,9 @@ def prepare(
         approver=approver,
         run_in_caller=caller.run,
         redactor=redactor,
-        accounts=_chain(around, settings, chosen),
+        accounts=_chain(around, settings, chosen, session),
         around=around,
-        gate=GATE,
+        gate=session.gate,
         own_prices=settings.prices,
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,
@@ -106,7 +96,7 @@ def prepare(
         now=time.monotonic,
         jitter=random.random,
     )
-    before = ground.context
+    before = task.context
     if before is not None:
         context.conversation = before.conversation.copy()
         context.approved_tools = before.approved_tools
@@ -114,33 +104,41 @@ def prepare(
     return context, chosen
 
 
-def _around(ground: Ground, chosen: Chosen) -> tuple[Account, ...]:
+def _around(task: Task, chosen: Chosen) -> tuple[Account, ...]:
     """Return the accounts of the task, its group, the tasks whose tools run it, and the session."""
     call = CALLING.get()
-    found = [ground.account, *filter(None, [ground.group]), *(call.accounts if call else ())]
+    if call is not None and call.session is not task.session:
+        raise ConfigurationError(
+            f"{task.name} belongs to another session than the task whose tool runs it: make it"
+            " without `session`"
+        )
+    found = [task.account, *filter(None, [task.group]), *(call.accounts if call else ())]
     if chosen.simulated is None:
-        found.append(session_account(defaults()))
+        set_ceilings(task.session.account, task.session.defaults)
+        found.append(task.session.account)
     return tuple(dict.fromkeys(found))
 
 
-def _chain(around: tuple[Account, ...], settings: Settings, chosen: Chosen) -> tuple[Account, ...]:
+def _chain(
+    around: tuple[Account, ...], settings: Settings, chosen: Chosen, session: Session
+) -> tuple[Account, ...]:
     """Return the accounts a task counts against; simulated spend counts in simulated ones."""
     own, *others = around
     if chosen.simulated is not None:
         others = [account for account in others if account.simulated]
     if price_table(settings.model, settings.prices) is None:
         for account in others:
-            _refuse_without_price(settings.model, account)
+            _refuse_without_price(settings.model, account, session)
     return (own, *others)
 
 
-def _refuse_without_price(model: str, account: Account) -> None:
+def _refuse_without_price(model: str, account: Account, session: Session) -> None:
     if account.cost_usd is None:
         return
     held, way_out = account.cost_setting, "run the task outside it"
     if account.of_task:
         held = f"the cost ceiling of {account.name}, whose tool runs this task,"
-    elif account is SESSION:
+    elif account is session.account:
         way_out = "unset it"
     raise ConfigurationError(
         f"no price is known for the model {model!r}, so {held} could not be held: {way_out},"
@@ -148,25 +146,24 @@ def _refuse_without_price(model: str, account: Account) -> None:
     )
 
 
-def choose(ground: Ground, settings: Settings) -> Chosen:
+def choose(task: Task, settings: Settings) -> Chosen:
     """Return the task's client; it stays the one of the first turn."""
-    if ground.has_turns and ground.chosen is not None:
-        _refuse_another_client(ground.name, settings, ground.chosen)
-        if ground.chosen.name == SIMULATOR or settings.client != AUTO:
-            return ground.chosen
-    return choose_client(
-        settings.client, name=settings.client_name, someone_watches=HERE.has_stdin()
+    clients, chosen = task.session.clients, task.chosen
+    if task.turns and chosen is not None:
+        if settings.client == AUTO:
+            now = clients.kind_of_auto()
+        else:
+            now = settings.client if isinstance(settings.client, str) else settings.client_name
+        if now != chosen.name:
+            was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
+            raise ConfigurationError(f"{task.name} {was}; `--new` starts it on {_called(now)}")
+        if chosen.name == SIMULATOR or settings.client != AUTO:
+            return chosen
+    return clients.choose(
+        settings.client,
+        name=settings.client_name,
+        someone_watches=task.session.host.has_stdin(),
     )
-
-
-def _refuse_another_client(task: str, settings: Settings, chosen: Chosen) -> None:
-    if settings.client == AUTO:
-        now = kind_of_auto()
-    else:
-        now = settings.client if isinstance(settings.client, str) else settings.client_name
-    if now != chosen.name:
-        was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
-        raise ConfigurationError(f"{task} {was}; `--new` starts it on {_called(now)}")
 
 
 def _called(client: str) -> str:

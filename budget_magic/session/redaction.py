@@ -13,40 +13,42 @@ from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import BlockStarted, Delta, Live
 from budget_magic.report.numbers import plural
-from budget_magic.session.settings import defaults
-from budget_magic.session.surroundings import HERE
+from budget_magic.session.session import Session
 from budget_magic.tools.credentials import is_placeholder
 from budget_magic.tools.secrets import MINIMUM_LENGTH, Redactor, StreamRedactor
 
 F = TypeVar("F")
 
 
-def process_redactor(of_client: Iterable[tuple[str, str]] = ()) -> Redactor:
+def session_redactor(session: Session, of_client: Iterable[tuple[str, str]] = ()) -> Redactor:
     """Return the redactor for the credentials of this process; `refresh` reads them again.
 
     Parameters
     ----------
+    session
+        Its defaults name more variables whose values are secret.
     of_client
         Names and values of the credentials that the task's client holds.
     """
     real = ((name, value) for name, value in of_client if not is_placeholder(value))
-    return Redactor(os.environ, _Given(tuple(real)))
+    return Redactor(os.environ, _Given(session, tuple(real)))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Given:
     """Names and values beside the environment: those of variables that `secrets` names now."""
 
+    session: Session
     of_client: tuple[tuple[str, str], ...]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for name, value in _named_secrets():
+        for name, value in _named_secrets(self.session):
             if isinstance(value, str):
                 yield name, value
         yield from self.of_client
 
 
-def refuse_unreadable_secrets() -> None:
+def refuse_unreadable_secrets(session: Session) -> None:
     """Refuse to run where what a variable holds that `secrets` names cannot be replaced.
 
     Raises
@@ -54,7 +56,7 @@ def refuse_unreadable_secrets() -> None:
     ConfigurationError
         It is no text, or too short.
     """
-    for name, value in _named_secrets():
+    for name, value in _named_secrets(session):
         if not isinstance(value, str):
             raise ConfigurationError(
                 f"`secrets` names {name}, which is of type {type(value).__name__}; name a variable"
@@ -67,13 +69,13 @@ def refuse_unreadable_secrets() -> None:
             )
 
 
-def _named_secrets() -> Iterator[tuple[str, object]]:
+def _named_secrets(session: Session) -> Iterator[tuple[str, object]]:
     """Yield what the variables hold that `secrets` names; one that is not set cannot leak."""
-    for name in defaults().secrets:
+    for name in session.defaults.secrets:
         if os.environ.get(name):
             yield name, os.environ[name]
         with suppress(LookupError, AttributeError):
-            yield name, HERE.lookup(name)
+            yield name, session.host.lookup(name)
 
 
 def redacted(value: F, redact: Callable[[Any], Any]) -> F:

@@ -10,7 +10,8 @@ from budget_magic.report import LiveState, TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.session.bus import Bus
-from budget_magic.session.settings import Settings, defaults
+from budget_magic.session.session import Session
+from budget_magic.session.settings import Settings
 
 
 class Reports:
@@ -24,10 +25,15 @@ class Reports:
         Its records and meter.
     settings
         Gives the settings in force.
+    session
+        Its defaults say what saved outputs hold.
     """
 
-    def __init__(self, task: str, bus: Bus, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, task: str, bus: Bus, settings: Callable[[], Settings], session: Session
+    ) -> None:
         self._task, self._bus, self._settings = task, bus, settings
+        self._session = session
 
     def bundle(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
@@ -44,7 +50,7 @@ class Reports:
             self._records_up_to(turn),
             self.reading(turn),
             live=live,
-            save_transcript=defaults().save_transcript,
+            save_transcript=self._session.defaults.save_transcript,
             prices=self._settings().prices,
         )
 

@@ -17,8 +17,9 @@ from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import TurnContext, run_turn
 from budget_magic.loop.stop import Stopped
 from budget_magic.session.caller_executor import CallerExecutor, interrupts_call
-from budget_magic.session.portal import cancel, is_shared_loop, portal
+from budget_magic.session.portal import Portal, cancel
 from budget_magic.session.turns import Turn
+from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.text import explained
 
 BEAT_S: Final = 0.05
@@ -40,9 +41,15 @@ class Run:
     As a context manager it never leaves a turn behind that nobody watches: whatever is raised
     inside stops the turn and waits until it is booked. A KeyboardInterrupt is then swallowed, so
     that the caller can tell how the turn ended; it goes on where no turn was recorded.
+
+    Parameters
+    ----------
+    portal
+        The thread on which it runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
         self.caller = CallerExecutor()
         self.done = threading.Event()
         self.finished: TurnFinished | None = None
@@ -70,7 +77,7 @@ class Run:
             Keeps how the turn ended; called there before anyone is woken.
         """
         self.has_begun = True
-        portal().call(lambda: self._enter(enter, keep))
+        self._portal.call(lambda: self._enter(enter, keep))
 
     def on_loop(self, function: Callable[[TurnContext], None]) -> None:
         """Have a function called on the loop's thread with the turn, while it runs."""
@@ -81,7 +88,7 @@ class Run:
         async def call() -> None:
             function(turn)
 
-        portal().start(call)
+        self._portal.start(call)
 
     def stop(self, reason: Reason, why: str = "") -> None:
         """Stop the turn; the first reason counts. From any thread, any number of times."""
@@ -99,7 +106,7 @@ class Run:
                 self.done.set()
         if not self.done.is_set():
             self.stop(reason, why)
-            if not is_shared_loop():
+            if not is_loop_thread():
                 self.done.wait(BOOKED_WITHIN_S)
 
     def __enter__(self) -> Self:
@@ -202,7 +209,7 @@ class Run:
         return self.result()
 
     async def _work_off(self, on_interrupt: Callable[[], None]) -> None:
-        if not is_shared_loop():
+        if not is_loop_thread():
             self.caller.work_off(on_interrupt)
         elif self.caller.is_asked:
             # A tool of another task waits on the loop itself, which must not be held up.

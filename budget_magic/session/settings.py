@@ -22,7 +22,6 @@ from budget_magic.models import (
     find_model,
     models_with_budget,
 )
-from budget_magic.session.surroundings import HERE
 
 SYSTEM: Final = (
     "You work on a task inside a Jupyter notebook. Use the tools you are given, look before you"
@@ -111,12 +110,6 @@ class Defaults:
     """Whether saved outputs hold the steps, or only figures and the answer."""
     secrets: tuple[str, ...] = ()
     """Names of variables whose values are secret: of the environment, or texts of the notebook."""
-
-
-def defaults() -> Defaults:
-    """Return the defaults of this process as they stand now."""
-    configured = HERE.defaults()
-    return configured if isinstance(configured, Defaults) else Defaults()
 
 
 def check(settings: Settings) -> None:

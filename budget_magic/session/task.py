@@ -4,32 +4,68 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted
-from budget_magic.events import Carry, Ceilings
-from budget_magic.loop import TaskContext
+from budget_magic.events import (
+    Carry,
+    Ceilings,
+    HeldReleased,
+    NoticePosted,
+    Reason,
+    Record,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.calling import CALLING
-from budget_magic.meter import Outcome
+from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
+from budget_magic.meter.reading import Held
+from budget_magic.meter.reserve import Account
 from budget_magic.report import LiveState, TurnView
-from budget_magic.session import registry
+from budget_magic.report.labels import released_text
+from budget_magic.session.approvers import by_input
+from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
-from budget_magic.session.portal import is_shared_loop
+from budget_magic.session.clients import Chosen
+from budget_magic.session.live import Change, apply_change
+from budget_magic.session.prepare import adapt, checked, prepare
+from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
+from budget_magic.session.reports import Reports
 from budget_magic.session.runner import Run
-from budget_magic.session.settings import Settings, ToolEntry, as_tools, defaults
-from budget_magic.session.surroundings import HERE
-from budget_magic.session.turning import Turning
-from budget_magic.session.turns import Prompt
+from budget_magic.session.session import Session, default_session
+from budget_magic.session.settings import Settings, ToolEntry, as_tools
+from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
+from budget_magic.session.warnings import low_budget_warning
+from budget_magic.tools.loop_thread import is_loop_thread
+
+NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
 Unset = Literal["unset"]
 _UNSET: Final[Unset] = "unset"
 
 
-class Task(Turning):
-    """A task of this process: one history, one budget, one meter over all its turns.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What a turn needs, before anything of it is in force."""
+
+    settings: Settings
+    context: TaskContext
+    chosen: Chosen
+    after: Run | None
+    """The run that was the last one at that time."""
+
+
+class Task:
+    """A task of a session: one history, one budget, one meter over all its turns.
 
     Parameters
     ----------
@@ -66,6 +102,10 @@ class Task(Turning):
     inference_geo
         Region that requests ask for, `us` (1.1 times the price) or `global`; None leaves it to the
         workspace's default.
+    session
+        What it shares thread, ceilings and clients with; None is the process's default session.
+    sinks
+        Views that watch all its turns; see `subscribe`.
 
     Raises
     ------
@@ -101,6 +141,8 @@ class Task(Turning):
         compact_at: int | Unset | None = _UNSET,
         carry: Carry | Unset = _UNSET,
         inference_geo: str | None = _UNSET,
+        session: Session | None = None,
+        sinks: Iterable[Sink] = (),
     ) -> None:
         given = {
             "budget": budget,
@@ -121,15 +163,83 @@ class Task(Turning):
         changes: dict[str, Any] = {
             key: value for key, value in given.items() if value is not _UNSET
         }
-        self._set_up(name, replace(defaults().settings, **changes))
-        registry.register(self)
+        session = session or current_session()
+        self._set_up(name, replace(session.defaults.settings, **changes), session)
+        for sink in sinks:
+            self.subscribe(sink)
+        session.register(self)
 
     @classmethod
-    def from_settings(cls, name: str, settings: Settings) -> Task:
+    def from_settings(cls, name: str, settings: Settings, session: Session) -> Task:
         """Return a task that enters the registry only when its first turn starts."""
         task = cls.__new__(cls)
-        task._set_up(name, settings)  # noqa: SLF001 - another way to construct this class
+        task._set_up(name, settings, session)  # noqa: SLF001 - another way to construct this class
         return task
+
+    def _set_up(self, name: str, settings: Settings, session: Session) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"invalid task name {name!r}: use letters, digits, _, - and ., letter first"
+            )
+        self.name = name
+        self.session = session
+        self.turns: list[Turn] = []
+        redactor = session_redactor(session)
+        if redactor.names_in(name):
+            raise ConfigurationError(f"the task name {redactor.redact(name)} holds a secret")
+        self.bus = Bus(name, redactor, required=session.required_sinks)
+        self.account = Account(name=name, cost_usd=None, total_tokens=None, of_task=True)
+        self.group: Account | None = None
+        """The cap that it shares with other tasks; see `join`."""
+        self.chosen: Chosen | None = None
+        """The client of its turns, once there was one."""
+        self.context: TaskContext | None = None
+        """The task as the loop sees it; None before the first turn."""
+        self.current_run: Run | None = None
+        """The run under way, or the last one."""
+        self._end_views: list[Callable[[], None]] = []
+        self._reports = Reports(name, self.bus, lambda: self._settings, session)
+        with no_secrets_in_errors(redactor.redact):
+            self._settings = checked(settings, session)
+
+    # What it is
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force for the next turn."""
+        return self._settings
+
+    @property
+    def spend(self) -> Spend:
+        """What was used over all turns, superseded ones too."""
+        return self.bus.reading.total
+
+    @property
+    def remaining(self) -> int | None:
+        """Left of the task budget by our own meter, below 0 where overrun; None without one."""
+        budget = self._settings.budget
+        return None if budget is None else budget - self.spend.budget_tokens
+
+    @property
+    def events(self) -> list[Record]:
+        """Everything that happened, oldest first: records whose `fact` says what."""
+        return list(self.bus.records)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The history as it is sent to the API."""
+        return [] if self.context is None else list(self.context.conversation.messages)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a turn runs now."""
+        return self.current_run is not None and not self.current_run.done.is_set()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the last turn in force ended; None before the first and while it runs."""
+        turns = in_force(self.turns)
+        return turns[-1].outcome if turns else None
 
     # Running it
 
@@ -147,11 +257,34 @@ class Task(Turning):
 
     async def arun(self, prompt: str) -> Outcome:
         """Return the same as `run` in async code; cancelling it stops the turn."""
-        run = Run()
+        run = self.new_run()
         with run:
             self.begin(Prompt(typed=prompt, sent=prompt), run=run)
-            await _await(run)
+            await self._await(run)
         return self._ended()
+
+    def start(
+        self, prompt: str, *, sinks: Sequence[Sink] = (), approver: Approver | None = None
+    ) -> None:
+        """Start a turn without waiting for it; `wait` waits, `stop` stops it.
+
+        Functions that do not declare `reads=True` run on the thread that waits.
+
+        Parameters
+        ----------
+        prompt
+            What is asked.
+        sinks
+            Views that watch this turn only; see `subscribe`.
+        approver
+            Who is asked about calls; None asks by `input()` where somebody waits.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot run; nothing was sent.
+        """
+        self.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=sinks, approver=approver))
 
     def resume(self) -> Outcome:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
@@ -178,33 +311,36 @@ class Task(Turning):
         await self._any_run().watch_async()
         return self._ended()
 
+    def stop(self, reason: Reason = "stop_button") -> None:
+        """Stop the turn that runs, if any; from any thread."""
+        if self.current_run is not None:
+            self.current_run.stop(reason)
+
+    def subscribe(self, view: Sink) -> Callable[[], None]:
+        """Show a view everything that happens from now on; the result ends that.
+
+        It is called on the loop's thread, so it must be quick; an error of it is logged and
+        breaks nothing.
+        """
+        return self.bus.subscribe(view)
+
     # What is shown
 
     @property
     def client_text(self) -> str:
         """Which client answers, in words."""
-        if self._chosen is not None:
-            return "simulated" if self._chosen.simulated else self._chosen.name
+        if self.chosen is not None:
+            return "simulated" if self.chosen.simulated else self.chosen.name
         client = self._settings.client
         return client if isinstance(client, str) else self._settings.client_name
 
-    @property
-    def context(self) -> TaskContext | None:
-        """The task as the loop sees it; None before the first turn."""
-        return self._context
-
-    @property
-    def current_run(self) -> Run | None:
-        """The run under way, or the last one."""
-        return self._run
-
     def ratios(self) -> Ratios:
         """Characters per token as the last replies showed them."""
-        return Ratios() if self._context is None else self._context.ratios
+        return Ratios() if self.context is None else self.context.ratios
 
     def elapsed_of_last_turn(self) -> float:
         """Running time of the last turn in seconds."""
-        return self._bus.reading.this_turn.elapsed_s
+        return self.bus.reading.this_turn.elapsed_s
 
     def report(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
@@ -224,32 +360,315 @@ class Task(Turning):
     def __repr__(self) -> str:
         return f"Task({self.name!r}, turns={len(self.turns)})"
 
+    # Changing it
+
+    def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
+        """Return what running a cell with this prompt and these options means; change nothing.
+
+        Parameters
+        ----------
+        prompt
+            What the cell asks.
+        change
+            Puts the cell's options into settings.
+        again
+            Whether the cell asks to be run anew.
+        """
+        return plan_turn(self.turns, prompt, self._settings, change, again=again)
+
+    def change(self, settings: Settings) -> None:
+        """Put settings in force from the next turn on, all or nothing."""
+        self.refuse_while_running()
+        with no_secrets_in_errors(self.bus.redactor.redact):
+            self._settings = checked(settings, self.session)
+
+    def change_now(self, change: Change) -> None:
+        """Change effort, budget or ceilings of the turn that runs; from any thread."""
+        run = self.current_run
+        if run is None or not self.is_running:
+            return
+        before = self._settings
+        settings = self._settings = replace(
+            before,
+            effort=change.effort or before.effort,
+            budget=change.budget or before.budget,
+            ceilings=change.ceilings or before.ceilings,
+        )
+        if change.effort is not None:
+            change = replace(change, max_tokens=settings.reply_tokens)
+        run.on_loop(lambda turn: apply_change(turn, change))
+
+    def join(self, group: Account | None) -> None:
+        """Draw on the cap of a group too, from the next turn on; None leaves the group.
+
+        What was spent before does not count against it.
+        """
+        self.refuse_while_running()
+        self.group = group
+
+    @property
+    def held(self) -> Held:
+        """What requests of unknown cost hold against the ceilings."""
+        return self.bus.reading.held
+
+    def release_held(self) -> str:
+        """Replace what requests of unknown cost hold by what had streamed of their replies.
+
+        Returns
+        -------
+        str
+            What was released and the remaining risk, or that nothing was held.
+
+        Raises
+        ------
+        ConfigurationError
+            The task runs now.
+        """
+        self.refuse_while_running()
+        return self.session.portal.call(self._release_held)
+
+    def _release_held(self) -> str:
+        self.refuse_while_running()  # again, where nothing can begin meanwhile
+        reading = self.bus.reading
+        if not reading.held_by_turn:
+            nothing = f"{self.name} holds nothing for cut-off requests"
+            others = dict.fromkeys(one.task for one in self.account.cut_off)
+            return f"{nothing} of its own, {' and '.join(others)} does" if others else nothing
+        self.session.gate.release(self.account)
+        for turn, held in reading.held_by_turn:
+            self.bus.emit(_released(turn, held))
+        return released_text(_released(reading.turn, reading.held))
+
+    def change_next(self, effort: str) -> None:
+        """Change the effort from the next turn on, also while one runs."""
+        self._settings = checked(replace(self._settings, effort=effort), self.session)
+
+    # Starting it
+
+    def new_run(self) -> Run:
+        """Return a run for a turn of this task, made on the thread that waits for it."""
+        return Run(self.session.portal)
+
+    def begin(
+        self,
+        prompt: Prompt,
+        start: Start | None = None,
+        *,
+        run: Run | None = None,
+        rewind_to: Turn | None = None,
+        note: str = "",
+    ) -> Run:
+        """Start a new turn; from `rewind_to` on, earlier turns are superseded.
+
+        Parameters
+        ----------
+        prompt, start
+            What is asked, and how.
+        run
+            Owned by whoever waits for the turn; None makes one.
+        rewind_to
+            The turn before which the task goes back.
+        note
+            Recorded with the start.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot run; nothing was sent and nothing changed.
+        """
+        if not prompt.sent.strip():
+            raise ConfigurationError("the prompt is empty; write what Claude should do")
+        before = self._settings if rewind_to is None else rewind_to.settings_before
+        start, run = start or Start(), run or self.new_run()
+        prepared = self._prepared(start, run)
+        context, key = prepared.context, turn_key(prepared.settings)
+
+        def enter() -> TurnContext:
+            self._put_in_force(prepared)
+            if rewind_to is not None:
+                context.conversation = rewind_to.before.copy()
+                for turn in self.turns[self.turns.index(rewind_to) :]:
+                    turn.is_superseded = True
+            adapt(context)
+            history = context.conversation.copy()
+            context.conversation.prompt = context.redactor.redact(prompt.sent)
+            run.turn = Turn(
+                number=len(self.turns) + 1,
+                prompt=prompt,
+                shown_prompt=context.redactor.redact(prompt.typed),
+                settings_before=before,
+                key=key,
+                before=history,
+            )
+            self.turns.append(run.turn)
+            return self._enter_turn(context, run, run.turn, start.sinks, note=note)
+
+        run.start(enter, self._keep)
+        return run
+
+    def begin_again(self, turn: Turn, start: Start | None = None, *, run: Run | None = None) -> Run:
+        """Let a turn that did not complete go on."""
+        start, run = start or Start(), run or self.new_run()
+        prepared = self._prepared(start, run)
+
+        def enter() -> TurnContext:
+            self._put_in_force(prepared)
+            adapt(prepared.context)
+            run.turn = turn
+            return self._enter_turn(prepared.context, run, turn, start.sinks, resumed=True)
+
+        run.start(enter, self._keep)
+        return run
+
+    def turn_to_resume(self) -> Turn:
+        """Return the last turn in force.
+
+        Raises
+        ------
+        ConfigurationError
+            The task has no turn yet, or runs now.
+        """
+        self.refuse_while_running()
+        turns = in_force(self.turns)
+        if not turns:
+            raise ConfigurationError(f"{self.name} has no turn to resume; give it a prompt first")
+        return turns[-1]
+
+    def refuse_while_running(self) -> None:
+        """Refuse where a turn runs.
+
+        Raises
+        ------
+        ConfigurationError
+            One does.
+        """
+        if self.is_running:
+            raise ConfigurationError(
+                f"{self.name} runs already; `%claude_stop {self.name}` stops it, or wait for it"
+            )
+
+    def _prepared(self, start: Start, run: Run) -> _Prepared:
+        """Everything that a turn needs; changes nothing."""
+        self.refuse_while_running()
+        settings = start.settings or self._settings
+        run.caller.is_attended = not start.background
+        call = CALLING.get()
+        if call is not None:
+            call.on_stop(partial(run.stop, "stop_button"))
+        with no_secrets_in_errors(self.bus.redactor.redact):
+            context, chosen = prepare(
+                self,
+                settings,
+                caller=run.caller,
+                approver=start.approver or by_input(run.caller, self.session.host),
+                reads_only=start.background,
+            )
+        return _Prepared(settings=settings, context=context, chosen=chosen, after=self.current_run)
+
+    def _put_in_force(self, prepared: _Prepared) -> None:
+        self.refuse_while_running()
+        if self.current_run is not prepared.after:
+            raise ConfigurationError(
+                f"another turn of {self.name} was started at the same time; run this one again"
+            )
+        settings = self._settings = prepared.settings
+        self.context, self.chosen = prepared.context, prepared.chosen
+        self.bus.redact_with(prepared.context.redactor)
+        self.account.simulated = prepared.chosen.simulated is not None
+        self.account.cost_usd = settings.ceilings.cost_usd
+        self.account.total_tokens = settings.ceilings.total_tokens
+
+    def _enter_turn(  # noqa: PLR0913 - what a turn starts with
+        self,
+        context: TaskContext,
+        run: Run,
+        turn: Turn,
+        sinks: Sequence[Sink],
+        *,
+        note: str = "",
+        resumed: bool = False,
+    ) -> TurnContext:
+        self.current_run = run
+        for unsubscribe in self._end_views:
+            unsubscribe()
+        self._end_views = [self.subscribe(view) for view in sinks]
+        self.bus.on_interrupt = lambda: run.stop("keyboard")
+        self.session.register(self)
+        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+            self.session.note_used(self)
+        spent = self.bus.reading.this_turn if resumed else Spend()
+        notes = (note, low_budget_warning(context, self.remaining))
+        self._announce(context, turn, notes, resumed=resumed)
+        watch = Stopwatch(time.monotonic, spent.elapsed_s)
+        return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
+
+    def _announce(
+        self, context: TaskContext, turn: Turn, notes: Sequence[str], *, resumed: bool
+    ) -> None:
+        """Record the start, so that the first thing shown has its budget and model."""
+        self.bus.emit(
+            TurnStarted(
+                turn=turn.number,
+                settings=context.settings,
+                prompt_typed=turn.prompt.typed,
+                prompt_sent=turn.prompt.sent,
+                inserted=turn.prompt.inserted,
+                cell_id=turn.prompt.cell_id,
+                resumed=resumed,
+                tags=dict(self._settings.tags),
+            )
+        )
+        for text in filter(None, notes):
+            self.bus.emit(NoticePosted(turn=turn.number, text=text))
+
+    def _keep(self, turn: Turn, finished: TurnFinished) -> None:
+        reading = self.bus.reading
+        turn.ended_at = datetime.now(UTC)
+        turn.changed_things = any(
+            isinstance(record.fact, ToolStarted)
+            and record.fact.turn == turn.number
+            and self._changes_things(record.fact.name)
+            for record in self.bus.records
+        )
+        turn.outcome = Outcome(
+            task=self.name,
+            turn=turn.number,
+            state=finished.state,
+            reason=finished.reason,
+            detail=finished.detail,
+            text=finished.text,
+            spend=reading.this_turn,
+            total=reading.total,
+            budget=reading.budget,
+            remaining=reading.remaining,
+            bundle=lambda: self._reports.bundle(turn.number),
+        )
+
+    def _changes_things(self, tool_name: str) -> bool:
+        tool = None if self.context is None else self.context.toolbox.get(tool_name)
+        return tool is None or not tool.reads_only
+
     # Inside
 
     def _to_the_end(self, begin: Callable[[Run], Run]) -> Outcome:
         self._refuse_on_the_loop()
-        run = Run()
+        run = self.new_run()
         with interrupts_stop(run), run:
             begin(run)
             run.wait()
         return self._ended()
 
     def _refuse_on_the_loop(self) -> None:
-        if is_shared_loop():
+        if is_loop_thread():
             raise ConfigurationError(
                 f"an async tool declared with reads=True cannot block for {self.name}:"
                 " use `await task.arun(...)` there"
             )
 
-    def _enter(self) -> None:
-        registry.register(self)
-        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
-            registry.used(self.name)
-
     def _any_run(self) -> Run:
-        if self._run is None:
+        if self.current_run is None:
             raise ConfigurationError(f"{self.name} has not run yet; give it a prompt first")
-        return self._run
+        return self.current_run
 
     def _ended(self) -> Outcome:
         outcome = self.outcome
@@ -258,16 +677,36 @@ class Task(Turning):
             raise TaskInterrupted(outcome)
         return outcome
 
+    async def _await(self, run: Run) -> None:
+        was_cancelled = False
 
-async def _await(run: Run) -> None:
-    was_cancelled = False
+        def on_cancel() -> None:
+            nonlocal was_cancelled
+            was_cancelled = True
+            run.stop("keyboard")
 
-    def on_cancel() -> None:
-        nonlocal was_cancelled
-        was_cancelled = True
-        run.stop("keyboard")
+        finished = await run.wait_async(on_cancel)
+        # A cell that a person interrupted ends as its turn did, unless that had ended well before.
+        awaits_cells = self.session.host.awaits_cells()
+        if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
+            raise asyncio.CancelledError
 
-    finished = await run.wait_async(on_cancel)
-    # A cell that a person interrupted ends as its turn did, unless that had ended well before.
-    if was_cancelled and not (HERE.awaits_cells() and finished.state == "interrupted"):
-        raise asyncio.CancelledError
+
+def current_session() -> Session:
+    """Return the session of the task whose tool runs this code; outside of any, the default one."""
+    call = CALLING.get()
+    session = default_session() if call is None else call.session
+    assert isinstance(session, Session)  # noqa: S101 - the loop carries it as an opaque object
+    return session
+
+
+def _released(turn: int, held: Held) -> HeldReleased:
+    return HeldReleased(
+        turn=turn,
+        requests=held.requests,
+        replies=held.replies,
+        released_usd=held.usd - held.least_usd,
+        released_tokens=held.tokens - held.least_tokens,
+        kept_usd=held.least_usd,
+        kept_tokens=held.least_tokens,
+    )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from budget_magic.loop import Conversation
+from budget_magic.loop import Approver, Conversation
 from budget_magic.meter import Outcome
+from budget_magic.session.bus import Sink
 from budget_magic.session.settings import Settings
 
 
@@ -22,6 +23,20 @@ class Prompt:
     """The `{{ }}` expressions that were filled in."""
     cell_id: str | None = None
     """The front end's id of the cell; None where it gives none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How a cell starts a turn."""
+
+    settings: Settings | None = None
+    """Put in force if the turn can run; None keeps those of the task."""
+    sinks: Sequence[Sink] = ()
+    """Views that watch this turn only."""
+    approver: Approver | None = None
+    """Who is asked about calls; None asks by `input()`."""
+    background: bool = False
+    """Whether nobody waits for the turn: only tools that read are offered."""
 
 
 @dataclass(slots=True, kw_only=True)

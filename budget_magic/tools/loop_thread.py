@@ -19,13 +19,22 @@ CLEAN_UP_S: Final = 1.0
 """How long a cancelled function may take to end before nobody waits for it any more."""
 
 
+class _Thread(threading.Thread):
+    """A thread that runs an event loop which others need."""
+
+
+def is_loop_thread() -> bool:
+    """Return whether the calling thread runs a loop that others need: it must not be held up."""
+    return isinstance(threading.current_thread(), _Thread)
+
+
 class LoopThread:
     """An event loop in a daemon thread, which nothing that runs on it can end but `end`."""
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = _Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -54,11 +63,6 @@ class LoopThread:
 
 _LOCK: Final = threading.Lock()
 _LOOPS: Final[list[LoopThread]] = []
-
-
-def is_function_loop() -> bool:
-    """Return whether the calling thread is the one on which async functions run."""
-    return any(loop.is_here for loop in _LOOPS)
 
 
 async def run_apart(function: Callable[[], Coroutine[Any, Any, T]]) -> T:

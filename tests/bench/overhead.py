@@ -20,7 +20,7 @@ import anthropic
 
 import budget_magic
 from budget_magic import Ceilings, Task
-from budget_magic.session.portal import portal
+from budget_magic.session import default_session
 from budget_magic.session.settings import SYSTEM
 from tests.notebook_runs import ROOT
 
@@ -94,7 +94,7 @@ def _harness(client: anthropic.AsyncAnthropic, steps: int) -> float:
     began = time.perf_counter()
     outcome = task.run(_PROMPT)
     elapsed_s = time.perf_counter() - began
-    portal().start(client.close).result()
+    default_session().portal.start(client.close).result()
     if (outcome.state, outcome.spend.steps) != ("completed", steps):
         raise RuntimeError(f"the harness took another way: {outcome}")
     return elapsed_s

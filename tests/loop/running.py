@@ -13,8 +13,6 @@ from budget_magic.errors import TaskInterrupted
 from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter import Outcome
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.wire.sdk import simulated_client
 
@@ -124,7 +122,7 @@ class Stopper:
 
 def stopped_at(task: Task, kind: type[Fact]) -> Outcome:
     """The outcome of a turn that is stopped when a fact of one kind comes."""
-    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[Stopper(task, kind)]))
+    task.start("Look.", sinks=[Stopper(task, kind)])
     return interruption(task.wait)
 
 

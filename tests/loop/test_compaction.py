@@ -22,8 +22,6 @@ from budget_magic.events import (
 )
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.loop.compaction import ASK, KEPT
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import (
     Call,
     Fault,
@@ -235,7 +233,7 @@ def test_a_summary_request_that_fails_for_good_leaves_the_history_as_it_was() ->
 def test_an_interrupted_summary_request_leaves_the_history_as_it_was() -> None:
     simulator, task = compacting(SUMMARY, ANSWER)
     stopper = StopAtStep(task, 3)
-    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[stopper]))
+    task.start("Look.", sinks=[stopper])
     assert interruption(task.wait).state == "interrupted"
     assert not any(block.get("text") == ASK for block in task.messages[-1]["content"])
     assert task.resume().text == "All done."

@@ -68,6 +68,7 @@ class Played:
         )
         task = TaskContext(
             name="audit",
+            session=None,
             client=SdkClient(simulated_client(simulator.transport())),
             settings=settings,
             toolbox=build_toolbox([lookup], root=Path.cwd(), lookup=_nothing, candidates=()),

@@ -13,7 +13,7 @@ import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from traitlets.config import Config
 
-from budget_magic.session import registry
+from budget_magic.session import tasks
 
 PLANTED = "import os\n\npassword = 'hunter2-but-longer'\nos.system('ls ' + name)\n"
 
@@ -69,8 +69,7 @@ def notebook(folder: Path) -> Iterator[Notebook]:  # noqa: ARG001 - sets the wor
     shell.run_line_magic("load_ext", "budget_magic")
     shell.run_line_magic("config", "ClaudeTaskMagics.client = 'simulator'")
     yield Notebook(shell)
-    for task in registry.tasks().values():
+    for task in tasks().values():
         task.stop()
-    registry.forget_all()
     shell.run_line_magic("unload_ext", "budget_magic")
     InteractiveShell.clear_instance()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from budget_magic import tasks
 from budget_magic.events import HistoryRewritten
-from budget_magic.session.settings import defaults
+from budget_magic.session import default_session
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.magics.conftest import Notebook
@@ -37,7 +37,10 @@ def test_a_size_that_cannot_work_is_a_usage_error(notebook: Notebook) -> None:
 def test_both_settings_are_defaults_that_config_changes(notebook: Notebook) -> None:
     notebook("%config ClaudeTaskMagics.compact_at = '100k'")
     notebook("%config ClaudeTaskMagics.carry = 'documented'")
-    assert (defaults().settings.compact_at, defaults().settings.carry) == (100_000, "documented")
+    assert (
+        default_session().defaults.settings.compact_at,
+        default_session().defaults.settings.carry,
+    ) == (100_000, "documented")
     notebook("%claude_task audit --compact-at none")
     settings = tasks()["audit"].settings
     assert (settings.compact_at, settings.carry) == (None, "documented")

@@ -31,9 +31,8 @@ from budget_magic.events import (
 from budget_magic.loop import Approver
 from budget_magic.magics.actions import Actions
 from budget_magic.magics.cells import CellTurn
-from budget_magic.session.accounts import SESSION
+from budget_magic.session import default_session
 from budget_magic.session.bus import Sink
-from budget_magic.session.turning import Start
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold
 from budget_magic.wire.sdk import simulated_client
@@ -171,10 +170,10 @@ class Faults:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         task = tasks().get(name)
         if task is None:  # it was stopped before it was recorded
-            assert SESSION.requests_held == 0
+            assert default_session().account.requests_held == 0
             return
         assert not task.is_running
-        assert SESSION.requests_held == 0
+        assert default_session().account.requests_held == 0
         if task.context is not None:
             assert task.context.account.requests_held == 0
         assert all(turn.outcome is not None for turn in task.turns)
@@ -228,7 +227,7 @@ def test_a_fault_in_a_view_stops_the_turn_only_where_it_is_an_interrupt(
     for number in range(RUNS // 18):
         task = faults.task(f"task-{number}")
         sinks = [Failing(number % 6 + 1, error)]
-        task.begin(Prompt(typed="x", sent="x"), Start(sinks=sinks))
+        task.start("x", sinks=sinks)
         raised = quietly(task.wait)
         assert isinstance(raised, TaskInterrupted) == isinstance(error, KeyboardInterrupt)
         faults.check(task.name)
@@ -334,7 +333,12 @@ def test_a_display_that_fails_anywhere_leaves_no_turn_running(
     task = task_on(Simulator(scene, faults=[hold(go_on, on=0)]))
     show = FailingDisplay(place, error)
     prompt = Prompt(typed="x", sent="x")
-    cell = CellTurn(task=task, begin=lambda run: task.begin(prompt, run=run), display=show)
+    cell = CellTurn(
+        task=task,
+        run=task.new_run(),
+        begin=lambda run: task.begin(prompt, run=run),
+        display=show,
+    )
     actions = faults.actions
 
     raised = quietly(lambda: (actions.leave_running if background else actions.wait_for)(cell))

@@ -8,8 +8,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
-from budget_magic import tasks
-from budget_magic.session.settings import defaults
+from budget_magic import TaskInterrupted, tasks
+from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator, silence
 from budget_magic.wire.sdk import simulated_client
 from tests.magics.conftest import Notebook
@@ -102,10 +102,10 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
 def test_config_refuses_what_cannot_work(
     notebook: Notebook, caplog: pytest.LogCaptureFixture, trait: str, sentence: str
 ) -> None:
-    before = defaults()
+    before = default_session().defaults
     notebook(f"%config ClaudeTaskMagics.{trait}")
     assert sentence in caplog.text
-    assert defaults() == before
+    assert default_session().defaults == before
 
 
 def test_a_price_of_the_user_makes_an_unknown_model_run_and_is_said(notebook: Notebook) -> None:
@@ -153,13 +153,13 @@ class TestLoading:
         played = Simulator([Reply(text="Hello.")], faults=[silence()])
         notebook.shell.push({"mine": simulated_client(played.transport())})
         notebook("from budget_magic import Task\nt = Task('audit', client=mine, tools='none')")
-        notebook("from budget_magic.session.turns import Prompt")
-        notebook("run = t.begin(Prompt(typed='x', sent='x'))")
+        notebook("t.start('x')")
         ran = notebook("%unload_ext budget_magic")
         assert isinstance(ran.error, UsageError)
         assert "audit still runs" in str(ran.error)
         notebook("%claude_stop")
-        notebook["run"].wait()
+        with pytest.raises(TaskInterrupted):
+            notebook["t"].wait()
 
 
 def completions(notebook: Notebook, line: str) -> list[str]:

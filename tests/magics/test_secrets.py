@@ -8,7 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from budget_magic.errors import TaskFailed
-from budget_magic.session.registry import tasks
+from budget_magic.session import tasks
 from budget_magic.simulator import Call, Reply, Simulator, status_error
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import results

@@ -15,8 +15,6 @@ from budget_magic.meter import Outcome
 from budget_magic.meter.reserve import Account
 from budget_magic.session.accounts import group_account
 from budget_magic.session.live import Change
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Scripted, Simulator, scene_from_data
 from budget_magic.wire.sdk import simulated_client
 
@@ -46,7 +44,7 @@ class Agent:
     def run(self) -> Outcome:
         """The outcome of the first turn."""
         prompt = "Do what the scenario says."
-        self.task.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=[self]))
+        self.task.start(prompt, sinks=[self])
         return self.task.wait()
 
 

@@ -12,8 +12,7 @@ import pytest
 from budget_magic import Task, tool
 from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
 from budget_magic.loop.task import Decision
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
+from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from tests.loop.running import facts, results, sent, task_on
@@ -50,7 +49,7 @@ def scripted(*calls: Call) -> Simulator:
 def run(task: Task, decision: str = "once") -> Asked:
     """A turn whose questions are all answered in the same way."""
     asked = Asked(Decision(kind=decision))  # type: ignore[arg-type] # one of the three words
-    task.begin(Prompt(typed="Go.", sent="Go."), Start(approver=asked))
+    task.start("Go.", approver=asked)
     task.wait()
     return asked
 
@@ -237,7 +236,7 @@ def test_a_call_that_holds_a_secret_is_denied_where_no_user_is_attached(policy: 
 
 def test_a_task_in_the_background_denies_a_call_that_holds_a_secret() -> None:
     task = task_on(scripted(Call("look", {"text": KEY})), tools=[look])
-    task.begin(Prompt(typed="Go.", sent="Go."), Start(reads_only=True))
+    task.begin(Prompt(typed="Go.", sent="Go."), Start(background=True))
     task.wait()
 
     assert "always requires approval" in results(task)[0]

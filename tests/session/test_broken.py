@@ -10,7 +10,7 @@ import pytest
 from budget_magic import Task
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import AttemptFailed, StepStarted, TurnFinished
-from budget_magic.session.accounts import SESSION
+from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts
@@ -41,7 +41,7 @@ def test_whatever_breaks_the_loop_is_booked_and_the_turn_fails(error: BaseExcept
     assert len(facts(task, TurnFinished)) == 1
     held = facts(task, StepStarted)[0].held_usd
     assert facts(task, AttemptFailed)[0].unconfirmed_usd == held == outcome.spend.unconfirmed_usd
-    assert SESSION.requests_held == 0
+    assert default_session().account.requests_held == 0
     assert task.resume().text == "Done."
 
 
@@ -52,5 +52,5 @@ def test_an_interrupt_on_the_loop_itself_stops_the_turn() -> None:
         task.run("Look.")
 
     assert raised.value.outcome == task.outcome
-    assert SESSION.requests_held == 0
+    assert default_session().account.requests_held == 0
     assert task.resume().text == "Done."

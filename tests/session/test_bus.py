@@ -43,7 +43,7 @@ class Told:
 
 def told_by(bus: Bus) -> Told:
     told = Told()
-    bus.sinks = [told]
+    bus.subscribe(told)
     return told
 
 

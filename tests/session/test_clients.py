@@ -11,11 +11,19 @@ import pytest
 
 from budget_magic import Ceilings, ConfigurationError, Task
 from budget_magic.events import TurnStarted
-from budget_magic.session.clients import ASKED_FOR, NO_KEY, choose_client, kind_of_auto
-from budget_magic.session.surroundings import HERE
+from budget_magic.session import PythonHost, Session
+from budget_magic.session.clients import ASKED_FOR, NO_KEY
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.wire.sdk import SdkClient, simulated_client
 from tests.loop.running import facts, lookup, task_on
+
+
+class Attended(PythonHost):
+    """A host with somebody to ask."""
+
+    def has_stdin(self) -> bool:
+        """Return True."""
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -28,34 +36,34 @@ def _no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_key_chooses_the_real_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
 
-    chosen = choose_client("auto", someone_watches=True)
+    chosen = Session().clients.choose("auto", someone_watches=True)
 
     assert (chosen.name, chosen.simulated, chosen.secrets) == (
         "anthropic",
         None,
         (("ANTHROPIC_API_KEY", "sk-test"),),
     )
-    assert kind_of_auto() == "anthropic"
+    assert Session().clients.kind_of_auto() == "anthropic"
 
 
 def test_a_token_chooses_the_real_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token")
 
-    assert choose_client("auto", someone_watches=False).secrets == (
+    assert Session().clients.choose("auto", someone_watches=False).secrets == (
         ("ANTHROPIC_AUTH_TOKEN", "token"),
     )
 
 
 def test_without_credentials_auto_is_simulated_where_a_user_is_attached() -> None:
-    chosen = choose_client("auto", someone_watches=True)
+    chosen = Session().clients.choose("auto", someone_watches=True)
 
     assert (chosen.name, chosen.simulated) == ("simulator", NO_KEY)
-    assert kind_of_auto() == "simulator"
+    assert Session().clients.kind_of_auto() == "simulator"
 
 
 def test_without_credentials_auto_is_refused_where_no_user_is_attached() -> None:
     with pytest.raises(ConfigurationError, match="no API key found, and no user is attached"):
-        choose_client("auto", someone_watches=False)
+        Session().clients.choose("auto", someone_watches=False)
 
 
 @pytest.mark.parametrize("someone_watches", [True, False])
@@ -66,14 +74,14 @@ def test_a_base_url_without_a_credential_is_refused(
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
 
     with pytest.raises(ConfigurationError, match="ANTHROPIC_BASE_URL is set but no credential"):
-        choose_client("auto", someone_watches=someone_watches)
+        Session().clients.choose("auto", someone_watches=someone_watches)
 
 
 def test_a_base_url_with_a_key_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
 
-    assert choose_client("auto", someone_watches=False).simulated is None
+    assert Session().clients.choose("auto", someone_watches=False).simulated is None
 
 
 @pytest.mark.parametrize("key", ["", "sk-test"])
@@ -82,19 +90,19 @@ def test_the_simulator_can_be_asked_for_by_name_and_by_variable(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", key)
 
-    by_name = choose_client("simulator", someone_watches=False)
-    by_variable = choose_client(
+    by_name = Session().clients.choose("simulator", someone_watches=False)
+    by_variable = Session().clients.choose(
         "auto", someone_watches=False, environ={"BUDGET_MAGIC_CLIENT": "simulator"}
     )
 
     assert by_name.simulated == by_variable.simulated == ASKED_FOR
-    assert kind_of_auto({"BUDGET_MAGIC_CLIENT": "simulator"}) == "simulator"
+    assert Session().clients.kind_of_auto({"BUDGET_MAGIC_CLIENT": "simulator"}) == "simulator"
 
 
 def test_an_object_of_the_notebook_is_taken_under_its_name() -> None:
     client = simulated_client(Simulator([Reply(text="One.")]).transport())
 
-    chosen = choose_client(client, name="my_client", someone_watches=False)
+    chosen = Session().clients.choose(client, name="my_client", someone_watches=False)
 
     assert (chosen.name, chosen.simulated) == ("my_client", None)
 
@@ -102,7 +110,7 @@ def test_an_object_of_the_notebook_is_taken_under_its_name() -> None:
 @pytest.mark.parametrize("thing", [object(), 7, "openai", None])
 def test_an_object_that_is_no_client_is_refused(thing: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"is not a client: give an AsyncAnthropic"):
-        choose_client(thing, someone_watches=True)
+        Session().clients.choose(thing, someone_watches=True)
 
 
 def test_a_synchronous_client_is_refused_with_its_twin() -> None:
@@ -148,7 +156,7 @@ def test_auto_never_goes_from_the_real_api_to_the_simulator(
     task = Task("audit", tools=[lookup], ceilings=Ceilings(elapsed_s=0.3))
     assert task.run("Look.").state in {"failed", "halted"}
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    monkeypatch.setattr(HERE, "has_stdin", lambda: True)
+    task.session.host = Attended()
 
     with pytest.raises(ConfigurationError, match="audit ran on the real API; `--new` starts it on"):
         task.run("Once more.")

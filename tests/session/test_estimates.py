@@ -12,8 +12,6 @@ from budget_magic import Task
 from budget_magic.events import Delta, Live, Record, StepFinished
 from budget_magic.report import LiveState
 from budget_magic.session.stream_state import StreamState
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.scenes import SceneLike
 from budget_magic.simulator.tokens import count_text
@@ -55,7 +53,7 @@ def watched(scene: SceneLike, folder: Path = SAMPLE) -> list[tuple[LiveState, St
     task = task_on(Simulator(scene), tools=["files", lookup, note], root=folder, budget=500_000)
     beside = Beside(task)
     prompt = "Audit this folder and say what to mend first."
-    task.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=[beside]))
+    task.start(prompt, sinks=[beside])
     task.wait()
     return beside.steps
 

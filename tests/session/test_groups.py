@@ -8,7 +8,8 @@ import pytest
 
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ConfigurationError
-from budget_magic.session.accounts import SESSION, group_account
+from budget_magic.session import default_session
+from budget_magic.session.accounts import group_account
 from budget_magic.simulator import Simulator
 from tests.loop.running import steps, task_on
 
@@ -28,7 +29,7 @@ def test_a_group_s_cap_holds_over_all_its_tasks() -> None:
     outcomes = [task.run("Look.") for task in tasks]
 
     used = sum(task.spend.ceiling_tokens for task in tasks)
-    assert used == group.spent.tokens == SESSION.spent.tokens
+    assert used == group.spent.tokens == default_session().account.spent.tokens
     assert 40_000 < used <= 60_000
     assert outcomes[0].reason == "end_turn"
     assert outcomes[-1].reason == "session_ceiling"

@@ -20,8 +20,9 @@ from budget_magic.events import (
     ToolStarted,
 )
 from budget_magic.meter import read
-from budget_magic.meter.reserve import Account, Amount
-from budget_magic.session.accounts import SESSION, group_account
+from budget_magic.meter.reserve import Amount
+from budget_magic.session import default_session
+from budget_magic.session.accounts import group_account
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold, overloaded, silence
 from tests.loop.running import (
     LOOK,
@@ -43,12 +44,6 @@ def cut_off(task: Task, simulator: Simulator, number: int = 0, prompt: str = "Lo
     interruption(lambda: task.run(prompt))
 
 
-def account_of(task: Task) -> Account:
-    """The task's own account."""
-    assert task.context is not None
-    return task.context.account
-
-
 def one_cut_off(**options: Any) -> tuple[Task, AttemptFailed]:
     """A task with one cut-off request, and what was booked for it."""
     simulator = Simulator(steps(1), faults=[silence(on=0)])
@@ -66,7 +61,7 @@ def test_held_money_is_replaced_by_what_had_streamed_in_every_account() -> None:
     failed = facts(task, AttemptFailed)[0]
     most = Amount(usd=failed.unconfirmed_usd, tokens=failed.unconfirmed_tokens)
     least = Amount(usd=failed.at_least_usd, tokens=failed.at_least_tokens)
-    accounts = (account_of(task), group, SESSION)
+    accounts = (task.account, group, default_session().account)
     assert [one.unconfirmed for one in accounts] == [most] * 3
     assert most.usd > least.usd > 0
     assert most.tokens > least.tokens > 0
@@ -125,11 +120,11 @@ def test_releasing_twice_or_where_nothing_is_held_changes_nothing() -> None:
     assert fresh.events == []
     task, _ = one_cut_off()
     task.release_held()
-    before = (task.spend, len(task.events), account_of(task).unconfirmed)
+    before = (task.spend, len(task.events), task.account.unconfirmed)
 
     assert task.release_held() == "audit holds nothing for cut-off requests"
 
-    assert (task.spend, len(task.events), account_of(task).unconfirmed) == before
+    assert (task.spend, len(task.events), task.account.unconfirmed) == before
 
 
 def test_a_release_is_refused_while_the_task_runs() -> None:
@@ -200,12 +195,12 @@ def test_what_a_task_of_a_tool_holds_is_let_go_around_it_too() -> None:
         tools=[ask],
     )
     assert outer.run("Look.").state == "completed"
-    assert account_of(outer).unconfirmed.usd == inner.spend.unconfirmed_usd > Decimal("0.1")
+    assert outer.account.unconfirmed.usd == inner.spend.unconfirmed_usd > Decimal("0.1")
 
     inner.release_held()
 
-    assert account_of(outer).unconfirmed.usd == inner.spend.unconfirmed_usd < Decimal("0.1")
-    assert not account_of(outer).cut_off
+    assert outer.account.unconfirmed.usd == inner.spend.unconfirmed_usd < Decimal("0.1")
+    assert not outer.account.cut_off
 
 
 @pytest.mark.parametrize("kind", [StepFinished, ToolStarted, ToolFinished])
@@ -230,5 +225,5 @@ def assert_nothing_is_held(task: Task, kind: Any) -> None:
     assert facts(task, kind)
     assert outcome.spend.unconfirmed_usd == 0
     assert task.held.requests == 0
-    assert account_of(task).held == account_of(task).unconfirmed == Amount()
+    assert task.account.held == task.account.unconfirmed == Amount()
     assert "cut off" not in outcome.detail

@@ -302,5 +302,5 @@ def test_tokens_of_iterations_outside_the_sum_count_in_the_token_ceiling() -> No
     assert outcome.reason == "token_ceiling", outcome.detail
     extra = outcome.spend.steps * 5_000
     assert outcome.total.ceiling_tokens == simulator.bill.total_tokens + extra
-    assert task._account.spent.tokens == outcome.total.ceiling_tokens  # noqa: SLF001
+    assert task.account.spent.tokens == outcome.total.ceiling_tokens
     assert extra < 40_000

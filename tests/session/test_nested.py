@@ -17,10 +17,8 @@ from budget_magic import Ceilings, Outcome, Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import TasksRun, WaitStarted
 from budget_magic.meter.reserve import Account
-from budget_magic.session import registry
-from budget_magic.session.accounts import SESSION, group_account
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
+from budget_magic.session import default_session
+from budget_magic.session.accounts import group_account
 from budget_magic.simulator import Call, Reply, Signal, Simulator, View, hold, silence
 from tests.loop.running import facts, interruption, lookup, results, steps, task_on
 from tests.session.test_interrupt import stop_when_silent
@@ -99,7 +97,7 @@ def test_what_a_task_of_a_tool_spends_counts_against_the_one_around_it(
 
     inner_usd = inner_simulator.bill.total_usd
     spent = account_of(outer).spent.usd
-    assert spent == simulator.bill.total_usd + inner_usd == SESSION.spent.usd
+    assert spent == simulator.bill.total_usd + inner_usd == default_session().account.spent.usd
     assert outer.spend.cost_usd == simulator.bill.total_usd
     assert sum(fact.cost_usd for fact in facts(outer, TasksRun)) == inner_usd > 0
     told = " ".join(str(outer.report()["text/plain"]).split())
@@ -110,7 +108,7 @@ def test_what_a_task_of_a_tool_spends_counts_against_the_one_around_it(
 def test_a_task_of_a_tool_is_not_the_one_that_a_nameless_cell_goes_on_with(way: Way) -> None:
     outer, _ = outer_on(way(task_on(Simulator(steps(1)), "inner")))
     assert outer.run("Look.").state == "completed"
-    assert registry.last_used() == "outer"
+    assert default_session().last_used == "outer"
 
 
 @every_way
@@ -199,7 +197,7 @@ def test_tasks_of_tools_that_run_beside_each_other_wait_instead_of_failing() -> 
     @tool(reads=True)
     def ask(what: str) -> str:
         """Ask one of them."""
-        inners[what].begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[OnWait(go_on)]))
+        inners[what].start("Look.", sinks=[OnWait(go_on)])
         return inners[what].wait().text
 
     calls = [Call("ask", {"what": name}) for name in inners]
@@ -241,7 +239,7 @@ def test_a_group_s_cap_and_the_session_s_count_a_task_of_a_tool_once() -> None:
     assert inner.outcome is not None
     assert " of 40,000 tokens for the sweep in step" in inner.outcome.detail
     assert inner.spend.ceiling_tokens + outer.spend.ceiling_tokens == group.spent.tokens <= 40_000
-    assert SESSION.spent.tokens == group.spent.tokens <= billed
+    assert default_session().account.spent.tokens == group.spent.tokens <= billed
 
 
 def test_a_simulated_task_does_not_count_against_a_real_one_around_it() -> None:
@@ -266,7 +264,7 @@ def test_a_simulated_task_counts_against_a_simulated_one_around_it() -> None:
     outer.run("Say something about audit_helper.")
     assert inner.turns, "the scene must call the tool"
     assert account_of(outer).spent_below.usd == inner.spend.cost_usd
-    assert SESSION.spent.usd == 0
+    assert default_session().account.spent.usd == 0
 
 
 def test_a_real_task_in_a_simulated_one_counts_against_a_real_one_around_both() -> None:

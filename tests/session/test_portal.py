@@ -15,7 +15,7 @@ import pytest
 from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import ToolFinished
-from budget_magic.session.portal import portal
+from budget_magic.session import default_session
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import facts, results, task_on
 
@@ -25,7 +25,7 @@ from tests.session.test_shared_ceilings import looking
 from tests.loop.running import facts, task_on
 from budget_magic import Ceilings
 from budget_magic.events import TurnFinished
-from budget_magic.session.accounts import SESSION
+from budget_magic.session import default_session
 from budget_magic.simulator import Simulator
 
 simulator = Simulator(looking)
@@ -44,7 +44,7 @@ for thread in threads:
     thread.join(30)
 loops = [thread.name for thread in threading.enumerate() if thread.name == "budget_magic loop"]
 print(len(loops), [thread.is_alive() for thread in threads].count(True))
-print(simulator.bill.total_usd <= 2, SESSION.requests_held)
+print(simulator.bill.total_usd <= 2, default_session().account.requests_held)
 """
 
 
@@ -79,9 +79,9 @@ def test_the_loop_outlives_a_task_that_raises_what_ends_a_loop() -> None:
 
     for end in (leave, interrupt):
         with pytest.raises((SystemExit, KeyboardInterrupt)):
-            portal().start(end).result(10)
+            default_session().portal.start(end).result(10)
 
-    assert portal().start(answer).result(10) == 42
+    assert default_session().portal.start(answer).result(10) == 42
 
 
 def test_the_loop_outlives_whoever_stops_it_or_cancels_what_runs_on_it() -> None:
@@ -95,11 +95,11 @@ def test_the_loop_outlives_whoever_stops_it_or_cancels_what_runs_on_it() -> None
     async def answer() -> int:
         return 42
 
-    portal().start(stop).result(10)
+    default_session().portal.start(stop).result(10)
     with pytest.raises(concurrent.futures.CancelledError):
-        portal().start(cancel_all).result(10)
+        default_session().portal.start(cancel_all).result(10)
 
-    assert portal().start(answer).result(10) == 42
+    assert default_session().portal.start(answer).result(10) == 42
 
 
 class Leaves:
@@ -198,7 +198,7 @@ def test_a_default_that_ends_whoever_reads_it_is_a_sentence() -> None:
 NOISE = """
 import gc, os, threading
 from budget_magic import Task
-from budget_magic.session.portal import portal
+from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.server import SimulatorServer
 
@@ -225,13 +225,13 @@ async def leave():
 
 def end_the_loop(arrival=simulator.arrival(len(simulator.requests))):
     arrival.wait()
-    portal().start(leave)
+    default_session().portal.start(leave)
 threading.Thread(target=end_the_loop).start()
 task.run("Write.")
 if LEAVE_RUNNING:
     from budget_magic.session.turns import Prompt
     arrival = simulator.arrival(len(simulator.requests))
-    task.begin(Prompt(typed="x", sent="x"))
+    task.start("x")
     arrival.wait()
 print("ended")
 """
@@ -248,7 +248,7 @@ def test_interrupts_and_an_exit_write_nothing_to_stderr(*, leave_running: bool) 
 ONE_CLIENT = """
 import gc, os, weakref
 from budget_magic import Task
-from budget_magic.session.portal import portal
+from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.server import SimulatorServer
 
@@ -270,7 +270,7 @@ async def turn_over():
     for _ in range(20):
         import asyncio
         await asyncio.sleep(0)
-portal().start(turn_over).result(10)
+default_session().portal.start(turn_over).result(10)
 print(inner.is_closed())
 """
 
@@ -283,6 +283,11 @@ def test_the_client_of_auto_is_made_once_and_closed_when_nobody_uses_it() -> Non
 
 
 def test_the_loop_runs_what_it_is_handed_on_its_own_thread() -> None:
-    seen = portal().call(threading.current_thread)
+    seen = default_session().portal.call(threading.current_thread)
     assert seen.name == "budget_magic loop"
-    assert portal().call(lambda: portal().call(threading.current_thread)) is seen
+    assert (
+        default_session().portal.call(
+            lambda: default_session().portal.call(threading.current_thread)
+        )
+        is seen
+    )

@@ -14,8 +14,6 @@ from budget_magic import Ceilings, Task
 from budget_magic.events import SettingsChanged
 from budget_magic.session.controls import TaskControls
 from budget_magic.session.stream_state import StreamState
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Signal, Simulator, hold
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.requests import Requests
@@ -29,7 +27,7 @@ def running() -> Iterator[tuple[Task, TaskControls]]:
     simulator = Simulator(steps(1), faults=[hold(go_on, on=0)])
     task = task_on(simulator, budget=64_000, ceilings=Ceilings(cost_usd=5, total_tokens=100_000))
     stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
-    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[stream_state]))
+    task.start("Look.", sinks=[stream_state])
     assert simulator.arrival(0).wait()
     try:
         yield task, TaskControls(task, stream_state)

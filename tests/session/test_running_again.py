@@ -11,8 +11,7 @@ import pytest
 
 from budget_magic import Ceilings, ConfigurationError, Task
 from budget_magic.session.settings import Settings
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Plan, Prompt
+from budget_magic.session.turns import Plan, Prompt, Start
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import lookup, note, resumed, sent, steps, task_on
 

@@ -11,9 +11,7 @@ from budget_magic import Task, tool
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Delta, Live, Record
 from budget_magic.loop.stuck import StuckRule
-from budget_magic.session.clients import choose_client
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
+from budget_magic.session import Session
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.wire.sdk import simulated_client
@@ -137,7 +135,7 @@ def test_a_credential_that_comes_during_a_turn_is_replaced_from_its_result_on(
         return True
 
     task = task_on(simulator, tools=[lookup, log_in], approve=approve)
-    task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[view]))
+    task.start("Look.", sinks=[view])
     outcome = task.wait()
 
     assert results(task) == [said, "[secret NEW_RUN_TOKEN] is a word"]
@@ -181,7 +179,7 @@ def test_the_credentials_of_a_cloud_are_replaced() -> None:
     client = anthropic.AsyncAnthropicBedrock(
         aws_access_key="AKIA0", aws_secret_key="0123456789abcdef", aws_region="us-east-1"
     )
-    chosen = choose_client(client, someone_watches=False)
+    chosen = Session().clients.choose(client, someone_watches=False)
 
     assert chosen.secrets == (("AWS_SECRET_ACCESS_KEY", "0123456789abcdef"),)
     assert "0123" not in repr(chosen)

@@ -10,10 +10,10 @@ import pytest
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Live, Record, StepFinished, TurnFinished, WaitFinished, WaitStarted
-from budget_magic.session.accounts import SESSION, session_account
+from budget_magic.meter.reserve import Account
+from budget_magic.session import default_session
+from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.settings import Defaults
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Reply, Signal, Simulator, View, hold
 from tests.loop.running import LOOK, facts, lookup, resumed, steps, task_on
 
@@ -41,7 +41,7 @@ class OnWait:
 def run_all(tasks: list[Task], go_on: Signal) -> None:
     """Run them all at once; the signal is set when one of them waits for room."""
     for task in tasks:
-        task.begin(Prompt(typed="Look.", sent="Look."), Start(sinks=[OnWait(go_on)]))
+        task.start("Look.", sinks=[OnWait(go_on)])
     for task in tasks:
         task.wait()
 
@@ -67,7 +67,7 @@ def test_sixteen_tasks_under_five_dollars_all_make_progress(
     assert any(facts(task, WaitFinished) for task in tasks)
     outcomes = [task.outcome for task in tasks if task.outcome is not None]
     assert {outcome.reason for outcome in outcomes} <= {"session_ceiling", "step_ceiling"}
-    assert SESSION.requests_held == 0
+    assert default_session().account.requests_held == 0
 
 
 def test_no_task_halts_while_others_hold_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,18 +140,20 @@ def test_simulated_tasks_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = task.run("Say something about lookup.")
 
     assert outcome.state == "completed"
-    assert SESSION.spent.usd == 0
+    assert default_session().account.spent.usd == 0
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_COST_BUDGET", "ANTHROPIC_TOKEN_BUDGET"])
 @pytest.mark.parametrize("value", ["much", "-1", "nan", "inf"])
 def test_a_session_ceiling_that_is_no_number_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} is '{value}'; set it to a number"):
-        session_account(Defaults(), {name: value})
+        set_ceilings(default_session().account, Defaults(), {name: value})
 
 
 def test_defaults_go_before_the_environment() -> None:
-    account = session_account(Defaults(session_cost_usd=Decimal(3)), {"ANTHROPIC_COST_BUDGET": "9"})
+    account = Account(name="x", cost_usd=None, total_tokens=None)
+    configured = Defaults(session_cost_usd=Decimal(3))
+    set_ceilings(account, configured, {"ANTHROPIC_COST_BUDGET": "9"})
     assert account.cost_setting == "`%config ClaudeTaskMagics.session_cost`"
 
     assert account.cost_usd == Decimal(3)

@@ -12,9 +12,9 @@ import pytest
 
 from budget_magic import Task
 from budget_magic.events import TurnFinished
+from budget_magic.session import default_session
 from budget_magic.session.runner import Run
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
+from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
 from tests.loop.running import results, steps, task_on
 
@@ -53,7 +53,7 @@ def interrupting(caller: Callable[[], object]) -> Callable[[], Any]:
 def test_a_cancellation_that_comes_with_something_to_do_is_not_lost(
     turns_of_the_loop: int, times: int
 ) -> None:
-    run = Run()
+    run = Run(default_session().portal)
     cancelled: list[int] = []
 
     def on_cancel() -> None:
@@ -82,7 +82,7 @@ def test_a_cancellation_that_comes_with_something_to_do_is_not_lost(
 
 def test_ctrl_c_ends_only_the_waiting_for_a_background_turn() -> None:
     task, simulator, go_on = held()
-    task.begin(PROMPT, Start(reads_only=True))
+    task.begin(PROMPT, Start(background=True))
     assert simulator.arrival(0).wait()
 
     with pytest.raises(KeyboardInterrupt, match="the turn itself was not stopped"):
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_only_the_waiting_for_a_turn_of_another_thread() -> None:
 
 def test_cancelling_await_end_ends_only_the_waiting() -> None:
     task, _, go_on = held()
-    task.begin(PROMPT, Start(reads_only=True))
+    task.begin(PROMPT, Start(background=True))
 
     async def main() -> None:
         waiting = asyncio.create_task(task.await_end())

@@ -15,8 +15,6 @@ import pytest
 
 from budget_magic import Task
 from budget_magic.events import Ceilings, ToolStarted
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.tools import answer, file_tools
 from budget_magic.tools.allowance import Allowance
@@ -137,7 +135,7 @@ def calling(root: Path, name: str, **options: Any) -> Task:
 @pytest.mark.parametrize("name", ENDLESS)
 def test_stop_ends_the_work_of_a_turn_and_its_search_process(endless: Files, name: str) -> None:
     task = calling(endless.root, name)
-    task.begin(Prompt(typed="Look.", sent="Look."), Start())
+    task.start("Look.")
     is_busy = searches if name == "grep" else is_working
     assert wait_until(lambda: bool(is_busy()))
 

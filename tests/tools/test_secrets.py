@@ -58,7 +58,7 @@ LABEL = "[secret MY_API_KEY]"
         ("NPM_AUTH", "abc-0123-def"),
         ("SIGNING_SEED", "abc-0123-def"),
         ("CLOUD_CREDS", "abc-0123-def"),
-        ("SESSION", "abc-0123-def"),
+        ("default_session().account", "abc-0123-def"),
         ("WEB_SESSION", "abc-0123-def"),
         ("SESSION_ID", "abc-0123-def"),
         ("SESSIONID", "abc-0123-def"),

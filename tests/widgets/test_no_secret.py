@@ -29,8 +29,6 @@ from budget_magic.events.codec import to_json
 from budget_magic.loop.task import Decision
 from budget_magic.session.controls import TaskControls
 from budget_magic.session.stream_state import StreamState
-from budget_magic.session.turning import Start
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import (
     Call,
     Reply,
@@ -158,9 +156,7 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
     )
     prompt = f"Look at {KEY} and {encoded_everyhow(WORD)}."
 
-    task.begin(
-        Prompt(typed=prompt, sent=prompt), Start(sinks=[stream_state, panel, seen], approver=decide)
-    )
+    task.start(prompt, sinks=[stream_state, panel, seen], approver=decide)
     outcome = task.wait()
     comm = stage.comms[-1]
     for fact in facts(task, ToolFinished):

@@ -1,0 +1,147 @@
+"""`Session`: what tasks share - thread, clients, ceilings, registry, sinks and host."""
+
+from __future__ import annotations
+
+import threading
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from budget_magic.session.host import Host, PythonHost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from budget_magic.loop import ReservationGate
+    from budget_magic.meter.reserve import Account
+    from budget_magic.session.bus import Sink
+    from budget_magic.session.clients import Clients
+    from budget_magic.session.portal import Portal
+    from budget_magic.session.settings import Defaults
+    from budget_magic.session.shared import Shared
+    from budget_magic.session.task import Task
+
+
+class Session:
+    """A set of tasks with the thread they run on and the ceilings they share.
+
+    A process has a default session; a test or an experiment makes as many of its own as it wants,
+    side by side. Parts are made on first use, so that a session costs nothing until a task runs.
+
+    Parameters
+    ----------
+    host
+        The notebook, terminal or script around it; None is plain Python.
+    required_sinks
+        Record the facts of all its tasks; where one fails, nothing more is spent. See `Bus`.
+
+    Notes
+    -----
+    Lock order. A thread that holds one of these locks takes none that stands above it:
+
+    1. `Session._lock`: makes the session's parts, each once
+    2. `Clients._lock`: makes the client that `auto` chooses
+    3. `TaskControls._lock`: the panel's open questions and offers
+    4. `Run._lock`: who stopped a turn, and whether it has begun
+    5. locks of views (`StreamState`, `Panel`): what they show now
+
+    Accounts, gate, histories and records have no lock: only the session's loop thread changes
+    them (`Portal.call`). The registry is a dict, whose single operations are atomic.
+    """
+
+    def __init__(self, *, host: Host | None = None, required_sinks: Iterable[Sink] = ()) -> None:
+        self.host: Host = host or PythonHost()
+        self.required_sinks = tuple(required_sinks)
+        self._tasks: dict[str, Task] = {}
+        self._last: str | None = None
+        self._made: Shared | None = None
+        # An interrupt may call back into the session while this thread holds it.
+        self._lock = threading.RLock()
+
+    # Tasks
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """The tasks by name, oldest first; a view that follows changes."""
+        return MappingProxyType(self._tasks)
+
+    def register(self, task: Task) -> None:
+        """Enter a task under its name, which no longer stands for an earlier one."""
+        self._tasks[task.name] = task
+
+    def note_used(self, task: Task) -> None:
+        """Note that a task is the one used last."""
+        self._last = task.name
+
+    @property
+    def last_used(self) -> str | None:
+        """Name of the task used last; None where none was."""
+        return self._last if self._last in self._tasks else None
+
+    # What they share
+
+    @property
+    def defaults(self) -> Defaults:
+        """What new tasks start from, as the host has it configured now."""
+        from budget_magic.session.settings import Defaults  # noqa: PLC0415 - loading stays cheap
+
+        return self.host.defaults() or Defaults()
+
+    @property
+    def portal(self) -> Portal:
+        """The thread on which all turns run."""
+        return self._shared().portal
+
+    @property
+    def clients(self) -> Clients:
+        """The clients in use, and what was learned of them."""
+        return self._shared().clients
+
+    @property
+    def gate(self) -> ReservationGate:
+        """All reservations."""
+        return self._shared().gate
+
+    @property
+    def account(self) -> Account:
+        """What all tasks on a real client share; `prepare` puts its ceilings in force."""
+        return self._shared().account
+
+    def close(self) -> None:
+        """Stop what runs, wait until it is booked, and end the thread."""
+        if self._made is not None:
+            self._made.portal.close()
+
+    def _shared(self) -> Shared:
+        if self._made is None:  # an interrupt must find no lock taken once they are made
+            from budget_magic.session.shared import Shared  # noqa: PLC0415 - loading stays cheap
+
+            with self._lock:
+                if self._made is None:
+                    self._made = Shared()
+        return self._made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+_default = Session()
+
+
+def default_session() -> Session:
+    """Return the session of tasks that are given none."""
+    return _default
+
+
+def set_default_session(session: Session) -> Session:
+    """Make a session the default one, and return the one that was."""
+    global _default
+    before, _default = _default, session
+    return before
+
+
+def tasks() -> Mapping[str, Task]:
+    """Return the default session's tasks by name, oldest first; a view that follows changes."""
+    return _default.tasks

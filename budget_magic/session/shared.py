@@ -1,0 +1,18 @@
+"""The parts of a session that its tasks share, made together on first use."""
+
+from __future__ import annotations
+
+from budget_magic.loop import ReservationGate
+from budget_magic.meter.reserve import Account
+from budget_magic.session.clients import Clients
+from budget_magic.session.portal import Portal
+
+
+class Shared:
+    """The loop's thread, and what only that thread changes."""
+
+    def __init__(self) -> None:
+        self.portal = Portal()
+        self.clients = Clients(self.portal)
+        self.gate = ReservationGate()
+        self.account = Account(name="this kernel session", cost_usd=None, total_tokens=None)
