@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from budget_magic.events import Record, ToolFinished
 from budget_magic.meter import Reading, read
-from budget_magic.report import LiveState, TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
+from budget_magic.report.view import view_turn
+from budget_magic.report.view_models import LiveState, TurnView
 from budget_magic.session.bus import Bus
 from budget_magic.session.session import Session
 from budget_magic.session.settings import Settings

@@ -30,8 +30,8 @@ from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held
 from budget_magic.meter.reserve import Account
-from budget_magic.report import LiveState, TurnView
 from budget_magic.report.labels import released_text
+from budget_magic.report.view_models import LiveState, TurnView
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop

@@ -13,7 +13,8 @@ import anywidget
 import traitlets
 
 from budget_magic.events import Live, Record, RetryScheduled, StepFinished, StepStarted
-from budget_magic.report import TurnView, clean_text, cut_text
+from budget_magic.report.text import clean_text, cut_text
+from budget_magic.report.view_models import TurnView
 from budget_magic.widgets.controls import Controls, Offers, offers_json
 from budget_magic.widgets.panel_sync import Message, PanelSync
 from budget_magic.widgets.requests import Requests

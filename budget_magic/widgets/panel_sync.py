@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from budget_magic.events import Live
-from budget_magic.report import StepView, TurnView, render_markdown
+from budget_magic.report.markdown import render_markdown
+from budget_magic.report.view_models import StepView, TurnView
 from budget_magic.widgets.serialize import (
     LONG_TEXT_CHARS,
     blocks_json,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from budget_magic.events import BlockStarted, Delta, DeltaKind, Live
-from budget_magic.report import clean_text
+from budget_magic.report.text import clean_text
 
 SNAPSHOT_CHARS: Final = 200_000
 """Most of a block's text that a snapshot holds: its end."""

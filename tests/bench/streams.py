@@ -14,7 +14,8 @@ from IPython.display import display
 
 from budget_magic.events import BlockStarted, Delta
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report import TurnView, view_turn
+from budget_magic.report.view import view_turn
+from budget_magic.report.view_models import TurnView
 from budget_magic.session.stream_state import StreamState
 from budget_magic.widgets import Panel
 from tests.report.records import Story

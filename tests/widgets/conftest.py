@@ -8,7 +8,7 @@ from typing import Any
 import comm
 import pytest
 
-from budget_magic.report import LiveState
+from budget_magic.report.view_models import LiveState
 from tests.report.records import Story
 from tests.widgets.panels import LIVE, RecordedComm, Show
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from comm.base_comm import BaseComm
 
 from budget_magic.events import ApprovalGiven, BlockStarted, Delta, DeltaKind, Fact, ToolFinished
-from budget_magic.report import LiveState, TurnView, view_turn
+from budget_magic.report.view import view_turn
+from budget_magic.report.view_models import LiveState, TurnView
 from budget_magic.widgets import Decision, Offers, Panel
 from budget_magic.widgets.controls import CeilingKind, Raise
 from tests.report.records import Story
