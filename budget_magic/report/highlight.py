@@ -9,10 +9,14 @@ from time import thread_time
 from typing import Any, Final
 
 LANGUAGES: Final = frozenset({
-    "bash", "c", "cpp", "css", "diff", "go", "html", "ini", "java", "javascript", "js", "json",
+    "bash", "c", "cpp", "css", "diff", "go", "html", "java", "javascript", "js", "json",
     "py", "python", "rust", "sh", "shell", "sql", "toml", "ts", "typescript", "yaml", "yml",
 })  # fmt: skip
-"""Languages that are highlighted; code in any other stays plain."""
+"""Languages that are highlighted; code in any other stays plain.
+
+The deadline is looked at between two tokens, so a lexer is added only after trying hostile code:
+that of INI files takes more than a second for a single token.
+"""
 HIGHLIGHT_CHARS: Final = 10_000
 """Longer code stays plain."""
 HIGHLIGHT_CPU_S: Final = 0.25
@@ -44,25 +48,25 @@ def cpu_deadline() -> float:
 
 
 def highlight(code: str, language: str, deadline: float) -> str:
-    """Return code as HTML.
+    """Return code as HTML; plain if the language is unknown, the code too long, or time is up.
 
     Parameters
     ----------
     code
         The code, with a newline at its end.
     language
-        Without colours where it is none of `LANGUAGES`, and where the code is too long.
+        One of `LANGUAGES`, or another.
     deadline
-        CPU time of the thread after which the code is returned without colours.
+        From `cpu_deadline`.
     """
     plain = escape(code, quote=False)
-    if language not in LANGUAGES or len(code) > HIGHLIGHT_CHARS:
+    if language not in LANGUAGES or len(code) > HIGHLIGHT_CHARS or thread_time() > deadline:
         return plain
     tokens = []
     for kind, text in _lexer(language).get_tokens(code):
+        tokens.append((_style(kind), text))
         if thread_time() > deadline:
             return plain
-        tokens.append((_style(kind), text))
     parts = []
     for style, group in groupby(tokens, key=lambda token: token[0]):
         text = escape("".join(text for _, text in group), quote=False)

@@ -93,7 +93,7 @@ def in_ascii(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Return the width of a line on a terminal: two for wide characters, none for combining ones."""
+    """Return the terminal columns of a line: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(
