@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from budget_magic.report.macros import load_template
 from budget_magic.report.safe_markdown import code_block, code_span, escape_markdown, safe_markdown
 from budget_magic.report.saved import Format, saved_output
-from budget_magic.report.templates import load_template
 from budget_magic.report.view_models import TurnView
 
 LIMIT_BYTES: Final = 16_000

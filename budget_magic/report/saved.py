@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from budget_magic.report.macros import Macro
 from budget_magic.report.numbers import dollars, exact, plural
 from budget_magic.report.phrases import listed
-from budget_magic.report.templates import Macro
 from budget_magic.report.text import cut_text
 from budget_magic.report.view_models import StepView, TurnView
 

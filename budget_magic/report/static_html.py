@@ -6,9 +6,9 @@ from functools import cache, partial
 from html import escape
 from typing import Final
 
+from budget_magic.report.macros import load_template
 from budget_magic.report.markdown import protect, render_markdown
 from budget_magic.report.saved import Format, saved_output
-from budget_magic.report.templates import load_template
 from budget_magic.report.view_models import TurnView
 
 LIMIT_BYTES: Final = 20_000

@@ -1,4 +1,4 @@
-"""Load the templates of saved output; every value is escaped as it is put in."""
+"""Load the macros of saved output's templates, which escape every value that is put in."""
 
 from __future__ import annotations
 
