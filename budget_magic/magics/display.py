@@ -13,8 +13,8 @@ from IPython.display import display, update_display
 from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
 from budget_magic.magics.shell_context import ShellContext
-from budget_magic.report import plain_report, progress_line, step_line
 from budget_magic.report.live_turn import LiveTurn
+from budget_magic.report.plain import plain_report, progress_line, step_line
 from budget_magic.session.bus import Sink
 from budget_magic.session.task import Task
 

@@ -1,8 +1,9 @@
-"""What a person reads in a terminal before a call runs: all of its input, field by field."""
+"""Render a tool call for approval in a terminal: all of its input, field by field."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from budget_magic.report.call_labels import input_fields
@@ -15,7 +16,7 @@ _INDENT: Final = 4
 _GO_ON: Final = "↪"
 _GO_ON_ASCII: Final = ">"
 _NAME_COLUMNS: Final = 16
-"""Longest name that stands before its value on one line."""
+"""Longest name that shares a line with its value."""
 _TAB: Final = 4
 _LAST_SPACE: Final = "\\x20"
 
@@ -23,27 +24,29 @@ _LAST_SPACE: Final = "\\x20"
 def approval_card(
     name: str, why: str, call_input: Mapping[str, Any], *, width: int = 80, utf8: bool = True
 ) -> str:
-    r"""Return the question about a call, without its last line: who asks for what, and why it asks.
+    r"""Return the call and the reason why it needs approval; the caller adds the question.
+
+    Different inputs never give the same card: see `exact`.
 
     Parameters
     ----------
     name
-        The tool.
+        The tool's name.
     why
-        Why it asks, in one sentence; it may be empty.
+        The reason in one sentence; may be empty.
     call_input
-        All that Claude passes to it. Two different inputs never give the same card: see `exact`.
+        The tool's input.
     width
         Columns, at least 40.
     utf8
-        False writes ASCII, with escapes in place of other characters.
+        Whether to use more than ASCII; without it, other characters are escaped.
 
     Returns
     -------
     str
-        Lines of at most `width` columns, none of which ends in a space. Every line of the input is
-        indented, so that none can look like the question; where a line goes on in the next one, ↪
-        (in ASCII >) stands before that, where no text of the input can.
+        Lines of at most `width` columns without trailing spaces. Lines of the input are indented,
+        so that none can look like the question. The rest of a folded line follows ↪ (in ASCII >),
+        in a column where the input has no text.
 
     Examples
     --------
@@ -64,10 +67,10 @@ def approval_card(
 
 
 def _fields(fields: Sequence[InputField], width: int, go_on: str) -> Iterator[str]:
-    """Yield the input's lines: short values, long ones below their names, edits compared.
+    """Yield the input's lines: short values, long values below their names, edits as a diff.
 
-    Names stand at the fourth column and hold no space, values below them at the sixth. That, the
-    two spaces before a value on the same line, and the one before a size tell them apart.
+    Names start at the fourth column and contain no spaces; values below them start at the sixth.
+    Two spaces separate a name from a value on its line, one space separates it from a size.
     """
     if not fields:
         yield " " * _INDENT + "(no input)"
@@ -90,7 +93,7 @@ def _fields(fields: Sequence[InputField], width: int, go_on: str) -> Iterator[st
 
 
 def _expanded(line: str) -> str:
-    """Return the line with spaces behind the mark of each tab, up to the next stop."""
+    """Return the line with its tabs expanded; each has a visible mark already."""
     return line.expandtabs(_TAB).rstrip(" ")
 
 
@@ -99,14 +102,14 @@ def _titled(field: InputField) -> str:
 
 
 def _is_short(field: InputField, width: int) -> bool:
-    """Return whether name and value stand on one line."""
+    """Return whether name and value fit on one line."""
     room = width - _INDENT - _NAME_COLUMNS - 2
     fits = columns(field.name) <= _NAME_COLUMNS and columns(_expanded(field.value)) <= room
     return fits and "\n" not in field.value and not field.value.startswith(" ")
 
 
 def _indented(line: str, width: int, indent: int, go_on: str, sign: str = " ") -> Iterator[str]:
-    """Yield the line behind `sign`, folded without losing a character."""
+    """Yield the line after `sign`, folded without losing a character."""
     first, *rest = _folded(_expanded(line), width - indent)
     lead = " " * (indent - 2)
     yield f"{lead}{sign} {first}"
@@ -114,9 +117,9 @@ def _indented(line: str, width: int, indent: int, go_on: str, sign: str = " ") -
 
 
 def _folded(line: str, width: int) -> Iterator[str]:
-    """Yield the line in pieces of at most `width` columns, none of which ends in a space.
+    """Split the line into pieces of at most `width` columns without trailing spaces.
 
-    Joined, they are the line. It is broken before a space where one is near the end.
+    The pieces add up to the line. Breaks come before a space if there is one near the end.
     """
     start = 0
     while (end := _end_of_piece(line, start, width)) < len(line):
@@ -135,7 +138,7 @@ def _folded(line: str, width: int) -> Iterator[str]:
 
 
 def _end_of_piece(line: str, start: int, width: int) -> int:
-    """Return where the characters end that have room beside each other."""
+    """Return the end of the longest piece of at most `width` columns."""
     used = 0
     for end in range(start, len(line)):
         used += columns(line[end])
@@ -145,7 +148,7 @@ def _end_of_piece(line: str, start: int, width: int) -> int:
 
 
 def _compared(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
-    """Lines of both with what they share at both ends as context."""
+    """Yield a diff: what the texts share at both ends is context."""
     head = _shared(before, after)
     tail = _shared(before[head:][::-1], after[head:][::-1])
     yield from ((" ", line) for line in before[:head])
@@ -155,9 +158,5 @@ def _compared(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _shared(one: list[str], other: list[str]) -> int:
-    same = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        same += 1
-    return same
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,4 +1,4 @@
-"""Bars made of characters, for terminals and for readers that strip styles."""
+"""Draw bars of characters, for terminals and for readers that strip styles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budget_magic.report.view_models import GaugeView
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 SPARK_BARS: Final = 24
-"""Most steps drawn of what was left; longer turns are sampled."""
+"""Most bars of a spark line; longer turns are sampled."""
 
 
 def text_bar(gauge: GaugeView, width: int, *, utf8: bool = True) -> str:
@@ -44,7 +44,7 @@ def sampled(shares: Sequence[float], most: int = SPARK_BARS) -> list[float]:
 
 
 def spark(shares: Sequence[float]) -> str:
-    """Return what was left after each step as a line of small bars.
+    """Return shares as a line of small bars.
 
     >>> spark([1.0, 0.5, 0.0])
     '█▅▁'

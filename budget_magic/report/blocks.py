@@ -1,4 +1,4 @@
-"""The parts of a step: what Claude thought, wrote and called, and what the tools answered."""
+"""Build the views of a step's blocks: thinking, text, calls and results."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView, ...]:
-    """Return the parts of a finished step in their order, each result after its call."""
+    """Return the blocks of a finished step in order, each result after its call."""
     sent = following.finished if following else None
-    # A prompt's measured results are those of one call only where the step made one.
+    # The next prompt measures all results together.
     alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
     blocks: list[BlockView] = []
     answered: set[str] = set()
@@ -71,6 +71,7 @@ def _block(
     name: str = "",
     call_id: str = "",
 ) -> BlockView:
+    """Return a block that Claude wrote; its text has been cleaned."""
     return BlockView(
         kind=kind,
         name=name,
@@ -83,7 +84,7 @@ def _block(
 
 
 def why_text(reply: StepFinished) -> str:
-    """Return why a step counted and cost what it did: its tokens by kind and its input by price."""
+    """Return a step's tokens by kind and its input by price."""
     usage = reply.usage
     if not reply.usage_known:
         return f"invalid usage; ≈ {exact(reply.budget_tokens)} tokens counted"

@@ -1,4 +1,4 @@
-"""What a cell's output holds: the same turn as HTML, Markdown, plain text and JSON."""
+"""Bundle a turn's renderings for a cell's output: HTML, Markdown, plain text and JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
 
 
 def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
-    """Return the output of a turn by MIME type.
-
-    Parameters
-    ----------
-    view
-        The turn as it is shown.
-    turn
-        The turn for programs, as `turn_json` gives it.
-    """
+    """Return the output of a turn by MIME type; `turn` comes from `turn_json`."""
     return {
         "text/html": static_html(view),
         "text/markdown": markdown_report(view),
@@ -34,13 +26,9 @@ def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
 
 
 def turn_json(fold: TurnFold) -> dict[str, Any]:
-    """Return the last turn of the fold for programs that read executed notebooks.
+    """Return the last turn of the fold as JSON, for programs that read executed notebooks.
 
-    Returns
-    -------
-    dict
-        JSON values; dollars are exact decimal strings. While the turn runs, `state` is `running`
-        and `reason` None.
+    Dollars are exact decimal strings. While the turn runs, `state` is `running` and `reason` None.
     """
     reading, ended, settings = fold.reading, fold.facts.finished, fold.facts.settings
     return {

@@ -1,18 +1,17 @@
-"""Titles of steps and calls: what a call does, in a few words."""
+"""Describe tool calls: titles of steps, calls as Python, fields for approval."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from budget_magic.report.exact import shown_name, shown_value
+from budget_magic.report.exact import as_json, shown_name, shown_value
 from budget_magic.report.numbers import plural
 from budget_magic.report.text import exact_text, one_line
 from budget_magic.report.view_models import InputField, TitlePart
 
 _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
-"""Names of inputs that say by themselves what they are."""
+"""Inputs whose values need no name."""
 _QUOTED: Final = ("pattern", "query", "regex", "search")
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _DETAIL_CHARS: Final = 60
@@ -25,7 +24,7 @@ _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 
 
 def call_detail(name: str, call_input: object) -> str:
-    """Return a call's input for a title; like the approval card, it hides no character.
+    """Return a call's input for a title, with invisible characters escaped.
 
     >>> call_detail("grep", {"pattern": "a|b", "path": "src/"})
     '"a|b" src/'
@@ -38,7 +37,7 @@ def call_detail(name: str, call_input: object) -> str:
     for key, value in sorted(call_input.items(), key=lambda item: item[0] in _MAIN):
         if value in _EMPTY:
             continue
-        text = value if isinstance(value, str) else _json(value)
+        text = value if isinstance(value, str) else as_json(value)
         shown = one_line(exact_text(text[:_LOOKED_AT]), _DETAIL_CHARS)
         if key in _MAIN or (key in _QUOTED and name == "glob"):
             words.append(shown)
@@ -50,19 +49,19 @@ def call_detail(name: str, call_input: object) -> str:
 
 
 def call_text(name: str, call_input: object) -> str:
-    """Return a call as it would be written in Python, whole.
+    """Return the whole call in the form of Python.
 
     >>> call_text("read_file", {"path": "a.py"})
     'read_file(path="a.py")'
     """
     if not isinstance(call_input, Mapping):
-        return exact_text(f"{name}({_json(call_input)})")
-    inside = ", ".join(f"{key}={_json(value)}" for key, value in call_input.items())
+        return exact_text(f"{name}({as_json(call_input)})")
+    inside = ", ".join(f"{key}={as_json(value)}" for key, value in call_input.items())
     return exact_text(f"{name}({inside})")
 
 
 def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
-    """Return the calls of a step, neighbours of the same tool put together."""
+    """Return the calls of a step, with adjacent calls of the same tool grouped."""
     groups: list[tuple[str, list[str]]] = []
     for name, call_input in calls:
         shown, detail = one_line(name, 48), call_detail(name, call_input)
@@ -102,33 +101,21 @@ def part_text(part: TitlePart) -> str:
 def input_fields(
     call_input: Mapping[str, Any], *, ascii_only: bool = False
 ) -> tuple[InputField, ...]:
-    """Return the whole input of a call, name by name, so that no two inputs give the same fields.
+    """Return the whole input of a call by name; different inputs give different fields.
 
-    Parameters
-    ----------
-    call_input
-        What JSON can hold; nothing of it is cut, left out or hidden.
-    ascii_only
-        Whether characters beyond ASCII are escaped too.
+    With `ascii_only`, characters beyond ASCII are escaped too.
     """
     return tuple(
         InputField(
             name=shown_name(str(key), ascii_only=ascii_only),
             value=shown_value(value, ascii_only=ascii_only),
-            size=_size(value if isinstance(value, str) else _json(value)),
+            size=_size(value if isinstance(value, str) else as_json(value)),
         )
         for key, value in call_input.items()
     )
 
 
 def _size(text: str) -> str:
-    """Return how long a text is that does not fit on a card; empty for one that does."""
+    """Return the size of a text too long for a card, else an empty string."""
     is_long = len(text) > _LONG_CHARS or text.count("\n") > _LONG_LINES
     return plural(len(text), "character") if is_long else ""
-
-
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):
-        return "(cannot be shown)"

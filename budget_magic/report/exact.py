@@ -1,9 +1,9 @@
-r"""Values of a call's input, written so that no two of them look the same.
+r"""Show the values of a call's input so that no two different values look the same.
 
-A text stands as it is, without quotes, and everything else as JSON. What a reader could not see is
-escaped as Python would: `\x1b`, `\u202e`, and `\x20` for the last of the spaces that end a line. A
-tab stands behind a mark of its own. Where a text holds such an escape in letters, its backslashes
-are doubled; where it could be taken for JSON, it is quoted.
+A string is shown without quotes, everything else as JSON. Invisible characters are escaped as in
+Python: `\x1b`, `\u202e`, and `\x20` for the last space at the end of a line. Each tab follows a
+visible mark. If a string contains such an escape literally, its backslashes are doubled; if it
+looks like JSON, it is quoted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from budget_magic.characters import is_seen
 
 EMPTY: Final = "(empty)"
 TAB: Final = "\N{RIGHTWARDS ARROW TO BAR}"
-"""Stands before each tab."""
+"""Precedes each tab."""
 
 # Backslashes before what may have to be escaped, or before letters that look like an escape.
 _DOUBTFUL: Final = r"(?<!\\)(?:(\\*+)(%s)|(\\++)(?=x[{0}]{{2}}|u[{0}]{{4}}|U[{0}]{{8}}))".format(
@@ -29,28 +29,17 @@ _LIKE_JSON: Final = re.compile(
     r'"(?:[^"\\]|\\.)*+"|\[\s*(?:[\[{"\-0-9tfnNI].*)?\]|\{\s*(?:".*)?\}'
     r"|-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity"
 )
-"""Matches the JSON of everything but a text, and every quoted text."""
+"""Matches all JSON, quoted strings among it, and some other strings."""
 _BMP: Final = 0xFFFF
 _LATIN: Final = 0xFF
 
 
 def shown_value(value: object, *, ascii_only: bool = False) -> str:
-    r"""Return a part of a call's input so that it can be told from any other.
+    r"""Return a JSON value of a call's input as text that no other value has.
 
-    Parameters
-    ----------
-    value
-        A text, or what JSON can hold.
-    ascii_only
-        Whether the reader's terminal shows nothing else: other characters are escaped too.
+    The text is never empty, and has several lines only if the value is a string of several lines.
+    With `ascii_only`, other characters are escaped too.
 
-    Returns
-    -------
-    str
-        Never empty, and of several lines only where the text is.
-
-    Examples
-    --------
     >>> shown_value("rm -r build && echo '\\d'"), shown_value(3), shown_value("3")
     ("rm -r build && echo '\\d'", '3', '"3"')
     >>> print(shown_value("echo \x1b]hidden\x07 "), shown_value(r"echo \x1b"))
@@ -73,7 +62,7 @@ def shown_value(value: object, *, ascii_only: bool = False) -> str:
 
 
 def shown_name(name: str, *, ascii_only: bool = False) -> str:
-    r"""Return a name without a space in it, so that it can be told from any other.
+    r"""Return a name as text without spaces that no other name has.
 
     >>> shown_name("path"), shown_name("path "), shown_name("")
     ('path', 'path\\x20', '""')
@@ -86,12 +75,17 @@ def shown_name(name: str, *, ascii_only: bool = False) -> str:
     return _escaped(name, _IN_NAME, written) or '""'
 
 
-def _json(value: object, *, ascii_only: bool) -> str:
-    """Return the value as JSON; in a text of JSON an escape cannot be taken for its letters."""
+def as_json(value: object) -> str:
+    """Return the value as JSON, or a note that it has none."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
         return "(cannot be shown)"
+
+
+def _json(value: object, *, ascii_only: bool) -> str:
+    """Return the value as visible JSON, where escapes and backslashes cannot be confused."""
+    text = as_json(value)
     if text.isascii() and text.isprintable():
         return text
     return "".join(one if _is_plain(one, ascii_only) else _escape(one) for one in text)

@@ -1,4 +1,4 @@
-"""The words of a turn: its state, what happens now, how it ended, what it may still cost."""
+"""Word a turn: its state, what happens now, how it ended, what it may still cost."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
 }
 _CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "time": "time"}
 _NEAR_ENOUGH: Final = 0.5
-"""A last answer with every own ceiling further away than this has another reason."""
+"""Below this share of its own ceilings, a task's last answer has another reason."""
 DETAIL_CHARS: Final = 2_000
-"""Longer sentences about an ending, with a whole error page in them, are cut."""
+"""An ending's detail may hold a whole error page."""
 CLAUSE_CHARS: Final = 400
 SCOPE_CHARS: Final = 200
 _COMMAND: Final = re.compile(r"`([^`]+)`")
@@ -51,7 +51,7 @@ PLAYED: Final = (
 
 
 def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
-    """Return the state of the turn, while it runs by what it waits for."""
+    """Return the state of the turn; while it runs, what it waits for."""
     name = _state_name(facts, live)
     word, glyph, ascii_word = _STATES[name]
     ended = facts.finished is not None
@@ -61,7 +61,7 @@ def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
 def now(
     facts: TurnFacts, reading: Reading, live: LiveState | None, ceilings: Sequence[CeilingView]
 ) -> str:
-    """Return what stands beside the state: what happens now, or after the end what it came to."""
+    """Return what happens now, or after the end what the turn did and cost."""
     name = _state_name(facts, live)
     if facts.finished is not None:
         cost, time = dollars(reading.this_turn.cost_usd), clock(facts.finished.elapsed_s)
@@ -91,7 +91,7 @@ def _under_way(
 
 
 def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
-    """Return how the turn ended; None while it runs and where it completed with nothing to do."""
+    """Return how the turn ended; None while it runs, and if it completed without a command."""
     ended = facts.finished
     if ended is None or (ended.state == "completed" and not ended.suggestions):
         return None
@@ -107,7 +107,7 @@ def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
 
 
 def split_verdict(detail: str, command: str) -> VerdictView:
-    """Return the sentence of an ending with the command in it set apart.
+    """Split the detail of an ending into sentence and command.
 
     >>> split_verdict("halted at step 2: full; go on with `task.resume()`", "task.resume()")
     VerdictView(sentence='Halted at step 2: full.', lead='Go on with', command='task.resume()', \
@@ -129,7 +129,7 @@ after='')
 
 
 def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
-    """Return the tags: `simulated` with its reason."""
+    """Return the `simulated` tag with its reason, if it applies."""
     why = facts.settings.simulated if facts.settings else None
     if why is None:
         return ()
@@ -139,10 +139,7 @@ def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
 def unconfirmed_text(
     task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None, word: Word
 ) -> str:
-    """Return what requests of unknown cost may have cost, both ends, and what releases it.
-
-    What the verdict says is left out.
-    """
+    """Return what requests of unknown cost may have cost, unless the verdict says so already."""
     told = [_held_text(reading, verdict), *map(released_text, facts.released)]
     ended = facts.finished
     is_said = ended is None or any(one.action == "release" for one in ended.suggestions)
@@ -154,7 +151,7 @@ def unconfirmed_text(
 
 
 def released_text(fact: HeldReleased) -> str:
-    """Return what was released, and what that risks."""
+    """Return what was released, with the risk of it."""
     by_usd = bool(fact.released_usd or fact.kept_usd)
     gone = dollars(fact.released_usd) if by_usd else f"{compact(fact.released_tokens)} tokens"
     kept = ""
@@ -168,7 +165,7 @@ def released_text(fact: HeldReleased) -> str:
 
 
 def held_for(requests: int, replies: int) -> str:
-    """Return what holds money, in words: `replies` of the `requests` were answered.
+    """Return which requests hold money; `replies` of the `requests` were answered.
 
     >>> held_for(1, 0), held_for(3, 1)
     ('1 cut-off request', '2 cut-off requests and 1 reply with invalid usage')
@@ -180,7 +177,7 @@ def held_for(requests: int, replies: int) -> str:
 
 
 def span_text(least: Decimal, most: Decimal) -> str:
-    """Both ends of what a request of unknown cost may have cost; the lower one unless it is 0.
+    """Return the range of what a request of unknown cost may have cost.
 
     >>> span_text(Decimal("0.02"), Decimal("0.64")), span_text(Decimal(0), Decimal("0.64"))
     ('at least $0.02 (streamed), at most $0.64 (held)', 'at most $0.64 (held)')
@@ -191,7 +188,7 @@ def span_text(least: Decimal, most: Decimal) -> str:
 
 
 def tasks_text(reading: Reading) -> str:
-    """Return what of the task's ceilings was used by its tools; empty without any."""
+    """Return what nested tasks used of the task's ceilings; empty without any."""
     own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
     if own.cost_usd is not None and (theirs or unsure):
         used = f"{dollars(own.cost_usd + theirs)} spent, including {dollars(theirs)}"
@@ -224,18 +221,18 @@ def _held_text(reading: Reading, verdict: VerdictView | None) -> str:
 
 
 def _is_said(usd: Decimal, verdict: VerdictView | None) -> bool:
-    """Return whether the sentence about the ending names what is held already."""
+    """Return whether the verdict names what is held."""
     return bool(verdict and usd and dollars(usd) in f"{verdict.sentence} {verdict.after}")
 
 
 def steps_text(reading: Reading) -> str:
-    """Steps and tool calls of the turn in words."""
+    """Return the numbers of steps and tool calls of the turn."""
     spend = reading.this_turn
     return f"{plural(spend.steps, 'step')}, {plural(spend.tool_calls, 'tool call')}"
 
 
 def scope_text(facts: TurnFacts) -> str:
-    """Return what Claude could see beside the conversation, in words."""
+    """Return what Claude could see beside the conversation."""
     parts = []
     if facts.settings is not None and facts.settings.root:
         parts.append(f"files below {one_line(facts.settings.root, SCOPE_CHARS)}")

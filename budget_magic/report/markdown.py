@@ -1,52 +1,47 @@
-"""Markdown of a model as HTML that can do nothing: a tight allow-list, no images, no formulas."""
+"""Render Markdown of a model as safe HTML: a tight allow-list, no images, no formulas."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from budget_magic.report.highlight import STYLES, cpu_deadline, highlight
 from budget_magic.report.text import clean_text
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
-__all__ = [
-    "ALLOWED_TAGS",
-    "clean_text",
-    "parse_markdown",
-    "protect",
-    "render_markdown",
-    "safe_address",
-]
-
 ALLOWED_TAGS: Final = frozenset({
     "p", "ul", "ol", "li", "code", "pre", "strong", "em", "h1", "h2", "h3", "h4", "h5", "h6",
-    "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a",
+    "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a", "span",
 })  # fmt: skip
 MARKDOWN_CHARS: Final = 40_000
 """Longer texts are shown as they are: the parser is not linear in hostile ones."""
-_ADDRESS: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
-_PIECES: Final = re.compile(r"<(/?)([a-z0-9]+)[^>]*>|([^<]+)", re.IGNORECASE)
+_WEB_ADDRESS: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_TAG_OR_TEXT: Final = re.compile(r"<(/?)([a-z0-9]+)[^>]*>|([^<]+)", re.IGNORECASE)
 _TYPESET: Final = re.compile(r"[$\\]")
 
 
-def render_markdown(text: str) -> str:
-    r"""Safe HTML of `text`: CommonMark and tables, raw HTML as text, images as their words.
+def render_markdown(text: str, *, colours: bool = True) -> str:
+    r"""Return `text` as safe HTML: CommonMark and tables, raw HTML as text, images as their words.
 
     Parameters
     ----------
     text
         Markdown of a model; it need not be cleaned.
+    colours
+        Whether code is highlighted, which makes the HTML several times as long.
 
     Returns
     -------
     str
-        HTML of the tags in `ALLOWED_TAGS` with no attribute but `href` and `rel` of a link and
-        `start` of a list, and spans that keep `$` and `\` from being typeset as formulas.
+        HTML of the tags in `ALLOWED_TAGS`. The only attributes are `href` and `rel` of links,
+        `start` of lists, and the `STYLES` of spans in code. Other spans keep `$` and `\` from
+        being typeset as formulas.
 
     Examples
     --------
@@ -59,10 +54,10 @@ def render_markdown(text: str) -> str:
     if len(text) > MARKDOWN_CHARS:
         return f"<pre>{escape(text, quote=False)}</pre>"
     html = nh3.clean(
-        _parser().render(text),
+        _parser().render(text, {"deadline": cpu_deadline()} if colours else {}),
         tags=set(ALLOWED_TAGS),
-        attributes={"a": {"href"}, "ol": {"start"}},
-        attribute_filter=_attribute,
+        attributes={"a": {"href"}, "ol": {"start"}, "span": {"style"}},
+        attribute_filter=_filter_attribute,
         url_schemes={"https", "http", "mailto"},
         link_rel="noopener noreferrer",
     )
@@ -71,18 +66,18 @@ def render_markdown(text: str) -> str:
 
 
 def protect(escaped: str) -> str:
-    r"""Escaped text in which JupyterLab finds no formula: `$` and `\` stand in spans of their own.
+    r"""Return escaped text in which JupyterLab finds no formula: `$` and `\` stand in own spans.
 
     >>> protect("$5 to $6")
     '<span>$</span>5 to <span>$</span>6'
     """
-    return _TYPESET.sub(lambda match: f"<span>{match.group()}</span>", escaped)
+    return _TYPESET.sub(r"<span>\g<0></span>", escaped)
 
 
 def _protect_html(html: str) -> str:
     code = 0
     pieces = []
-    for match in _PIECES.finditer(html):
+    for match in _TAG_OR_TEXT.finditer(html):
         closing, tag, text = match.groups()
         if tag in {"code", "pre"}:
             code += -1 if closing else 1
@@ -90,25 +85,31 @@ def _protect_html(html: str) -> str:
     return "".join(pieces)
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
-    if tag == "ol":
-        return value if name == "start" and value.isascii() and value.isdecimal() else None
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
     # nh3 allows `title` and `lang` everywhere.
-    if name == "href":
-        return safe_address(value)
-    return value if name == "rel" else None
+    match tag, name:
+        case "ol", "start":
+            return value if value.isascii() and value.isdecimal() else None
+        case "span", "style":
+            return value if value in STYLES else None
+        case "a", "href":
+            return safe_address(value)
+        case "a", "rel":
+            return value
+        case _:
+            return None
 
 
 def safe_address(address: str) -> str | None:
-    """Return the address of a link where it is one of the web or of mail; else None.
+    """Return the address of a link if it is a web or mail address, else None.
 
     A relative address would point into the reader's own Jupyter server.
     """
-    return address if _ADDRESS.match(address) else None
+    return address if _WEB_ADDRESS.match(address) else None
 
 
 def parse_markdown(text: str) -> SyntaxTreeNode:
-    """Return the tree of a Markdown text in which raw HTML is text."""
+    """Return the syntax tree of a Markdown text in which raw HTML is text."""
     from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - as below
 
     return SyntaxTreeNode(_parser().parse(text))
@@ -119,13 +120,26 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt  # noqa: PLC0415 - loading the extension must stay cheap
 
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
-    rules: dict[str, Callable[..., str]] = parser.renderer.rules  # type: ignore[attr-defined]  # declared by RendererHTML only
-    rules["image"] = _image
+    rules = parser.renderer.rules  # type: ignore[attr-defined]  # declared by RendererHTML only
+    rules |= {"image": _image, "fence": _fence}
     return parser
 
 
-def _image(tokens: Sequence[Any], index: int, _options: Mapping[str, Any], _env: object) -> str:
-    token = tokens[index]
-    address = str(token.attrs.get("src", ""))
-    words = str(token.content).strip()
-    return escape(f"{words} ({address})" if words else address)
+def _image(
+    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], _env: MutableMapping[str, Any]
+) -> str:
+    return escape(image_text(tokens[index].content, tokens[index].attrs))
+
+
+def image_text(words: str, attrs: Mapping[str, Any]) -> str:
+    """Return what stands in place of an image: its words and its address."""
+    words, address = words.strip(), str(attrs.get("src", ""))
+    return f"{words} ({address})" if words else address
+
+
+def _fence(
+    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], env: MutableMapping[str, Any]
+) -> str:
+    code, language = tokens[index].content, tokens[index].info.partition(" ")[0].lower()
+    html = highlight(code, language, env["deadline"]) if env else escape(code, quote=False)
+    return f"<pre><code>{html}</code></pre>\n"

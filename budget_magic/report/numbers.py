@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them, written once, en-US."""
+"""Format numbers for readers, en-US."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def exact(count: int) -> str:
 
 
 def compact(count: int) -> str:
-    """Return a count in at most five characters, from 10,000 on in thousands or millions.
+    """Return a count, from 10,000 on in thousands or millions.
 
     >>> compact(9_999), compact(54_877), compact(500_000), compact(1_073_000), compact(999_999)
     ('9,999', '54.9k', '500k', '1.07M', '1.00M')
@@ -38,7 +38,7 @@ def compact(count: int) -> str:
 
 
 def rough(count: int) -> str:
-    """Return a count for a single moving line: two or three digits.
+    """Return a count in two or three digits, for the progress line.
 
     >>> rough(27_050), rough(3_878), rough(640), rough(1_073_000)
     ('27k', '3.9k', '640', '1.07M')
@@ -51,7 +51,7 @@ def rough(count: int) -> str:
 
 
 def dollars(amount: Decimal | None, places: int = CENT_PLACES) -> str:
-    """US dollars; a small amount is never shown as nothing, an unknown one says so.
+    """Return US dollars; a positive amount is never shown as zero.
 
     >>> dollars(Decimal("0.5483")), dollars(Decimal("0.0004")), dollars(Decimal(0)), dollars(None)
     ('$0.55', '<$0.01', '$0.00', 'unknown')
@@ -65,7 +65,7 @@ def dollars(amount: Decimal | None, places: int = CENT_PLACES) -> str:
 
 
 def marked(text: str, *, estimated: bool) -> str:
-    """Return a figure with the mark of an estimate where it is one.
+    """Return a figure, marked if it is an estimate.
 
     >>> marked("$0.12", estimated=True), marked("unknown", estimated=True)
     ('≈ $0.12', 'unknown')
@@ -85,13 +85,13 @@ def ceiling_dollars(amount: Decimal) -> str:
 
 
 def spent_dollars(amount: Decimal | None, ceiling: Decimal | None) -> str:
-    """US dollars beside their ceiling: under a ceiling of a few cents, two places more."""
+    """Return US dollars, with two more places under a ceiling of a few cents."""
     small = ceiling is not None and ceiling < SMALL_CEILING_USD
     return dollars(amount, CENT_PLACES + 2 if small else CENT_PLACES)
 
 
 def clock(seconds: float) -> str:
-    """Return a running time.
+    """Return a duration.
 
     >>> clock(95.4), clock(3723), clock(0.2)
     ('1:35', '1:02:03', '0:00')
@@ -105,7 +105,7 @@ def clock(seconds: float) -> str:
 
 
 def step_time(seconds: float) -> str:
-    """Return the time of one step, to a tenth of a second below a minute.
+    """Return the duration of a step, in tenths of a second below a minute.
 
     >>> step_time(6.24), step_time(59.97), step_time(61)
     ('6.2 s', '1:00', '1:01')
@@ -115,7 +115,7 @@ def step_time(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a whole percentage; neither nothing nor everything before it is.
+    """Return a share in whole percent; 0 % and 100 % are exact.
 
     >>> percent(0.6023), percent(0.004), percent(0.997), percent(1.04), percent(0.0)
     ('60 %', '<1 %', '99 %', '104 %', '0 %')
@@ -136,18 +136,15 @@ def plural(count: int, noun: str) -> str:
 
 
 def pace(tokens_a_step: float) -> str:
-    """Return tokens a step: to ten tokens, compact from 10,000.
+    """Return tokens a step, rounded to ten, compact from 10,000 on.
 
     >>> pace(4818.75), pace(7.2), pace(15_549)
     ('4,820', '7', '15.5k')
     """
     if tokens_a_step < 100:  # noqa: PLR2004 - too few to round
         return exact(round(tokens_a_step))
-    return compact(round(tokens_a_step) if tokens_a_step >= COMPACT_FROM else _tens(tokens_a_step))
-
-
-def _tens(value: float) -> int:
-    return int(value / 10 + 0.5) * 10
+    tens = int(tokens_a_step / 10 + 0.5) * 10
+    return compact(round(tokens_a_step) if tokens_a_step >= COMPACT_FROM else tens)
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:

@@ -1,4 +1,4 @@
-"""A turn as plain text: the final report, the moving line, and one line a step."""
+"""Render a turn as plain text: the report, the progress line, and one line for each step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 
 from budget_magic.report.bars import spark, text_bar
 from budget_magic.report.numbers import rough
+from budget_magic.report.phrases import gauge_text, heading_text, input_text, mark_text
 from budget_magic.report.text import cut_text, one_line
-from budget_magic.report.view_models import CeilingView, StepView, TurnView
+from budget_magic.report.view_models import CeilingView, GaugeView, StepView, TurnView
 
 INDENT: Final = "  "
 ANSWER_LINES: Final = 300
@@ -23,20 +24,13 @@ _ASCII: Final = str.maketrans({
     "\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'", "\u2713": "OK", "\u2715": "!",
     "\u2501": "=", "\u2588": "#", "\u2593": "=", "\u2592": "-", "\u2591": ".",
 })  # fmt: skip
-"""What stands for the marks of this package where a terminal has ASCII only."""
+"""Replacements on terminals that have ASCII only."""
 
 
 def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
-    """Return the turn as plain text of at most `width` columns, the answer and names aside.
+    """Return the turn as plain text of at most `width` columns (40 or more), except long words.
 
-    Parameters
-    ----------
-    view
-        The turn.
-    width
-        Columns, at least 40.
-    utf8
-        False writes words and ASCII in place of the marks and bars.
+    Without `utf8` there are words and ASCII in place of marks and bars.
     """
     lines = [
         *_head(view, width, utf8=utf8),
@@ -52,64 +46,54 @@ def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 
 
 def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
-    """Return the turn on one line, to be drawn in place while it runs; at most `width` columns.
+    """Return a running turn on one line of at most `width` columns.
 
     `▶ audit  step 8/50  █████▓▒▒▒▒▒▒▒▒░······  27k of 64k left  $0.52  1:22  writing`
     """
     mark = view.state.glyph if utf8 else view.state.ascii
-    figures = {ceiling.kind: ceiling for ceiling in view.ceilings}
-    parts = [f"{mark} {one_line(view.task, 16)}"]
-    if "steps" in figures:
-        steps = figures["steps"]
+    parts, rest = [f"{mark} {one_line(view.task, 16)}"], [_left(view.gauge)]
+    if view.ceilings:
+        cost, _, steps, time = view.ceilings
         number = view.steps[-1].number if view.steps else 1
         parts.append(f"step {number}" + (f"/{steps.ceiling}" if steps.ceiling else ""))
-    gauge = view.gauge
-    left = f"{rough(gauge.used)} used"
-    if gauge.budget is not None and gauge.remaining is not None:
-        word = "over" if gauge.over else "left"
-        left = f"{rough(abs(gauge.remaining))} of {rough(gauge.budget)} {word}"
-    rest = [left]
-    if "cost" in figures:
-        rest += [figures["cost"].spent, figures["time"].spent]
+        rest += [cost.spent, time.spent]
     rest.append(_doing(view))
     room = width if utf8 else width - 2  # an ellipsis becomes three characters
-    bars = [] if gauge.budget is None else [text_bar(gauge, n, utf8=utf8) for n in _LINE_BARS]
-    for bar in [*bars, ""]:
+    widths = () if view.gauge.budget is None else _LINE_BARS
+    for bar in [*(text_bar(view.gauge, n, utf8=utf8) for n in widths), ""]:
         line = "  ".join(filter(None, [*parts, bar, *rest]))
         if columns(line) <= room:
             break
     return fit(line, room) if utf8 else in_ascii(fit(line, room))
 
 
-def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
-    """Return one finished step on one line: number, title and marks, counted, cost, time.
+def _left(gauge: GaugeView) -> str:
+    if gauge.budget is None or gauge.remaining is None:
+        return f"{rough(gauge.used)} used"
+    word = "over" if gauge.over else "left"
+    return f"{rough(abs(gauge.remaining))} of {rough(gauge.budget)} {word}"
 
-    Parameters
-    ----------
-    step
-        The step.
-    width
-        Columns, at least 60.
-    titled
-        False leaves the title out, where the transcript is not to be saved.
-    utf8
-        False writes ASCII.
+
+def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
+    """Return a finished step on one line of `width` columns (60 or more).
+
+    The title is left out where the transcript is not to be saved.
     """
-    marks = " ".join(f"{mark.glyph} {mark.text}".strip() for mark in step.marks)
-    title = f"{step.title} {marks}".strip() if titled else marks
+    marks = " ".join(map(mark_text, step.marks))
     room = width - 34
+    title = fit(f"{step.title} {marks}".strip() if titled else marks, room)
     figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
-    line = f"{step.number:>3}  {pad(fit(title, room), room)} {figures}".rstrip()
+    line = f"{step.number:>3}  {title}{' ' * (room - columns(title))} {figures}".rstrip()
     return line if utf8 else in_ascii(line)
 
 
 def in_ascii(text: str) -> str:
-    """Return the text in ASCII: words and look-alikes for marks, question marks for the rest."""
+    """Return the text in ASCII: look-alikes of the marks, and question marks for the rest."""
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def columns(text: str) -> int:
-    """Terminal columns of a line: wide characters take two, combining ones none."""
+    """Return the terminal columns of a line: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(
@@ -128,16 +112,8 @@ def fit(text: str, width: int) -> str:
     return f"{text.rstrip()}…"
 
 
-def pad(text: str, width: int) -> str:
-    """Return the line filled with spaces to `width` columns."""
-    return text + " " * max(0, width - columns(text))
-
-
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """Yield the lines of a text folded to `width` columns, list items with a hanging indent.
-
-    Code between fences and rows of tables stay as they are.
-    """
+    """Yield the text's lines, folded to `width` columns unless they are code or a table's rows."""
     fenced = False
     for raw in text.split("\n"):
         line = raw.expandtabs(4).rstrip()
@@ -150,6 +126,7 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def _folded_line(line: str, width: int) -> Iterator[str]:
+    """Yield the lines of a paragraph or a list item, the latter with a hanging indent."""
     match = _LEAD.match(line)
     lead = match.group() if match and len(match.group()) <= width // 2 else ""
     current = ""
@@ -164,17 +141,14 @@ def _folded_line(line: str, width: int) -> Iterator[str]:
 
 def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     mark = f"{view.state.glyph} {view.state.word}" if utf8 else view.state.ascii
-    tags = [tag.text for tag in view.tags]
-    named = ", ".join(filter(None, [view.heading, view.model, view.effort_text, *tags]))
     now = "" if view.state.ended else f"  {view.now}"
-    lines = [f"{mark}{now}  {named}"]
-    paragraphs = []
+    lines = [f"{mark}{now}  {heading_text(view)}"]
+    paragraphs = [view.unconfirmed, *view.notes]
     if view.verdict is not None:
         verdict = view.verdict
-        paragraphs.append(verdict.sentence)
         lead = f"{verdict.lead}:" if verdict.lead else ""
-        paragraphs.append(" ".join(filter(None, (lead, verdict.command, verdict.after))))
-    paragraphs += [view.unconfirmed, *view.notes]
+        command = " ".join(filter(None, (lead, verdict.command, verdict.after)))
+        paragraphs[:0] = [verdict.sentence, command]
     for paragraph in filter(None, paragraphs):
         lines += [INDENT + line for line in wrapped(paragraph, width - 2)]
     sim = "~" if utf8 else "SIM"
@@ -186,12 +160,10 @@ def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
 
 def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     gauge = view.gauge
-    caption = ", ".join(filter(None, (gauge.caption, gauge.used_text)))
-    kinds = "  ".join(
-        f"{kind.glyph if utf8 else kind.ascii} {kind.label} {kind.text}" for kind in gauge.kinds
-    )
+    kinds = [f"{k.glyph if utf8 else k.ascii} {k.label} {k.text}" for k in gauge.kinds]
     bar = text_bar(gauge, min(60, width - 4), utf8=utf8)
-    lines = [f"{gauge.number} {caption}", bar if utf8 else f"[{bar}]", *_folded(kinds, width - 2)]
+    lines = [f"{gauge.number} {gauge_text(gauge)}", bar if utf8 else f"[{bar}]"]
+    lines += _folded(kinds, width - 2)
     if utf8 and view.pace.shares:
         lines.append(f"left after each step  {spark(view.pace.shares)}  {view.pace.text}")
     elif view.pace.text:
@@ -201,21 +173,17 @@ def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     return [INDENT + line for line in lines]
 
 
-def _folded(kinds: str, width: int) -> list[str]:
-    lines = [""]
-    for part in kinds.split("  "):
-        joined = f"{lines[-1]}  {part}" if lines[-1] else part
-        if columns(joined) > width:
-            lines.append(part)
-        else:
-            lines[-1] = joined
+def _folded(parts: list[str], width: int) -> list[str]:
+    lines = parts[:1]
+    for part in parts[1:]:
+        joined = f"{lines[-1]}  {part}"
+        lines[-1:] = [joined] if columns(joined) <= width else [lines[-1], part]
     return lines
 
 
 def _ceilings(view: TurnView, *, utf8: bool) -> list[str]:
     lines = [_ceiling(ceiling, utf8=utf8) for ceiling in view.ceilings]
-    inputs = view.input
-    lines.append(f"{INDENT}input    {inputs.cached} cached, {inputs.new} new: {inputs.percent}")
+    lines.append(f"{INDENT}input    {input_text(view.input)}: {view.input.percent}")
     scope = f", {view.meters.scope}" if view.meters.scope else ""
     meters = f"{view.meters.counted} counted against the budget, {view.meters.billed} billed"
     lines.append(f"{INDENT}two meters{scope}: {meters}")
@@ -252,11 +220,8 @@ def _tail(view: TurnView) -> list[str]:
 
 
 def _doing(view: TurnView) -> str:
-    if view.state.ended:
-        return view.state.word.lower()
     if view.state.name == "wrapping_up":
         return "last step"
-    if view.state.name != "running":
-        return view.state.word.lower().removesuffix(" for you")
-    _, _, doing = view.now.partition(", ")
-    return doing or view.now
+    if view.state.name == "running":
+        return view.now.partition(", ")[2] or view.now
+    return view.state.word.lower().removesuffix(" for you")

@@ -1,7 +1,7 @@
-"""Markdown of a model written again as Markdown that can do nothing wherever it is rendered.
+"""Rewrite a model's Markdown so that it is harmless in any renderer.
 
 A front end may render text/markdown with raw HTML, images and formulas: JupyterLab does in a
-trusted notebook, scripts included. So the answer is parsed with raw HTML off, and written anew.
+trusted notebook, scripts included. So the answer is parsed without raw HTML and written anew.
 """
 
 from __future__ import annotations
@@ -11,33 +11,26 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
-from budget_magic.report.markdown import MARKDOWN_CHARS, parse_markdown, safe_address
+from budget_magic.report.markdown import MARKDOWN_CHARS, image_text, parse_markdown, safe_address
 from budget_magic.report.text import clean_text
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 _SPECIAL: Final = re.compile(r"[*_\[\]<>|~&@]|:(?=//)|(?<=www)\.")
-_AT_LINE_START: Final = re.compile(r"^(\d*)([#+=.)-])")
+_AT_LINE_START: Final = re.compile(r"^(?:(?=[#+=-])|\d+(?=[.)](?:\s|$)))")
 # JupyterLab finds formulas also behind escapes, though never in code.
 _TYPESET: Final = re.compile(r"([$\\`]+(?:(?<=\$)\d(?:[\d,.]*\d)?)?)")
 _BACKTICKS: Final = re.compile(r"`+")
 _LANGUAGE: Final = re.compile(r"[A-Za-z][\w+-]{0,19}")
 Kind = Literal["text", "code", "mark"]
 ContentDelta = tuple[Kind, str]
-"""A part of a line: text of a model, code, or Markdown of ours."""
+"""A part of a line: a model's text, code, or our own Markdown."""
 
 
 def safe_markdown(text: str) -> str:
-    r"""`text` as Markdown without HTML, images, formulas and addresses that are not of the web.
+    r"""Return Markdown without HTML, images, formulas, and links other than web and mail.
 
-    Parameters
-    ----------
-    text
-        Markdown of a model; it need not be cleaned.
-
-    Examples
-    --------
     >>> safe_markdown("*two* <b>words</b>, ![a](http://b.example) $x$")
     '*two* \\<b\\>words\\</b\\>, a (http\\://b.example) `$`x`$`'
     """
@@ -48,7 +41,7 @@ def safe_markdown(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Return text on one line that Markdown leaves as it is.
+    r"""Return text as one line of Markdown that shows it literally.
 
     >>> escape_markdown("a_b*c $5")
     'a\\_b\\*c `$5`'
@@ -57,7 +50,7 @@ def escape_markdown(text: str) -> str:
 
 
 def code_span(text: str) -> str:
-    """Return text on one line as a code span, with a fence longer than any inside.
+    """Return text as a code span on one line, with a fence longer than any inside.
 
     >>> code_span("a `b` c")
     '`` a `b` c ``'
@@ -96,7 +89,7 @@ def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
         else:
             escaped = _SPECIAL.sub(r"\\\g<0>", text)
             at_start = not written or written[-1].endswith("\n")
-            written.append(_AT_LINE_START.sub(r"\1\\\2", escaped) if at_start else escaped)
+            written.append(_AT_LINE_START.sub(r"\g<0>\\", escaped) if at_start else escaped)
     return "".join(written)
 
 
@@ -173,8 +166,7 @@ def _parts_of_line(node: SyntaxTreeNode) -> list[ContentDelta]:  # noqa: PLR0911
         case "code_inline":
             return [("code", node.content)]
         case "image":
-            words, address = node.content.strip(), str(node.attrs.get("src", ""))
-            return _pieces(f"{words} ({address})" if words else address)
+            return _pieces(image_text(node.content, node.attrs))
         case "strong" | "em":
             return [("mark", node.markup), *inside, ("mark", node.markup)]
         case "link":

@@ -1,4 +1,4 @@
-"""Foreign text made fit to be shown: no control codes, no overrides, no more than fits."""
+"""Clean text from models, tools and users for display, and cut it to size."""
 
 from __future__ import annotations
 
@@ -21,20 +21,10 @@ HEAD: Final = 0.7
 
 
 def clean_text(text: str) -> str:
-    r"""`text` without terminal escapes; other control codes and bidi overrides become visible.
+    r"""Return `text` without terminal escapes, other control codes and bidi overrides made visible.
 
-    Parameters
-    ----------
-    text
-        Anything a model, a tool or a user wrote.
+    The only control codes left are newline and tab, and UTF-8 can encode the result.
 
-    Returns
-    -------
-    str
-        Text whose only control codes are the newline and the tab, and that UTF-8 can encode.
-
-    Examples
-    --------
     >>> clean_text("\x1b[31mred\x1b[0m\r\n\x07")
     'red\n␇'
     """
@@ -46,14 +36,11 @@ def clean_text(text: str) -> str:
 
 
 def exact_text(text: str) -> str:
-    r"""Return a text in which every character can be told: nothing is left out, nothing is hidden.
+    r"""Return the text with invisible characters escaped as in Python, except newline and tab.
 
-    Newlines and tabs stay. Other control characters, bidi and zero-width characters, tags,
-    variation selectors, lone surrogates, and spaces and line separators other than the plain ones
-    are shown as Python would escape them.
+    These are control, bidi and zero-width characters, tags, variation selectors, lone surrogates,
+    and spaces and line separators other than the plain ones.
 
-    Examples
-    --------
     >>> exact_text("echo \x1b]hidden\x07" + chr(0x202E))
     'echo \\x1b]hidden\\x07\\u202e'
     """
@@ -63,7 +50,7 @@ def exact_text(text: str) -> str:
 
 
 def exact_line(text: str) -> str:
-    r"""Return the same on one line: newlines and tabs are escaped too.
+    r"""Return the text like `exact_text`, with newlines and tabs escaped too.
 
     >>> exact_line("a\nb")
     'a\\nb'
@@ -88,7 +75,7 @@ def one_line(text: str, limit: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A text that was cut to fit, and what is missing."""
+    """A text cut to size."""
 
     text: str
     note: str
@@ -96,17 +83,7 @@ class Cut:
 
 
 def cut_text(text: str, *, lines: int, chars: int) -> Cut:
-    """Return at most `lines` lines and `chars` characters of `text`: its head and its tail.
-
-    Parameters
-    ----------
-    text
-        Cleaned text.
-    lines
-        Most lines to keep, at least 2.
-    chars
-        Most characters to keep, at least 2.
-    """
+    """Return head and tail of `text`: at most `lines` lines and `chars` characters, 2 or more."""
     every = text.split("\n")
     if len(every) > lines:
         head = max(1, round(lines * HEAD))

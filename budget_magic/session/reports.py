@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from budget_magic.events import Live, Record, Suggestion, TurnStarted
-from budget_magic.report import TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.report.turn_fold import TurnFold, advance
+from budget_magic.report.view import view_turn
+from budget_magic.report.view_models import TurnView
 from budget_magic.session.bus import Bus
 from budget_magic.session.session import Session
 from budget_magic.settings import Settings

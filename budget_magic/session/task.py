@@ -33,9 +33,9 @@ from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
 from budget_magic.meter.reserve import Account
 from budget_magic.meter.restore import restore
-from budget_magic.report import TurnView
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
+from budget_magic.report.view_models import TurnView
 from budget_magic.session.approvers import by_input
 from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink

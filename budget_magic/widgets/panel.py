@@ -12,8 +12,8 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
-from budget_magic.report import cut_text
 from budget_magic.report.live_turn import LiveTurn
+from budget_magic.report.text import cut_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.widgets.controls import Controls, Offers, offers_json
 from budget_magic.widgets.panel_sync import Message, PanelSync

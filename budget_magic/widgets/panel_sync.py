@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from budget_magic.report import StepView, TurnView, render_markdown
 from budget_magic.report.live_turn import StreamedBlock
+from budget_magic.report.markdown import render_markdown
+from budget_magic.report.view_models import StepView, TurnView
 from budget_magic.widgets.requests import Part
 from budget_magic.widgets.serialize import (
     LONG_TEXT_CHARS,

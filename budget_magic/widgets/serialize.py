@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from budget_magic.report import StepView, TurnView, cut_text
 from budget_magic.report.bars import sampled
 from budget_magic.report.bill import EXPLANATION
 from budget_magic.report.gauges import KINDS
 from budget_magic.report.numbers import compact, exact
-from budget_magic.report.view_models import BlockView, GaugeView, MetersView, PaceView
+from budget_magic.report.text import cut_text
+from budget_magic.report.view_models import (
+    BlockView,
+    GaugeView,
+    MetersView,
+    PaceView,
+    StepView,
+    TurnView,
+)
 from budget_magic.widgets.streams import Stream
 
 SPARK_POINTS: Final = 60

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from time import monotonic
+import re
+from time import monotonic, thread_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budget_magic.report.highlight import HIGHLIGHT_CHARS, LANGUAGES, STYLES
 from budget_magic.report.markdown import ALLOWED_TAGS, render_markdown
 from tests.report.hostile import PAYLOADS, has_controls, parse
 
-ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start")}
+ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start"), ("span", "style")}
 WORDS = (
     "<a", "href", "javascript:", "&#x3c;", "&lt;", "<script>", "https://e.example", "```",
     "onclick=", "\u202e", "\x1b[1m",
@@ -23,10 +25,11 @@ PIECES = st.lists(st.sampled_from([*"<>[]()!*_`#|\\&;:/-=\"' \n\t$", *WORDS]), m
 
 def assert_harmless(html: str) -> None:
     found = parse(html)
-    assert found.tags <= ALLOWED_TAGS | {"span"}
+    assert found.tags <= ALLOWED_TAGS
     assert found.attributes <= ATTRIBUTES
     for name, value in found.values:
         assert name != "href" or value.lower().startswith(("https://", "http://", "mailto:"))
+        assert name != "style" or value in STYLES
         assert name != "rel" or value == "noopener noreferrer"
     assert not has_controls(html)
 
@@ -85,3 +88,68 @@ def test_a_text_too_long_to_parse_is_shown_as_it_is() -> None:
 
 def test_entities_cannot_smuggle_overrides() -> None:
     assert "[U+202E]" in render_markdown("&#x202E;txt.exe")
+
+
+def test_code_of_a_known_language_has_colours() -> None:
+    html = render_markdown("```python\ndef same(a):\n    return a == '<b>'  # $1\n```")
+    assert parse(html).text == "def same(a):\n    return a == '<b>'  # $1\n\n"
+    styles = {value for name, value in parse(html).values if name == "style"}
+    assert len(styles) == 4
+    assert styles <= STYLES
+
+
+@pytest.mark.parametrize("language", ["", "nonsense", "python3.99", "text"])
+def test_code_of_any_other_language_stays_plain(language: str) -> None:
+    html = render_markdown(f"```{language}\nreturn 1\n```")
+    assert html == "<pre><code>return 1\n</code></pre>\n"
+
+
+def test_code_that_is_too_long_stays_plain() -> None:
+    html = render_markdown("```python\n" + "x = 1\n" * (HIGHLIGHT_CHARS // 6 + 1) + "```")
+    assert parse(html).tags == {"pre", "code"}
+
+
+def test_without_colours_only_the_colours_are_missing() -> None:
+    text = '```json\n{"a": [1, true]}\n```'
+    plain = render_markdown(text, colours=False)
+    assert plain == '<pre><code>{"a": [1, true]}\n</code></pre>\n'
+    assert parse(render_markdown(text)).text == parse(plain).text
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_hostile_code_is_harmless_and_quick(language: str) -> None:
+    for part in ("<a b='</script>", "'\\", "\t\n", "a.", "#[", '"""', "/*", "<<EOF\n", "f'{a:{"):
+        code = part * (HIGHLIGHT_CHARS // len(part) - 1)
+        started = thread_time()
+        html = render_markdown(f"~~~{language}\n{code}\n~~~")
+        assert thread_time() - started < 2
+        assert_harmless(html)
+        assert parse(html).text.rstrip("\n") == code.rstrip("\n")
+
+
+@settings(deadline=None)
+@given(PIECES, st.sampled_from(sorted(LANGUAGES)))
+def test_colours_leave_any_code_as_it_is(code: str, language: str) -> None:
+    text = f"{'~' * 9}{language}\n{code}\n{'~' * 9}"
+    html = render_markdown(text)
+    assert_harmless(html)
+    assert parse(html).text == parse(render_markdown(text, colours=False)).text
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, by WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", re.findall("#[0-9a-f]{6}", " ".join(sorted(STYLES))))
+def test_colours_can_be_read_on_white_and_on_black(colour: str) -> None:
+    assert min(contrast(colour, "#ffffff"), contrast(colour, "#111111")) > 4.2

@@ -37,7 +37,7 @@ def test_it_tells_the_same_facts_as_the_html() -> None:
 def test_the_command_of_an_ending_is_a_code_span() -> None:
     report = markdown_report(port().view("port"))
     assert f"could have cost up to `$0.88`. Go on with `{PORT_COMMAND}`" in report
-    assert "22 earlier steps are in task.events." in report
+    assert "22 earlier steps, 339,328 tokens, `$4.53`" in report
 
 
 def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:

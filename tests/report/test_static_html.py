@@ -37,7 +37,7 @@ DECLARATION = re.compile(
     r"|background-color:(?:#[0-9a-f]{6}|rgba\([\d,.]+\))|white-space:(?:nowrap|pre-wrap)"
     r"|align-items:flex-end|vertical-align:(?:middle|top)|border-collapse:collapse"
     r"|text-align:(?:left|right)|font-weight:400|float:right|clear:both"
-    r"|overflow-wrap:break-word|border-(?:left|right):2px solid #86868c"
+    r"|overflow-wrap:break-word|color:#[0-9a-f]{6}|border-(?:left|right):2px solid #86868c"
 )
 FIGURES = re.compile(r"\$?\d[\d,.:]*[kM%]?")
 
@@ -201,3 +201,15 @@ def test_a_long_answer_keeps_head_and_tail_and_says_what_is_missing() -> None:
     assert "<strong>The end.</strong>" in html
     assert "characters of the answer" in html
     assert_harmless(html)
+
+
+def test_an_answer_loses_its_colours_before_its_text() -> None:
+    code = "def same(a):\n    return a == 1\n" * 130
+    answer = f"```python\n{code}```"
+    story = Story().start().ask().reply([said(answer)], text=9).end(text=answer)
+    html = static_html(story.view())
+    assert "color:#a855c8" not in html
+    assert code in parse(html).text
+    short = f"```python\n{code[:300]}```"
+    story = Story().start().ask().reply([said(short)], text=9).end(text=short)
+    assert "color:#a855c8" in static_html(story.view())

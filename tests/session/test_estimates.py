@@ -9,8 +9,8 @@ import pytest
 
 from budget_magic import Task
 from budget_magic.events import Delta, Live, Record, StepFinished
-from budget_magic.report import LiveState
 from budget_magic.report.live_turn import LiveTurn
+from budget_magic.report.view_models import LiveState
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.scenes import SceneLike
 from budget_magic.simulator.tokens import count_text

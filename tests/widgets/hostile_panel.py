@@ -27,7 +27,8 @@ HURT: Final = """() => {
       if (/^on|^id$|^src|^action|^srcdoc|^formaction/.test(name)) bad.push(`${tag} ${name}`);
       if (name === "name" && !/^bm-levels-\\d+$/.test(value)) bad.push(`${tag} name=${value}`);
       if (name === "href" && !/^(https?|mailto):/i.test(value)) bad.push(`${tag} href=${value}`);
-      if (name === "style" && !/^((flex-basis|left|top): [\\d.]+%;\\s*)*$/.test(value))
+      const ours = /^((flex-basis|left|top): [\\d.]+%;\\s*)*$|^color:#[0-9a-f]{6}$|^opacity:0\\.7$/;
+      if (name === "style" && !ours.test(value))
         bad.push(`${tag} style=${value}`);
     }
   }
