@@ -16,16 +16,14 @@ _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
-def block_views(
-    step: StepFacts, reply: StepFinished, following: StepFacts | None
-) -> tuple[BlockView, ...]:
+def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView, ...]:
     """Return the parts of a finished step in their order, each result after its call."""
     sent = following.finished if following else None
     # A prompt's measured results are those of one call only where the step made one.
     alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
     blocks: list[BlockView] = []
     answered: set[str] = set()
-    for index, block in enumerate(reply.content):
+    for index, block in enumerate(step.content):
         kind = str(block.get("type", ""))
         if kind in _THINKING:
             text = clean_text(str(block.get("thinking") or ""))

@@ -67,8 +67,8 @@ def _done(
     is_last: bool,
     is_running: bool,
 ) -> StepView:
-    calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if is_call(b)]
-    words = "summary" if step.rewritten is not None else _words(reply, is_last=is_last)
+    calls = [(str(b.get("name", "")), b.get("input")) for b in step.content if is_call(b)]
+    words = "summary" if step.rewritten is not None else _words(step, reply, is_last=is_last)
     parts = title_parts(calls) or (TitlePart(detail=words),)
     kinds = Kinds(
         thinking=reply.usage.thinking_tokens,
@@ -91,7 +91,7 @@ def _done(
         cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
         cost_usd="" if reply.cost_usd is None else str(reply.cost_usd),
         time=step_time(reply.elapsed_s),
-        blocks=block_views(step, reply, following),
+        blocks=block_views(step, following),
         why=why_text(reply),
         notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
     )
@@ -146,11 +146,11 @@ def _cut(step: StepFacts) -> StepView:
     )
 
 
-def _words(reply: StepFinished, *, is_last: bool) -> str:
+def _words(step: StepFacts, reply: StepFinished, *, is_last: bool) -> str:
     if reply.stop_reason == "refusal":
         return "declined"
-    if not any(block.get("type") == "text" for block in reply.content):
-        return "thinking only" if reply.content else "empty reply"
+    if not any(block.get("type") == "text" for block in step.content):
+        return "thinking only" if step.content else "empty reply"
     return "answer" if is_last or reply.stop_reason == "end_turn" else "text"
 
 
@@ -163,7 +163,7 @@ def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
 
 
 def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[MarkView, ...]:
-    marks: list[MarkView] = _running(step, reply) if is_running else []
+    marks: list[MarkView] = _running(step) if is_running else []
     denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
     for given in step.given.values():
         if given.decision == "denied":
@@ -187,12 +187,12 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[M
     return (*dict.fromkeys(marks), *_retried(step))
 
 
-def _running(step: StepFacts, reply: StepFinished) -> list[MarkView]:
+def _running(step: StepFacts) -> list[MarkView]:
     """Return the calls that run right now, by name where the step made different ones."""
     run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
     if not run:
         return []
-    called = {block.get("name") for block in reply.content if is_call(block)}
+    called = {block.get("name") for block in step.content if is_call(block)}
     names = "" if len(called) == 1 else ", ".join(dict.fromkeys(run))
     return [MarkView(kind="running", text=one_line(f"running {names}", _MARK_CHARS))]
 

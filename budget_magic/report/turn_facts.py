@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from budget_magic.events import (
     ApprovalAsked,
     ApprovalGiven,
     AttemptFailed,
+    EffortChanged,
     Fact,
     HeldReleased,
     HistoryRewritten,
+    MessageAppended,
+    MessagesWithdrawn,
     NoticePosted,
     RetryScheduled,
     SettingsChanged,
@@ -19,6 +23,7 @@ from budget_magic.events import (
     StepStarted,
     TasksRun,
     ToolFinished,
+    ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnSettings,
@@ -28,7 +33,8 @@ from budget_magic.events import (
 )
 
 _OfStep = (
-    StepFinished
+    MessageAppended
+    | StepFinished
     | AttemptFailed
     | RetryScheduled
     | ApprovalGiven
@@ -44,6 +50,8 @@ class StepFacts:
 
     number: int
     started: StepStarted | None = None
+    content: Sequence[Mapping[str, Any]] = ()
+    """The reply's blocks, secrets replaced."""
     finished: StepFinished | None = None
     failures: tuple[AttemptFailed, ...] = ()
     retry: RetryScheduled | None = None
@@ -114,8 +122,10 @@ def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901 - one cas
             facts = replace(facts, waiting_for_room=None)
         case HeldReleased():
             facts = replace(facts, released=(*facts.released, fact))
-        case TasksRun():
-            pass  # the meter counts it
+        case TasksRun() | ToolsOffered() | EffortChanged() | MessagesWithdrawn():
+            pass
+        case MessageAppended() if fact.message["role"] != "assistant":
+            pass
         case StepStarted():
             started = StepFacts(number=fact.step, started=fact)
             facts = replace(facts, steps=(*facts.steps, started))
@@ -146,6 +156,8 @@ def _add_in_step(facts: TurnFacts, fact: _OfStep) -> TurnFacts:
 
 def _add_to_step(step: StepFacts, fact: _OfStep) -> StepFacts:
     match fact:
+        case MessageAppended():
+            step = replace(step, content=fact.message["content"])
         case StepFinished():
             step = replace(step, finished=fact, retry=None)
         case AttemptFailed():

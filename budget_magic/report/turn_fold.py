@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from budget_magic.events import (
+    EffortChanged,
     Fact,
     HeldReleased,
+    MessagesWithdrawn,
     NoticePosted,
     SettingsChanged,
     StepFinished,
+    ToolsOffered,
     TurnStarted,
 )
 from budget_magic.meter import Reading
@@ -20,6 +24,16 @@ from budget_magic.report.bill import Bill, add_to_bill
 from budget_magic.report.steps import step_view
 from budget_magic.report.turn_facts import TurnFacts, add_fact
 from budget_magic.report.view_models import StepView
+
+_OUTSIDE_STEPS: Final = (
+    ToolsOffered,
+    TurnStarted,
+    SettingsChanged,
+    NoticePosted,
+    EffortChanged,
+    MessagesWithdrawn,
+    HeldReleased,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +97,7 @@ def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
 
 
 def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tuple[StepView, ...]:
-    if isinstance(fact, TurnStarted | SettingsChanged | NoticePosted | HeldReleased):
+    if isinstance(fact, _OUTSIDE_STEPS):
         return settled
     place = facts.place(fact.step)
     if not isinstance(fact, StepFinished):

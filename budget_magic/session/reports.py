@@ -67,8 +67,7 @@ class Reports:
 
     def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        save_transcript = self._session.defaults.save_transcript
-        return view_turn(self._folds[turn], save_transcript=save_transcript)
+        return view_turn(self._folds[turn], save_transcript=self._session.defaults.save_transcript)
 
     def _not_run_yet(self) -> str:
         settings = self._settings()

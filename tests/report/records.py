@@ -10,6 +10,7 @@ from typing import Any
 from budget_magic.events import (
     Ceilings,
     Fact,
+    MessageAppended,
     Reason,
     Record,
     State,
@@ -108,7 +109,6 @@ class Story:
             step=self.step,
             model=self.settings.model,
             stop_reason="tool_use" if calls else "end_turn",
-            content=tuple(content),
             usage=usage,
             tool_result_tokens=results,
             call_tokens=calls,
@@ -118,6 +118,8 @@ class Story:
             cost_usd=step_cost_usd(usage, self.settings.model, {}),
             elapsed_s=seconds,
         )
+        message = {"role": "assistant", "content": list(content)}
+        self.add(MessageAppended(turn=self.turn, step=self.step, message=message))
         return self.add(replace(reply, **more))
 
     def tool(self, call_id: str, name: str, content: str, **more: Any) -> Story:

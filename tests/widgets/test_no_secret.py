@@ -40,6 +40,7 @@ from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.widgets import Panel
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, sent
+from tests.loop.running import replies as replies_of
 from tests.planted import ENVIRON, KEY, WORD, encoded_everyhow, leaks
 from tests.widgets.conftest import Stage
 
@@ -169,7 +170,7 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
     for record in seen.records:
         assert not leaks(repr(record) + to_json(record))
     assert not leaks(seen.streamed() + repr(seen.events))
-    whole = facts(task, StepFinished)[0].content
+    whole = replies_of(task)[0]
     blocks = [block.get("thinking") or block.get("text") for block in whole]
     for text in filter(None, blocks):
         assert text in seen.streamed()
