@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ from budget_magic.session.redaction import refuse_unreadable_secrets, session_re
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.session.settings import check
-from budget_magic.settings import RecordedSettings, Settings
+from budget_magic.settings import Settings
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
@@ -219,9 +219,8 @@ def _called(client: str) -> str:
 
 def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
     """Return the settings as the records hold them."""
-    as_asked = {part.name: getattr(settings, part.name) for part in fields(RecordedSettings)}
     return TurnSettings(
-        **as_asked,
+        **settings.as_asked(),
         client=chosen.name,
         simulated=chosen.simulated,
         max_tokens=settings.reply_tokens,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Final
 
 from budget_magic.errors import ConfigurationError
@@ -18,7 +18,7 @@ from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
 from budget_magic.session.prepare import Recorded
 from budget_magic.session.session import Session
 from budget_magic.session.turns import Prompt, Turn, turn_key
-from budget_magic.settings import RecordedSettings, Settings
+from budget_magic.settings import Settings
 from budget_magic.settings.table import SYSTEM
 
 KEPT_CLIENTS: Final = {ANTHROPIC: AUTO, SIMULATOR: SIMULATOR}
@@ -51,10 +51,9 @@ def settings_from(sent: TurnSettings, tags: dict[str, str], session: Session) ->
             client = session.host.lookup(sent.client)
         except LookupError:
             client = before.client
-    as_asked = {part.name: getattr(sent, part.name) for part in fields(RecordedSettings)}
     return replace(
         before,
-        **as_asked,
+        **sent.as_asked(),
         max_tokens=sent.max_tokens,
         tools=sent.tools,
         approve=before.approve if sent.approve == "function" else sent.approve,

@@ -63,6 +63,10 @@ class RecordedSettings:
         "keep back room for one last answer before a ceiling", parsers.flag, option="no-wrap-up"))
     # fmt: on
 
+    def as_asked(self) -> dict[str, Any]:
+        """Return these settings by name."""
+        return {part.name: getattr(self, part.name) for part in fields(RecordedSettings)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(RecordedSettings):
