@@ -18,7 +18,7 @@ from budget_magic.events import (
     ToolStarted,
 )
 from budget_magic.loop import stop
-from budget_magic.loop.conversation import OpenCall
+from budget_magic.loop.conversation import NOT_RUN, OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.loop.tool_context import tool_context
@@ -75,7 +75,7 @@ def answer_open_calls(turn: TurnContext, why: str) -> None:
         if call.id in turn.started_calls:
             _finish(turn, call, ToolAnswer(content="interrupted", is_error=True))
         else:
-            _answer_unrun(turn, call, f"not run: {why}")
+            _answer_unrun(turn, call, f"{NOT_RUN}: {why}" if why else NOT_RUN)
 
 
 def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
@@ -182,7 +182,10 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         return
     turn.started_calls.add(call.id)
     task.emit(ToolStarted(**_place(turn, call), input=call.input))
-    context = tool_context(turn, call, parent=task.last_record_id())
+    if task.recording_failure():  # the next step ends the turn
+        _answer_unrun(turn, call, "not run: the call could not be recorded")
+        return
+    context = tool_context(turn, call)
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
     answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)
@@ -227,7 +230,6 @@ def _finish(
     ran: bool = True,
     elapsed_s: float = 0.0,
 ) -> None:
-    turn.task.conversation.answer(call.id, answer.content, is_error=answer.is_error)
     turn.task.emit(
         ToolFinished(
             **_place(turn, call),

@@ -279,6 +279,12 @@ def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
     )
 
 
+def cannot_record(turn: TurnContext) -> Ending:
+    """Return the ending for a turn that a required sink could not record."""
+    why = turn.task.recording_failure()
+    return cannot_send(turn, ConfigurationError(f"the task cannot be recorded ({why})"))
+
+
 def _api_failure(error: ApiError, command: str) -> tuple[Reason, str]:
     text = str(error)
     if error.status in UNAUTHORISED:

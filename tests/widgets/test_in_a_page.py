@@ -157,7 +157,7 @@ def test_the_list_follows_its_end_unless_the_reader_scrolled_away(
 
 
 def test_what_the_reader_opens_stays_in_sight(stage: Stage, in_page: InPage[Any]) -> None:
-    show, comm = stage.open(port(), live=None)
+    show, comm = stage.open(port())
 
     def look(page: PanelPage) -> None:
         steps = page.page.locator(".bm-steps")
@@ -172,7 +172,7 @@ def test_what_the_reader_opens_stays_in_sight(stage: Stage, in_page: InPage[Any]
 
 
 def test_a_step_whose_parts_are_not_here_asks_for_them(stage: Stage, in_page: InPage[Any]) -> None:
-    show, comm = stage.open(port(), live=None)
+    show, comm = stage.open(port())
     comm.say({"k": "whole", "step": 3})
     comm.wait(lambda: any("s" in m for m in comm.messages))
 
@@ -542,7 +542,7 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
 def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) -> None:
     sync = PanelSync()
     views = [hostile_turn(payload) for payload in ALL]
-    messages = [sync.beat(view, EXTRA, every_step=True) for view in views]
+    messages = [sync.beat(view, (), EXTRA) for view in views]
     comm = RecordedComm(data={"state": {"snapshot": PanelSync().snapshot()}})
 
     def look(page: PanelPage) -> None:
@@ -567,7 +567,7 @@ def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
         .add(AttemptFailed(turn=1, step=1, attempt=1, why="reset", unconfirmed_usd=Decimal("0.04")))
     )
     broken.end("failed", "connection", "the connection broke", command="%claude_resume audit")
-    scenes += [stage.open(story, live=None) for story in (audit(), port(), broken)]
+    scenes += [stage.open(story) for story in (audit(), port(), broken)]
     for show, _ in scenes:
         show.panel.close()
 
