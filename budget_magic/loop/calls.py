@@ -185,7 +185,7 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
     if task.recording_failure():  # the next step ends the turn
         _answer_unrun(turn, call, "not run: the call could not be recorded")
         return
-    context = tool_context(turn, call, parent=task.record_of_call(call.id) or "")
+    context = tool_context(turn, call)
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
     answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)

@@ -241,10 +241,11 @@ class Conversation:
     def _take_answer(self, fact: ToolFinished) -> None:
         if all(call.id != fact.call_id for call in self.open_calls):
             return
+        said = fact.content if isinstance(fact.content, str) else list(fact.content)
         block: dict[str, Any] = {
             "type": "tool_result",
             "tool_use_id": fact.call_id,
-            "content": fact.content if isinstance(fact.content, str) else list(fact.content),
+            "content": said,
         }
         if fact.is_error:
             block["is_error"] = True

@@ -20,16 +20,8 @@ from budget_magic.tools.loop_thread import call_on_loop
 T = TypeVar("T")
 
 
-def tool_context(turn: TurnContext, call: OpenCall, *, parent: str) -> ToolContext:
-    """Return what the tool of a call may use.
-
-    Parameters
-    ----------
-    turn, call
-        The turn under way, and the call in it.
-    parent
-        Id of the record of the call.
-    """
+def tool_context(turn: TurnContext, call: OpenCall) -> ToolContext:
+    """Return what the tool of a call may use."""
     loop, task = asyncio.get_running_loop(), turn.task
 
     def on_loop(function: Callable[[], T]) -> T:
@@ -66,7 +58,7 @@ def tool_context(turn: TurnContext, call: OpenCall, *, parent: str) -> ToolConte
         reserve=reserve,
         run_in_caller=task.run_in_caller,
         session=task.session,
-        parent=parent,
+        parent=task.record_of_call(call.id),
         accounts=task.around,
     )
 

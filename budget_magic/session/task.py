@@ -584,7 +584,7 @@ class Task:
             unsubscribe()
         self._end_views = [self.subscribe(view) for view in sinks]
         self.bus.on_interrupt = lambda: run.stop("keyboard")
-        self.bus.outer = None if call is None else call.parent or None
+        self.bus.outer = None if call is None else call.parent
         self.session.register(self)
         if call is None:  # else a tool of another task runs it; that one is the cell's
             self.session.note_used(self)

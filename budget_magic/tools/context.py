@@ -124,8 +124,8 @@ class ToolContext:
     """Set when the turn stops, is interrupted, or runs out of time during the call."""
     session: object = None
     """The session that the task belongs to."""
-    parent: str = ""
-    """Id of the record of this call, the parent of what it records."""
+    parent: str | None = None
+    """Id of the record of this call: the parent of what tasks that the tool runs record."""
     accounts: tuple[Account, ...] = ()
     """Those of the task and of everything around it: tasks that the tool runs draw on them."""
 
