@@ -30,7 +30,7 @@ from budget_magic.events.facts import (
     WaitStarted,
 )
 from budget_magic.events.record import Record
-from budget_magic.events.suggestion import Suggestion, Word, with_suggestions
+from budget_magic.events.suggestion import Suggestion, Word
 from budget_magic.events.usage import IterationUsage, Usage
 
 __all__ = [
@@ -67,5 +67,4 @@ __all__ = [
     "WaitFinished",
     "WaitStarted",
     "Word",
-    "with_suggestions",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from budget_magic.events import Record, Word, with_suggestions
+from budget_magic.errors import join_clauses
+from budget_magic.events import Record, Word
 from budget_magic.meter import Reading
 from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.plain import plain_report
@@ -53,7 +54,7 @@ def turn_json(
         "turn": reading.turn,
         "state": ended.state if ended else "running",
         "reason": ended.reason if ended else None,
-        "detail": with_suggestions(ended.detail, ended.suggestions, word) if ended else "",
+        "detail": join_clauses(ended.detail, map(word, ended.suggestions)) if ended else "",
         "budget": reading.budget,
         "remaining": reading.remaining,
         "spend": reading.this_turn.as_json(),

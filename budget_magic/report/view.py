@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from budget_magic.events import Record, Suggestion, Word, with_suggestions
+from budget_magic.errors import join_clauses
+from budget_magic.events import Record, Suggestion, Word
 from budget_magic.meter import Reading
 from budget_magic.models import PriceTable, find_model
 from budget_magic.report.bill import meters_view
@@ -73,7 +74,7 @@ def view_turn(  # noqa: PLR0913 - the last four are rarely given
     effort = one_line(settings.effort, 20) if settings else ""
     row = find_model(model)
     gauge = gauge_view(reading, live)
-    notes = (with_suggestions(note.text, note.suggestions, word) for note in facts.notes)
+    notes = (join_clauses(note.text, map(word, note.suggestions)) for note in facts.notes)
     ceilings = ceiling_views(facts, reading, live)
     verdict = verdict_view(facts, word)
     return TurnView(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal
 
-from budget_magic.errors import ConfigurationError, TaskInterrupted
+from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
 from budget_magic.events import (
     Carry,
     Ceilings,
@@ -24,7 +24,6 @@ from budget_magic.events import (
     ToolStarted,
     TurnFinished,
     TurnStarted,
-    with_suggestions,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.calling import CALLING
@@ -615,12 +614,11 @@ class Task:
             self.session.note_used(self)
         spent = self.bus.reading.this_turn if resumed else Spend()
         self._announce(context, turn, resumed=resumed)
-        for posted in (
-            NoticePosted(turn=turn.number, text=note) if note else None,
-            low_budget_warning(context, turn.number, self.remaining),
-        ):
-            if posted is not None:
-                self.bus.emit(posted)
+        if note:
+            self.bus.emit(NoticePosted(turn=turn.number, text=note))
+        warning = low_budget_warning(context, turn.number, self.remaining)
+        if warning is not None:
+            self.bus.emit(warning)
         watch = Stopwatch(time.monotonic, spent.elapsed_s)
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
@@ -653,7 +651,7 @@ class Task:
             turn=turn.number,
             state=finished.state,
             reason=finished.reason,
-            detail=with_suggestions(finished.detail, finished.suggestions, word),
+            detail=join_clauses(finished.detail, map(word, finished.suggestions)),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,
