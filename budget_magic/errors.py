@@ -5,7 +5,6 @@ BudgetMagicError
 ├── WireError               a request did not end with `message_stop`
 │   ├── ApiError            the server answered with an error, by status or in mid-stream
 │   └── ConnectionBroken    no connection, a dropped stream, or one that ended too early
-├── RecordingFailed         a required sink cannot record a task, so nothing more is sent
 ├── ToolRefusal             a tool declines a call; the message goes to the model
 └── TaskFailed              a turn ended in state `failed`
 
@@ -140,10 +139,6 @@ class ConnectionBroken(WireError):  # noqa: N818 - says what happened
     def __init__(self, message: str, *, reached: bool) -> None:
         super().__init__(message)
         self.reached = reached
-
-
-class RecordingFailed(BudgetMagicError):  # noqa: N818 - says what it is
-    """A required sink of a session failed: the task stops spending."""
 
 
 class ToolRefusal(BudgetMagicError):  # noqa: N818 - the field's word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal
@@ -31,6 +31,7 @@ class _Versioned:
     sequence: int
     at: datetime
     fact: Annotated[Fact, Field(discriminator="kind")]
+    parent: str | None = None
 
 
 @cache
@@ -57,6 +58,7 @@ def to_json(record: Record) -> str:
         sequence=record.sequence,
         at=record.at,
         fact=record.fact,
+        parent=record.parent,
     )
     return _adapter().dump_json(written).decode()
 
@@ -73,7 +75,7 @@ def from_json(text: str) -> Record:
         read = _adapter().validate_json(text, strict=True)
     except ValidationError as error:
         raise UnreadableRecord(_sentence(error.errors(include_url=False)[0])) from error
-    return Record(id=read.id, task=read.task, sequence=read.sequence, at=read.at, fact=read.fact)
+    return Record(**{one.name: getattr(read, one.name) for one in fields(Record)})
 
 
 def _sentence(fault: Any) -> str:

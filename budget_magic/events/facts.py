@@ -66,7 +66,19 @@ class TurnStarted:
     """The `{{ }}` expressions whose values were put into the prompt."""
     cell_id: str | None = None
     resumed: bool = False
+    rewinds_to: int | None = None
+    """The turn before which the history went back; None where it goes on from its end."""
     tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsOffered:
+    """The tools that requests offer from here on; recorded where they differ from before."""
+
+    kind: Literal["tools_offered"] = "tools_offered"
+    turn: int
+    definitions: tuple[dict[str, Any], ...]
+    """The entries of the API's `tools`, as they are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +98,59 @@ class NoticePosted:
     turn: int
     text: str
     suggestions: tuple[Suggestion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAppended:
+    """A message entered the history.
+
+    Required sinks get it exactly as it is sent: secrets were replaced in what the user and tools
+    said, and what Claude wrote goes back as it was written and signed. Views get it with all
+    secrets replaced.
+    """
+
+    kind: Literal["message_appended"] = "message_appended"
+    turn: int
+    step: int
+    """The step whose request sends it first, or whose reply it is."""
+    message: dict[str, Any]
+    """`role` and `content` as the API's JSON, blocks that are never sent among them."""
+    left_out: tuple[int, ...] = ()
+    """Places of blocks that the API would refuse: they are shown and never sent."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why a call of the reply cannot be run, by its id."""
+    purpose: Literal["turn", "summary_request", "summary"] = "turn"
+    """What a user message is for: the turn's own, or asking for and giving a summary."""
+
+    @property
+    def sent(self) -> dict[str, Any] | None:
+        """The message as it is sent; None where nothing of it is."""
+        content = self.message["content"]
+        if not self.left_out:
+            return self.message if content or self.message["role"] == "system" else None
+        kept = [block for place, block in enumerate(content) if place not in self.left_out]
+        return {**self.message, "content": kept} if kept else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesWithdrawn:
+    """The last user message left the history, but for its tool results; its prompt waits again."""
+
+    kind: Literal["messages_withdrawn"] = "messages_withdrawn"
+    turn: int
+    step: int
+    why: Literal["refusal", "no_summary"]
+    """A refused reply leaves with it; or a request for a summary got none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffortChanged:
+    """Requests name another effort at their top level, which writes the cached prefix anew."""
+
+    kind: Literal["effort_changed"] = "effort_changed"
+    turn: int
+    step: int
+    effort: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +248,7 @@ class WaitFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
-    """One reply of the Messages API, complete and billed."""
+    """One reply of the Messages API, complete and billed; `MessageAppended` before it holds it."""
 
     kind: Literal["step_finished"] = "step_finished"
     turn: int
@@ -191,12 +256,6 @@ class StepFinished:
     model: str
     """Model that answered, as the reply names it; the one asked for where it names none."""
     stop_reason: str | None
-    content: tuple[dict[str, Any], ...]
-    """The reply's content blocks as the API's JSON, secrets replaced.
-
-    Only the history in memory holds them as Claude wrote and signed them, and sends them back so: a
-    signed block that holds a secret is never written to disk.
-    """
     usage: Usage
     usage_known: bool = True
     """False where the reply's figures cannot be right: then `usage` is empty, the counted tokens
@@ -229,11 +288,21 @@ class StepFinished:
     """Likewise, of `unconfirmed_tokens`."""
     elapsed_s: float
     request_id: str | None = None
+    max_tokens: int = 0
+    """Cap of the reply in its request."""
+    requested_geo: str | None = None
+    """Inference region that the request named."""
+    counted_prompt_tokens: int | None = None
+    """The prompt as the API had counted it beforehand; None where it was not counted."""
+    streamed_characters: dict[DeltaKind, int] = field(default_factory=dict)
+    """What streamed, by kind of block."""
+    streamed_blocks: int = 0
+    """How many blocks of text and calls streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRewritten:
-    """The summary that this step wrote took the place of the whole history."""
+    """The summary that this step wrote takes the place of the history: its message follows."""
 
     kind: Literal["history_rewritten"] = "history_rewritten"
     turn: int
@@ -364,8 +433,12 @@ class Delta:
 
 Fact = (
     TurnStarted
+    | ToolsOffered
     | SettingsChanged
     | NoticePosted
+    | EffortChanged
+    | MessageAppended
+    | MessagesWithdrawn
     | StepStarted
     | AttemptFailed
     | HeldReleased

@@ -19,3 +19,6 @@ class Record:
     at: datetime
     """When it was emitted, UTC and aware."""
     fact: Fact
+    parent: str | None = None
+    """Id of the record that this one belongs to: that of its call, step or turn; of a turn, the
+    call of another task whose tool runs it. None where there is none."""

@@ -3,12 +3,14 @@
 from budget_magic.loop.agent import run_turn
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
+from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.task import Approver, TaskContext, TurnContext
 
 __all__ = [
     "Approver",
     "Conversation",
+    "History",
     "ReservationGate",
     "Stopwatch",
     "TaskContext",

@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from budget_magic.events import NoticePosted, Reason, WaitFinished, WaitStarted
+from budget_magic.events import (
+    EffortChanged,
+    MessageAppended,
+    NoticePosted,
+    Reason,
+    WaitFinished,
+    WaitStarted,
+)
 from budget_magic.loop import stop
-from budget_magic.loop.budget_carryover import BudgetCarryover, SentBudget
-from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, prompt_bound, text_block, text_bytes
-from budget_magic.loop.effort import apply_effort
+from budget_magic.loop.calls import answer_open_calls
+from budget_magic.loop.conversation import (
+    GO_ON,
+    NOT_SHOWN,
+    carries_results,
+    prompt_bound,
+    text_block,
+    text_bytes,
+)
+from budget_magic.loop.effort import EffortUpdate, next_effort
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
@@ -49,7 +63,9 @@ class Admitted:
     """The ceiling before which it asks for a last answer; None for an ordinary step."""
 
 
-async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
+async def admit(
+    turn: TurnContext, *, last_before: Reason | None, ask: str | None = None
+) -> Admitted:
     """Reserve room for the next request and enter its message into the history.
 
     Parameters
@@ -58,6 +74,8 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
         The turn under way.
     last_before
         The ceiling for which an earlier attempt of this step asked for a last answer already.
+    ask
+        Asks for a summary of the history in place of the prompt.
 
     Raises
     ------
@@ -66,16 +84,14 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
     """
     conversation, told = turn.task.conversation, last_before is not None
     must_be_last = told or turn.is_last_step or turn.cut_by is not None
-    conversation.answer_the_rest()
-    blocks, effort = apply_effort(turn.task, conversation.outgoing())
-    if blocks and not any(block["type"] == "tool_result" for block in blocks):
-        begin_user_turn(turn)
-    granted = await _reserve(turn, blocks, must_be_last=must_be_last)
+    answer_open_calls(turn, "")  # the API refuses a history with an open call
+    blocks, effort = next_effort(turn.task, conversation.outgoing(ask))
+    granted = await _reserve(turn, blocks, effort, must_be_last=must_be_last)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
         if shortened != blocks:
             blocks, last_before = shortened, granted.reason
-            granted = await _reserve(turn, blocks, must_be_last=True)
+            granted = await _reserve(turn, blocks, effort, must_be_last=True)
     if isinstance(granted, Refused):
         needs = stop.NextStep(alone=granted.needs, beside_last_answer=granted.needs)
         raise stop.Halted(stop.out_of_room(turn, granted.reason, needs, granted.account))
@@ -86,14 +102,39 @@ async def admit(turn: TurnContext, *, last_before: Reason | None) -> Admitted:
         ]
         by_count = turn.ceiling_of_last_step if turn.is_last_step else None
         last_before = last_before or by_count or turn.cut_by or granted.shrunk_by
-    conversation.commit(blocks, spoken_effort=effort)
+    _append(turn, blocks, effort, asks_for_summary=ask is not None)
     return Admitted(granted=granted, last_before=last_before)
 
 
-def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
+def _append(
+    turn: TurnContext, blocks: Blocks, effort: EffortUpdate, *, asks_for_summary: bool
+) -> None:
+    """Enter what the request says beside the history; it is sent with the request."""
+    task, step = turn.task, turn.step + 1
+    if effort.at_top_level is not None:
+        task.emit(EffortChanged(turn=turn.turn, step=step, effort=effort.at_top_level))
+    if blocks:
+        note = task.conversation.sent_budget(begins_user_turn=_begins_user_turn(blocks)).note
+        if note and _begins_user_turn(blocks):
+            task.emit(NoticePosted(turn=turn.turn, text=note))
+        task.emit(
+            MessageAppended(
+                turn=turn.turn,
+                step=step,
+                message={"role": "user", "content": blocks},
+                purpose="summary_request" if asks_for_summary else "turn",
+            )
+        )
+    if effort.by_message is not None:
+        config = {"output_config": {"effort": effort.by_message}}
+        message = {"role": "system", "content": [], **config}
+        task.emit(MessageAppended(turn=turn.turn, step=step, message=message))
+
+
+def request(turn: TurnContext, *, extra: Blocks | None = None, max_tokens: int) -> Request:
     """Return the request for the history as it stands, with `extra` as one more user message."""
     task, conversation, model = turn.task, turn.task.conversation, turn.task.model
-    budget = sent_budget(turn)
+    budget = conversation.sent_budget(begins_user_turn=_begins_user_turn(extra or []))
     messages, marked = conversation.sent(
         with_effort_messages=model is not None and model.effort_per_message
     )
@@ -119,10 +160,11 @@ def request(turn: TurnContext, *, extra: Blocks, max_tokens: int) -> Request:
 
 def next_step_needs(turn: TurnContext) -> stop.NextStep:
     """Return what the next ordinary step would have needed, alone and beside a last answer."""
-    task = turn.task
+    task, conversation = turn.task, turn.task.conversation
     preamble = (task.definitions, task.settings.system)
-    bound = prompt_bound(task.conversation, task.conversation.outgoing(), preamble=preamble)
-    demand = _demand(turn, bound, must_be_last=False)
+    bound = prompt_bound(conversation, conversation.outgoing(), preamble=preamble)
+    known = conversation.known_tokens(conversation.sent_budget().total)
+    demand = _demand(turn, bound, known, must_be_last=False)
     last_answer = task.account.last_answer_tokens
     return stop.NextStep(
         alone=demand.worst(demand.reply_tokens),
@@ -130,41 +172,24 @@ def next_step_needs(turn: TurnContext) -> stop.NextStep:
     )
 
 
-def begin_user_turn(turn: TurnContext) -> None:
-    """Note that the next request carries a user message without tool results.
-
-    That is where the server may start a fresh budget.
-    """
-    conversation = turn.task.conversation
-    conversation.spent_before = turn.task.reading().total.budget_tokens
-    budget = sent_budget(turn)
-    if conversation.sent_total not in {None, budget.total}:
-        conversation.uncache()
-    conversation.sent_total = budget.total
-    if budget.note:
-        turn.task.emit(NoticePosted(turn=turn.turn, text=budget.note))
-
-
-def sent_budget(turn: TurnContext) -> SentBudget:
-    """Return what the next request says of the budget."""
-    settings, conversation = turn.task.settings, turn.task.conversation
-    return BudgetCarryover(strategy=settings.carry).sent(
-        settings.budget,
-        removed_tokens=conversation.removed_tokens,
-        spent_before=conversation.spent_before,
-    )
-
-
 def _not_shown(block: dict[str, Any]) -> dict[str, Any]:
     return {**block, "content": NOT_SHOWN} if block["type"] == "tool_result" else block
 
 
-async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> Granted | Refused:
+def _begins_user_turn(blocks: Blocks) -> bool:
+    return bool(blocks) and not carries_results(blocks)
+
+
+async def _reserve(
+    turn: TurnContext, blocks: Blocks, effort: EffortUpdate, *, must_be_last: bool
+) -> Granted | Refused:
     task = turn.task
     with_sentence = [*blocks, text_block(LAST_ANSWER)]
     preamble = (task.definitions, task.settings.system)
     bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
-    demand = _demand(turn, bound, must_be_last=must_be_last)
+    total = task.conversation.sent_budget(begins_user_turn=_begins_user_turn(blocks)).total
+    known = 0 if effort.at_top_level else task.conversation.known_tokens(total)
+    demand = _demand(turn, bound, known, must_be_last=must_be_last)
     turn.counted_tokens = None
     context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)
     if context_is_near or not _fits_whole(demand, task.accounts):
@@ -173,7 +198,7 @@ async def _reserve(turn: TurnContext, blocks: Blocks, *, must_be_last: bool) -> 
         if counted is not None and is_count_possible(counted, text_bytes(counting.messages)):
             turn.counted_tokens = counted - SENTENCE_TOKENS
             at_most = counted + _count_margin(turn, counted)
-            demand = _demand(turn, min(bound, at_most), must_be_last=must_be_last)
+            demand = _demand(turn, min(bound, at_most), known, must_be_last=must_be_last)
         if demand.wanted_tokens < 1:
             raise stop.Halted(stop.context_window(turn))
     return await _wait_for_room(turn, demand)
@@ -212,15 +237,14 @@ def _beside_last_answer(demand: Demand, account: Account) -> Amount:
     return demand.with_last_answer(demand.wanted_tokens, account.last_answer_tokens)
 
 
-def _demand(turn: TurnContext, bound: int, *, must_be_last: bool) -> Demand:
+def _demand(turn: TurnContext, bound: int, known: int, *, must_be_last: bool) -> Demand:
     task, model = turn.task, turn.task.model
     wanted = task.settings.max_tokens
     if model is not None:
         wanted = min(wanted, model.max_output_tokens, model.context_tokens - bound)
-    baseline = task.conversation.baseline
     return Demand(
         prompt_tokens=bound,
-        known_tokens=min(baseline.prompt_tokens, bound) if baseline and baseline.is_cached else 0,
+        known_tokens=min(known, bound),
         wanted_tokens=wanted,
         prices=task.worst_prices,
         factor=task.factor,

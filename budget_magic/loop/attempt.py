@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,12 +14,14 @@ from budget_magic.events import (
     BlockStarted,
     Delta,
     DeltaKind,
+    MessageAppended,
     StepFinished,
     Usage,
 )
 from budget_magic.loop import stop
 from budget_magic.loop.admit import request
-from budget_magic.loop.conversation import Baseline
+from budget_magic.loop.conversation import left_out
+from budget_magic.loop.learning import learn
 from budget_magic.loop.malformed import mended
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.cost import (
@@ -147,7 +148,7 @@ async def _read(turn: TurnContext, granted: Granted, seen: _Seen) -> None:
                     seen.characters[event.kind] = seen.characters.get(event.kind, 0) + len(text)
                     task.live(Delta(**place, block=event.block, kind=event.kind, text=text))
                 case Reply():
-                    whole = mended(event, task.conversation.call_ids())
+                    whole = mended(event, task.conversation.call_ids)
                     seen.reply, seen.faults = whole.reply, whole.faults
                     if not _is_usage_possible(task, granted, seen, whole.reply):
                         seen.reply = replace(whole.reply, usage=None)
@@ -193,7 +194,7 @@ class _Bill:
 
 
 def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, took_s: float) -> None:
-    """Bill a complete reply, and only then enter it into the history."""
+    """Bill a complete reply, and enter it into the history."""
     task = turn.task
     bill = _bill(turn, granted, seen, reply)
     task.gate.settle(
@@ -213,37 +214,46 @@ def _book(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply, *, too
     turn.step, turn.is_sending = turn.step + 1, False
     turn.is_first_request = False
     turn.longest_step_s = max(turn.longest_step_s, took_s)
+    settings = task.settings
     task.emit(
-        StepFinished(
+        MessageAppended(
             turn=turn.turn,
             step=turn.step,
-            model=reply.model or task.settings.model,
-            stop_reason=reply.stop_reason,
-            content=reply.content,
-            usage=usage,
-            usage_known=bill.usage is not None,
-            tool_result_tokens=results,
-            tool_result_tokens_estimated=is_estimated,
-            call_tokens=calls,
-            text_tokens=text,
-            split_estimated=is_split,
-            budget_tokens=counted,
-            remaining=None if before is None else before - counted,
-            cost_usd=bill.cost_usd,
-            cost_estimated=bill.is_cost_estimated,
-            unconfirmed_usd=bill.unconfirmed.usd,
-            unconfirmed_tokens=bill.unconfirmed.tokens,
-            at_least_usd=bill.at_least.usd,
-            at_least_tokens=bill.at_least.tokens,
-            elapsed_s=took_s,
-            request_id=reply.request_id,
+            message={"role": "assistant", "content": list(reply.content)},
+            left_out=left_out(reply.content, paused=reply.stop_reason == "pause_turn"),
+            faults=seen.faults,
         )
     )
-    faults = seen.faults
-    _enter(task, granted, reply, bill.usage, faults=faults, results=results, counted=counted)
-    if bill.usage is not None and reply.usage is not None:
-        _learn_region(task, named=seen.inference_geo, served=reply.usage.inference_geo)
-        _learn(turn, seen, bill.usage)
+    finished = StepFinished(
+        turn=turn.turn,
+        step=turn.step,
+        model=reply.model or settings.model,
+        stop_reason=reply.stop_reason,
+        usage=usage,
+        usage_known=bill.usage is not None,
+        tool_result_tokens=results,
+        tool_result_tokens_estimated=is_estimated,
+        call_tokens=calls,
+        text_tokens=text,
+        split_estimated=is_split,
+        budget_tokens=counted,
+        remaining=None if before is None else before - counted,
+        cost_usd=bill.cost_usd,
+        cost_estimated=bill.is_cost_estimated,
+        unconfirmed_usd=bill.unconfirmed.usd,
+        unconfirmed_tokens=bill.unconfirmed.tokens,
+        at_least_usd=bill.at_least.usd,
+        at_least_tokens=bill.at_least.tokens,
+        elapsed_s=took_s,
+        request_id=reply.request_id,
+        max_tokens=granted.max_tokens,
+        requested_geo=seen.inference_geo,
+        counted_prompt_tokens=turn.counted_tokens,
+        streamed_characters=dict(seen.characters),
+        streamed_blocks=seen.blocks,
+    )
+    task.emit(finished)
+    learn(task.client.learned, finished, asked_model=settings.model)
 
 
 def _bill(turn: TurnContext, granted: Granted, seen: _Seen, reply: Reply) -> _Bill:
@@ -305,60 +315,6 @@ def _split(task: TaskContext, seen: _Seen, usage: Usage | None) -> tuple[int, in
         return split_output(usage, task.ratios, text=text, call=call)
     thinking = task.ratios.tokens("thinking", seen.characters.get("thinking", 0))
     return task.ratios.tokens("text", text) + thinking, task.ratios.tokens("call", call), True
-
-
-def _learn(turn: TurnContext, seen: _Seen, usage: Usage) -> None:
-    """Take from a billed reply what makes the next hold and the next estimate better."""
-    task, learned = turn.task, turn.task.client.learned
-    task.ratios = task.ratios.calibrated(seen.characters, usage, blocks=seen.blocks)
-    learned.is_fast = learned.is_fast or usage.speed == "fast"
-    if turn.counted_tokens is not None and turn.counted_tokens > 0:
-        model, before = task.settings.model, learned.count_errors
-        error = Decimal(usage.prompt_tokens) / turn.counted_tokens - 1
-        before[model] = max(error, before.get(model, Decimal(0)), Decimal(0))
-
-
-def _learn_region(task: TaskContext, *, named: str | None, served: str | None) -> None:
-    """Note the region of a reply: what its client serves by default, or that it went elsewhere."""
-    learned = task.client.learned
-    if named is not None:
-        learned.ignores_geo = learned.ignores_geo or served not in {None, named}
-    elif served in REGION_FACTORS and learned.default_geo is None:
-        learned.default_geo = served
-
-
-def _enter(  # noqa: PLR0913 - what the history must know of a reply
-    task: TaskContext,
-    granted: Granted,
-    reply: Reply,
-    usage: Usage | None,
-    *,
-    faults: Mapping[str, str],
-    results: int,
-    counted: int,
-) -> None:
-    conversation = task.conversation
-    sent = len(conversation.messages)
-    if sent == 1 and usage is not None:
-        conversation.first_prompt_tokens = usage.prompt_tokens
-    conversation.counted_tokens += results
-    conversation.requests = (*conversation.requests[-1:], sent)
-    is_kept = conversation.commit_reply(
-        reply.content, paused=reply.stop_reason == "pause_turn", faults=faults
-    )
-    if is_kept:
-        # Without figures the hidden thinking may be as long as the reply could be.
-        hidden = granted.max_tokens if usage is None else usage.thinking_tokens
-        conversation.hidden_tokens += hidden
-        conversation.counted_tokens += counted - results
-    conversation.measured = len(conversation.messages)
-    conversation.baseline = None
-    if usage is not None:
-        conversation.baseline = Baseline(
-            prompt_tokens=usage.prompt_tokens,
-            reply_tokens=usage.output_tokens if is_kept else 0,
-            messages=len(conversation.messages),
-        )
 
 
 def _result_tokens(task: TaskContext, usage: Usage | None) -> tuple[int, bool]:

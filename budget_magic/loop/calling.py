@@ -17,6 +17,8 @@ class Calling:
 
     session: object
     """What those tasks belong to."""
+    record: str | None
+    """Id of the record of the call: the parent of what those tasks record."""
     accounts: tuple[Account, ...]
     """Those of the task that made the call, its own first, and of all tasks around it."""
     _stops: list[Callable[[], None]] = field(default_factory=list)
@@ -40,9 +42,9 @@ CALLING: Final[ContextVar[Calling | None]] = ContextVar("budget_magic_calling", 
 
 
 @contextmanager
-def calling(session: object, accounts: tuple[Account, ...]) -> Iterator[None]:
+def calling(session: object, record: str | None, accounts: tuple[Account, ...]) -> Iterator[None]:
     """Let the tasks that are run inside count against these accounts, and end with the call."""
-    call = Calling(session=session, accounts=accounts)
+    call = Calling(session=session, record=record, accounts=accounts)
     token = CALLING.set(call)
     try:
         yield

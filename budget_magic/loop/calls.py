@@ -17,7 +17,7 @@ from budget_magic.events import (
 )
 from budget_magic.loop import stop
 from budget_magic.loop.calling import calling
-from budget_magic.loop.conversation import OpenCall
+from budget_magic.loop.conversation import NOT_RUN, OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.meter.reserve import Amount
@@ -68,7 +68,8 @@ def answer_open_calls(turn: TurnContext, why: str) -> None:
     _note_tasks_run(turn)
     for call in turn.task.conversation.unanswered():
         was_started = call.id in turn.started_calls
-        _finish(turn, call, "interrupted" if was_started else f"not run: {why}", ran=was_started)
+        not_run = f"{NOT_RUN}: {why}" if why else NOT_RUN
+        _finish(turn, call, "interrupted" if was_started else not_run, ran=was_started)
 
 
 def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
@@ -179,8 +180,11 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
             input=call.input,
         )
     )
+    if task.recording_failure():  # the next step ends the turn
+        _finish(turn, call, "not run: the call could not be recorded", ran=False)
+        return
     # A copy runs: what a tool does to its arguments must not change what is sent and shown.
-    with calling(task.session, task.around):
+    with calling(task.session, task.record_of_call(call.id), task.around):
         result = await answer(tool, deepcopy(call.input), task.run_in_caller, task.redactor)
     _note_tasks_run(turn)
     turn.completed_calls.append(made(call.name, call.input, result.content))
@@ -226,8 +230,6 @@ def _finish(  # noqa: PLR0913 - one keyword per field of the fact
     cut_bytes: int = 0,
     elapsed_s: float = 0.0,
 ) -> None:
-    content = turn.task.redactor.redact(content)
-    turn.task.conversation.answer(call.id, content, is_error=is_error)
     turn.task.emit(
         ToolFinished(
             turn=turn.turn,

@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from budget_magic.events import HistoryRewritten, NoticePosted
-from budget_magic.loop.admit import begin_user_turn, sent_budget
+from budget_magic.events import (
+    HistoryRewritten,
+    MessageAppended,
+    MessagesWithdrawn,
+    NoticePosted,
+)
+from budget_magic.loop.conversation import text_block
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
 
@@ -56,26 +61,21 @@ async def compact(turn: TurnContext) -> Answered | None:
         There is no room for the request, no time, or it failed for good; the history is unchanged.
     """
     conversation = turn.task.conversation
-    waiting = conversation.prompt
-    question = waiting or conversation.question or ""
-    conversation.prompt = ASK
+    question = conversation.prompt or conversation.question or ""
     try:
-        answered = await take_step(turn)
+        answered = await take_step(turn, ask=ASK)
     except BaseException:
-        conversation.withdraw(ASK, waiting)
+        _withdraw(turn)
         raise
-    finally:
-        conversation.question = question
     reply = answered.reply
     text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     if answered.last_before is not None or reply.stop_reason not in ENDS:
-        conversation.prompt = waiting
         turn.may_compact = False
         return answered
     if reply.stop_reason == "refusal" or not text:
         if reply.stop_reason == "refusal":
-            conversation.forget_refused()
-        conversation.withdraw(ASK, waiting)
+            withdraw_refused(turn)
+        _withdraw(turn)
         turn.may_compact = False
         turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
         return None
@@ -83,15 +83,32 @@ async def compact(turn: TurnContext) -> Answered | None:
     return None
 
 
+def _withdraw(turn: TurnContext) -> None:
+    """Take a request for a summary that got no answer out of the history."""
+    if turn.task.conversation.waits_for_summary:
+        turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="no_summary"))
+
+
+def withdraw_refused(turn: TurnContext) -> None:
+    """Take a refused reply out of the history, and the prompt sent right before it."""
+    turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="refusal"))
+
+
 def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
-    removed = turn.task.conversation.replace_all(_message(summary, question))
-    begin_user_turn(turn)
-    turn.task.emit(
+    task, removed = turn.task, len(turn.task.conversation.messages)
+    budget = task.conversation.sent_budget(begins_user_turn=True, after_rewrite=True)
+    task.emit(
         HistoryRewritten(
+            turn=turn.turn, step=turn.step, removed_messages=removed, remaining=budget.remaining
+        )
+    )
+    text = task.redactor.redact(_message(summary, question))
+    task.emit(
+        MessageAppended(
             turn=turn.turn,
             step=turn.step,
-            removed_messages=removed,
-            remaining=sent_budget(turn).remaining,
+            message={"role": "user", "content": [text_block(text)]},
+            purpose="summary",
         )
     )
 

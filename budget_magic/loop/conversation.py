@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Final
 
-from budget_magic.events import TurnSettings
+from budget_magic.events import (
+    EffortChanged,
+    Fact,
+    HistoryRewritten,
+    MessageAppended,
+    MessagesWithdrawn,
+    SettingsChanged,
+    StepFinished,
+    ToolFinished,
+    TurnSettings,
+)
+from budget_magic.loop.budget_carryover import BudgetCarryover, SentBudget
+from budget_magic.models import find_model
 
 FIRST_REQUEST_TOKENS: Final = 2_000
 """Added to the bound of a request of unknown size: what the API puts around it."""
@@ -21,6 +32,7 @@ NOT_SHOWN: Final = "not shown: the ceiling is near"
 _RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
 _SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
 _SERVER_RESULT: Final = "_tool_result"
+_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,130 +61,128 @@ class Baseline:
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Conversation:
-    """What has been said; a message is never edited once it was answered.
+    """What has been said, folded from facts; a message is never edited once it was answered.
 
     It holds what Claude wrote as it was written, secrets too; it is sent, never shown.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     open_calls: tuple[OpenCall, ...] = ()
+    call_ids: set[str] = field(default_factory=set)
+    """Ids of all calls so far."""
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Result blocks by call id, not sent yet."""
     prompt: str | None = None
     """A prompt that is not sent yet."""
     last_prompt: str | None = None
     """The prompt in the last user message; None where that held only results."""
+    question: str | None = None
+    """The prompt that is being worked on."""
+    waits_for_summary: bool = False
+    """Whether the last message asks for a summary of the history."""
     paused: bool = False
     """Whether the last reply ended with `pause_turn`: it is sent again as it is."""
-    baseline: Baseline | None = None
+    reply_is_kept: bool = False
+    """Whether the last reply entered the history."""
     under: TurnSettings | None = None
-    """The settings that the cached prefix was made under."""
-    requests: tuple[int, ...] = ()
-    """How many messages each of the last two requests held: where cached prefixes end."""
+    """The settings in force, which the cached prefix was made under."""
+    bound_to: tuple[dict[str, Any], ...] = ()
+    """Tools under which earlier thinking was signed."""
+    drops_bound_thinking: bool = False
+    """Whether tools changed since, so that bound thinking must be dropped."""
     effort: str | None = None
     """Top-level effort of the requests so far."""
     spoken_effort: str | None = None
     """Effort in force, after changes by message."""
-    bound_to: tuple[str, ...] = ()
-    """Tools under which earlier thinking was signed."""
-    drops_bound_thinking: bool = False
-    """Whether tools changed since, so that bound thinking must be dropped."""
+    baseline: Baseline | None = None
+    requests: tuple[int, ...] = ()
+    """How many messages each of the last two requests held: where cached prefixes end."""
+    measured: int = 0
+    """How many messages billed requests have carried: their results are counted."""
+    first_prompt_tokens: int = 0
+    """Size of the first request of this history."""
     hidden_tokens: int = 0
     """Raw thinking in the history, of which the blocks hold only a summary."""
     counted_tokens: int = 0
     """What the messages of the history used of the budget."""
     removed_tokens: int | None = None
     """What messages had used that rewrites took out; None before the first rewrite."""
+    spent: int = 0
+    """What the task has used of the budget, superseded turns too."""
     spent_before: int = 0
-    """What the task had used when the last user message without tool results was sent."""
+    """What it had used when the last user message without tool results was sent."""
     sent_total: int | None = None
     """Total of the budget in the last request; None where none was sent."""
-    question: str | None = None
-    """The prompt that is being worked on."""
-    first_prompt_tokens: int = 0
-    """Size of the first request of this history."""
-    measured: int = 0
-    """How many messages billed requests have carried: their results are counted."""
-    reply_is_kept: bool = False
-    """Whether the last reply entered the history."""
 
     def copy(self) -> Conversation:
         """Return an independent copy, from which a turn can start again."""
-        return replace(self, messages=list(self.messages), answers=dict(self.answers))
+        return replace(
+            self,
+            messages=list(self.messages),
+            answers=dict(self.answers),
+            call_ids=set(self.call_ids),
+        )
 
-    def answer(self, call_id: str, content: str, *, is_error: bool) -> None:
-        """Keep the result of an open call until the next request."""
-        block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id, "content": content}
-        if is_error:
-            block["is_error"] = True
-        self.answers[call_id] = block
+    # Facts
 
-    def unanswered(self) -> list[OpenCall]:
-        """Open calls without a result, in the order of the reply."""
-        return [call for call in self.open_calls if call.id not in self.answers]
+    def take(self, fact: Fact) -> None:
+        """Take one more fact; those that do not concern the history change nothing."""
+        match fact:
+            case MessageAppended():
+                self._append(fact)
+            case StepFinished():
+                self._take_bill(fact)
+            case ToolFinished():
+                self._take_answer(fact)
+            case MessagesWithdrawn():
+                if fact.why == "refusal" and self.reply_is_kept:
+                    self._take_back_reply()
+                self._take_back()
+            case HistoryRewritten():
+                self._clear()
+            case EffortChanged():
+                self.uncache()
+                self.effort = self.spoken_effort = fact.effort
+            case SettingsChanged():
+                if self.under is not None and self.under.budget != fact.settings.budget:
+                    self.uncache()
+                self.under = fact.settings
 
-    def answer_the_rest(self) -> None:
-        """Answer what is still open, because the API refuses a history with an open call."""
-        for call in self.unanswered():
-            self.answer(call.id, NOT_RUN, is_error=True)
+    def begin_turn(self, settings: TurnSettings, definitions: tuple[dict[str, Any], ...]) -> None:
+        """Put the settings and tools of a turn in force, and note what they do to the cache."""
+        before, self.under = self.under, settings
+        bound_to, self.bound_to = self.bound_to, definitions
+        if not self.messages or before is None:
+            return
+        if before.model != settings.model:
+            model = find_model(settings.model)
+            by_message = model is not None and model.effort_per_message
+            spoken = self.message_effort() if by_message else None
+            self.baseline = None
+            self.effort = settings.effort if spoken else None
+            self.spoken_effort = spoken
+        if before.budget != settings.budget:
+            self.uncache()
+        if bound_to != definitions:
+            self.baseline = None
+            self.drops_bound_thinking = True
 
-    def outgoing(self) -> list[dict[str, Any]]:
-        """Content of the next user message; empty where the last one is to be sent again."""
-        blocks = [self.answers[call.id] for call in self.open_calls if call.id in self.answers]
-        if self.prompt is not None:
-            blocks.append(text_block(self.prompt))
-        if not blocks and self.messages and self.messages[-1]["role"] == "assistant":
-            return [] if self.paused else [text_block(GO_ON)]
-        return blocks
+    def _append(self, fact: MessageAppended) -> None:
+        message = fact.sent
+        match fact.message["role"]:
+            case "assistant":
+                self._append_reply(message, fact.faults)
+            case "user" if message is not None:
+                self._append_prompt(message, fact.purpose)
+            case _ if message is not None:
+                self.messages.append(message)
+                self.spoken_effort = message["output_config"]["effort"]
 
-    def commit(self, blocks: list[dict[str, Any]], *, spoken_effort: str | None = None) -> None:
-        """Enter a user message into the history; it is sent with the next request."""
-        if blocks:
-            self.messages.append({"role": "user", "content": blocks})
-            self.open_calls, self.answers = (), {}
-            self.question = self.prompt or self.question
-            self.last_prompt, self.prompt = self.prompt, None
-        if spoken_effort is not None:
-            config = {"output_config": {"effort": spoken_effort}}
-            self.messages.append({"role": "system", "content": [], **config})
-            self.spoken_effort = spoken_effort
-
-    def call_ids(self) -> set[str]:
-        """Return the ids of all calls in the history."""
-        return {
-            block["id"]
-            for message in self.messages
-            if message["role"] == "assistant"
-            for block in message["content"]
-            if block["type"] == "tool_use"
-        }
-
-    def commit_reply(
-        self,
-        content: tuple[dict[str, Any], ...],
-        *,
-        paused: bool,
-        faults: Mapping[str, str] = MappingProxyType({}),
-    ) -> bool:
-        """Enter a reply; False where it has nothing that the API would take back.
-
-        Blocks that the API refuses, such as those of empty text, are left out before it is sent
-        for the first time.
-
-        Parameters
-        ----------
-        content
-            The reply as `mended` gives it.
-        paused
-            Whether it ended with `pause_turn`.
-        faults
-            Why a call cannot be run, by its id.
-        """
-        content = _resendable(content, paused=paused)
-        self.reply_is_kept = _can_be_resent(content)
-        if not self.reply_is_kept:
-            return False
-        self.messages.append({"role": "assistant", "content": list(content)})
+    def _append_reply(self, message: dict[str, Any] | None, faults: Mapping[str, str]) -> None:
+        self.reply_is_kept = message is not None
+        if message is None:
+            return
+        self.messages.append(message)
         self.open_calls = tuple(
             OpenCall(
                 id=block["id"],
@@ -180,53 +190,65 @@ class Conversation:
                 input=dict(block["input"]),
                 fault=faults.get(block["id"]),
             )
-            for block in content
+            for block in message["content"]
             if block["type"] == "tool_use"
         )
-        self.answers, self.paused = {}, paused
-        return True
+        self.call_ids |= {call.id for call in self.open_calls}
+        self.answers, self.paused, self.waits_for_summary = {}, False, False
 
-    def forget_refused(self) -> None:
-        """Take a refused reply out, and the prompt sent right before it; tool results stay.
+    def _append_prompt(self, message: dict[str, Any], purpose: str) -> None:
+        self.messages.append(message)
+        self.open_calls, self.answers = (), {}
+        self.waits_for_summary, self.last_prompt = purpose == "summary_request", None
+        if purpose == "turn":
+            self.question = self.prompt or self.question
+            self.last_prompt, self.prompt = self.prompt, None
+        if not carries_results(message["content"]):
+            self.spent_before = self.spent
+            total = self.sent_budget().total
+            if self.sent_total not in {None, total}:
+                self.uncache()
+            self.sent_total = total
 
-        The prompt waits again: going on sends it anew, another prompt takes its place.
-        """
+    def _take_bill(self, fact: StepFinished) -> None:
+        """Note what a reply, which was appended just before, has shown of the history's size."""
+        usage = fact.usage if fact.usage_known else None
+        sent = len(self.messages) - self.reply_is_kept
+        if sent == 1 and usage is not None:
+            self.first_prompt_tokens = usage.prompt_tokens
+        self.requests = (*self.requests[-1:], sent)
+        self.spent += fact.budget_tokens
+        self.counted_tokens += fact.tool_result_tokens
         if self.reply_is_kept:
-            self.messages.pop()
-            self.counted_tokens -= self.baseline.reply_tokens if self.baseline else 0
-            self.open_calls, self.reply_is_kept = (), False
-        self._take_back()
+            # Without figures the hidden thinking may be as long as the reply could be.
+            self.hidden_tokens += fact.max_tokens if usage is None else usage.thinking_tokens
+            self.counted_tokens += fact.budget_tokens - fact.tool_result_tokens
+            self.paused = fact.stop_reason == "pause_turn"
+        self.measured = len(self.messages)
+        self.baseline = None
+        if usage is not None:
+            self.baseline = Baseline(
+                prompt_tokens=usage.prompt_tokens,
+                reply_tokens=usage.output_tokens if self.reply_is_kept else 0,
+                messages=len(self.messages),
+            )
 
-    def withdraw(self, said: str, prompt: str | None) -> None:
-        """Undo a prompt of our own that got no answer; the task's own waits in its place.
+    def _take_answer(self, fact: ToolFinished) -> None:
+        if all(call.id != fact.call_id for call in self.open_calls):
+            return
+        block: dict[str, Any] = {
+            "type": "tool_result",
+            "tool_use_id": fact.call_id,
+            "content": fact.content,
+        }
+        if fact.is_error:
+            block["is_error"] = True
+        self.answers[fact.call_id] = block
 
-        Parameters
-        ----------
-        said
-            The prompt of our own, sent already or not.
-        prompt
-            What waits instead; None where nothing does.
-        """
-        if self.prompt != said and self.messages[-1]["role"] != "assistant":
-            self._take_back()
-        self.prompt = prompt
-
-    def replace_all(self, text: str) -> int:
-        """Let one user message stand for the whole history; gives how many messages are gone.
-
-        Nothing of the old messages stays, so that no thinking signature is left without its
-        prefix. The message counts as entered: it is sent with the next request.
-        """
-        removed, reply = len(self.messages), self.baseline.reply_tokens if self.baseline else 0
-        gone = self.counted_tokens - reply
-        self.messages = [{"role": "user", "content": [text_block(text)]}]
-        self.removed_tokens, self.counted_tokens = (self.removed_tokens or 0) + gone, 0
-        self.open_calls, self.answers, self.requests = (), {}, ()
-        self.prompt = self.last_prompt = self.baseline = None
-        self.effort = self.spoken_effort = None
-        self.paused = self.drops_bound_thinking = self.reply_is_kept = False
-        self.hidden_tokens = self.first_prompt_tokens = self.measured = 0
-        return removed
+    def _take_back_reply(self) -> None:
+        self.messages.pop()
+        self.counted_tokens -= self.baseline.reply_tokens if self.baseline else 0
+        self.open_calls, self.reply_is_kept = (), False
 
     def _take_back(self) -> None:
         """Take the last user message out; its results stay, its prompt waits again."""
@@ -237,22 +259,89 @@ class Conversation:
         if self.messages and self.messages[-1]["role"] == "user":
             last = self.messages.pop()
             results = [block for block in last["content"] if block["type"] == "tool_result"]
-            self.prompt = self.last_prompt
+            self.prompt = self.last_prompt or self.prompt
             if results:
                 self.messages.append({"role": "user", "content": results})
         left = len(self.messages)
         self.measured = left if was_measured else min(self.measured, left)
-        self.baseline = None
+        self.baseline, self.waits_for_summary = None, False
+
+    def _clear(self) -> None:
+        """Empty the history, so that no thinking signature is left without its prefix."""
+        self.removed_tokens, self.counted_tokens = self._removed_by_rewrite(), 0
+        self.question = self.prompt or self.question
+        self.messages = []
+        self.open_calls, self.answers, self.requests = (), {}, ()
+        self.prompt = self.last_prompt = self.baseline = None
+        self.effort = self.spoken_effort = None
+        self.paused = self.drops_bound_thinking = self.reply_is_kept = False
+        self.hidden_tokens = self.first_prompt_tokens = self.measured = 0
+
+    def _removed_by_rewrite(self) -> int:
+        """Return what removed messages had used once a summary replaces those of now."""
+        reply = self.baseline.reply_tokens if self.baseline else 0
+        return (self.removed_tokens or 0) + self.counted_tokens - reply
+
+    def uncache(self) -> None:
+        """Note that the next request writes the whole prompt to the cache again."""
+        if self.baseline is not None:
+            self.baseline = replace(self.baseline, is_cached=False)
+
+    # What comes next
+
+    def unanswered(self) -> list[OpenCall]:
+        """Return the open calls without a result, in the order of the reply."""
+        return [call for call in self.open_calls if call.id not in self.answers]
+
+    def outgoing(self, ask: str | None = None) -> list[dict[str, Any]]:
+        """Return the next user message's content; empty where the last one is sent again.
+
+        Parameters
+        ----------
+        ask
+            Asks for a summary in place of the prompt, which goes on waiting.
+        """
+        if ask is not None and self.waits_for_summary:
+            return []
+        blocks = [self.answers[call.id] for call in self.open_calls if call.id in self.answers]
+        said = self.prompt if ask is None else ask
+        if said is not None:
+            blocks.append(text_block(said))
+        if not blocks and self.messages and self.messages[-1]["role"] == "assistant":
+            return [] if self.paused else [text_block(GO_ON)]
+        return blocks
 
     def message_effort(self) -> str | None:
         """Return the effort that messages in the history announced last; None where none did."""
         said = (one for one in reversed(self.messages) if one["role"] == "system")
         return next((one["output_config"]["effort"] for one in said), None)
 
-    def uncache(self) -> None:
-        """Note that the next request writes the whole prompt to the cache again."""
-        if self.baseline is not None:
-            self.baseline = replace(self.baseline, is_cached=False)
+    def sent_budget(
+        self, *, begins_user_turn: bool = False, after_rewrite: bool = False
+    ) -> SentBudget:
+        """Return what the next request says of the budget.
+
+        Parameters
+        ----------
+        begins_user_turn
+            Whether it carries a user message without tool results that is not appended yet: there
+            the server may start a fresh budget.
+        after_rewrite
+            Whether a summary is about to replace the history.
+        """
+        if self.under is None:
+            return SentBudget(total=None)
+        return BudgetCarryover(strategy=self.under.carry).sent(
+            self.under.budget,
+            removed_tokens=self._removed_by_rewrite() if after_rewrite else self.removed_tokens,
+            spent_before=self.spent if begins_user_turn else self.spent_before,
+        )
+
+    def known_tokens(self, total: int | None) -> int:
+        """Return how much of the next prompt the cache holds, if this is the budget's total."""
+        if self.baseline is None or not self.baseline.is_cached:
+            return 0
+        return self.baseline.prompt_tokens if self.sent_total in {None, total} else 0
 
     def sent(
         self, *, with_effort_messages: bool
@@ -273,15 +362,61 @@ class Conversation:
         return tuple(message for _, message in kept), marked
 
     def new_blocks(self) -> list[dict[str, Any]]:
-        """Blocks whose size no billed request has told: all of them without a baseline."""
+        """Return the blocks whose size no billed request has told: all without a baseline."""
         return self._blocks(0 if self.baseline is None else self.baseline.messages)
 
     def unmeasured_blocks(self) -> list[dict[str, Any]]:
-        """Blocks that no billed request has carried yet."""
+        """Return the blocks that no billed request has carried yet."""
         return self._blocks(self.measured)
 
     def _blocks(self, start: int) -> list[dict[str, Any]]:
         return [block for message in self.messages[start:] for block in message["content"]]
+
+
+def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int, ...]:
+    """Return the places of a reply's blocks that the API would not take back.
+
+    Left out are empty text, kinds of blocks that nobody here knows, and a call of a server's tool
+    without its result or a result without its call, but for the call that a paused turn goes on
+    with. Where nothing is left that says something, or thinking is unsigned, that is every block.
+
+    Parameters
+    ----------
+    content
+        The reply as `repair_reply` gives it.
+    paused
+        Whether it ended with `pause_turn`.
+    """
+    kept = [
+        place for place, block in enumerate(content) if _is_taken(block, content, paused=paused)
+    ]
+    says_something = any(content[place]["type"] not in _THINKING for place in kept)
+    signed = all(
+        content[place].get("signature") for place in kept if content[place]["type"] == "thinking"
+    )
+    if not (says_something and signed):
+        kept = []
+    return tuple(place for place in range(len(content)) if place not in kept)
+
+
+def _is_taken(
+    block: Mapping[str, Any], content: Sequence[Mapping[str, Any]], *, paused: bool
+) -> bool:
+    kind = block["type"]
+    if kind == "text":
+        return bool(block["text"].strip())
+    if kind in _SERVER_CALLS:
+        is_answered = any(other.get("tool_use_id") == block.get("id") for other in content)
+        return isinstance(block.get("id"), str) and (paused or is_answered)
+    if kind.endswith(_SERVER_RESULT):
+        called = [one.get("id") for one in content if one["type"] in _SERVER_CALLS]
+        return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
+    return kind in _RESENT
+
+
+def carries_results(blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a user message holds tool results, so that it goes on with a turn."""
+    return any(block["type"] == "tool_result" for block in blocks)
 
 
 def text_block(text: str) -> dict[str, Any]:
@@ -321,7 +456,7 @@ def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
         block
         for message in messages
         for block in message["content"]
-        if block["type"] not in {"thinking", "redacted_thinking"}
+        if block["type"] not in _THINKING
     ]
     return len(_json(said))
 
@@ -335,34 +470,3 @@ def _last_user(messages: list[dict[str, Any]]) -> int | None:
         if messages[index]["role"] == "user":
             return index
     return None
-
-
-def _resendable(content: tuple[dict[str, Any], ...], *, paused: bool) -> tuple[dict[str, Any], ...]:
-    """Return the blocks that the API takes back.
-
-    Left out are empty text, kinds of blocks that nobody here knows, and a call of a server's tool
-    without its result or a result without its call, but for the call that a paused turn goes on
-    with.
-    """
-    called = [block.get("id") for block in content if block["type"] in _SERVER_CALLS]
-    answered = [block.get("tool_use_id") for block in content]
-
-    def is_kept(block: dict[str, Any]) -> bool:
-        kind = block["type"]
-        if kind == "text":
-            return bool(block["text"].strip())
-        if kind in _SERVER_CALLS:
-            return isinstance(block.get("id"), str) and (paused or block["id"] in answered)
-        if kind.endswith(_SERVER_RESULT):
-            return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
-        return kind in _RESENT
-
-    return tuple(filter(is_kept, content))
-
-
-def _can_be_resent(content: tuple[dict[str, Any], ...]) -> bool:
-    says_something = any(
-        block["type"] not in {"thinking", "redacted_thinking"} for block in content
-    )
-    signed = all(block.get("signature") for block in content if block["type"] == "thinking")
-    return says_something and signed

@@ -31,26 +31,36 @@ class Answered:
     """In force when it was asked; a person may have raised them since."""
 
 
-async def take_step(turn: TurnContext) -> Answered:
+async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
     """Send the next request and return its reply, already billed.
+
+    Parameters
+    ----------
+    turn
+        The turn under way.
+    ask
+        Asks for a summary of the history in place of the prompt.
 
     Raises
     ------
     Halted
         No room for the request, no time for it, or it failed for good.
     """
-    attempt, last_before = 0, None
+    task, attempt, last_before = turn.task, 0, None
     started_s = turn.watch.elapsed_s
     while True:
         attempt += 1
         turn.attempt = attempt
         # A stop that came meanwhile takes effect here, before anything is held.
         await anyio.lowlevel.checkpoint()
-        admitted = await admit(turn, last_before=last_before)
+        admitted = await admit(turn, last_before=last_before, ask=ask)
         granted, last_before = admitted.granted, admitted.last_before
-        ceilings, turn.is_sending = turn.task.settings.ceilings, True
+        ceilings, turn.is_sending = task.settings.ceilings, True
         if attempt == 1:
-            turn.task.emit(_started(turn, granted, is_last=last_before is not None))
+            task.emit(_started(turn, granted, is_last=last_before is not None))
+        if task.recording_failure():
+            task.gate.settle(granted, task.accounts)
+            raise stop.Halted(stop.cannot_record(turn))
         try:
             reply = await stream_once(turn, granted, attempt=attempt, started_s=started_s)
         except WireError as error:

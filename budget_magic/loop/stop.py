@@ -251,6 +251,12 @@ def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
     return _failed("configuration", told, _resume(turn, FIXED))
 
 
+def cannot_record(turn: TurnContext) -> Ending:
+    """Return the ending for a turn that a required sink could not record."""
+    why = turn.task.recording_failure()
+    return cannot_send(turn, ConfigurationError(f"the task cannot be recorded ({why})"))
+
+
 def _api_failure(turn: TurnContext, error: ApiError, told: str) -> Ending:
     reason: Reason = "configuration"
     if error.status in UNAUTHORISED:

@@ -13,6 +13,7 @@ import anyio
 from budget_magic.events import AttemptFailed, Fact, Live, NoticePosted, Reason, TurnSettings
 from budget_magic.loop.clock import Stopwatch
 from budget_magic.loop.conversation import Conversation
+from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.stuck import CompletedCall, StuckRule
 from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
@@ -63,8 +64,7 @@ class TaskContext:
     session: object
     """What the task belongs to; tasks that its tools run belong there too."""
     client: Client
-    settings: TurnSettings
-    """May be replaced while a turn runs; each request takes what is in force."""
+    history: History
     toolbox: Toolbox
     policy: Policy
     approver: Approver
@@ -78,25 +78,42 @@ class TaskContext:
     own_prices: Mapping[str, PriceTable]
     emit: Emit
     live: Callable[[Live], None]
+    recording_failure: Callable[[], str]
+    """Gives why the turn cannot be recorded, so that it must end; empty while it can."""
+    record_of_call: Callable[[str], str | None]
+    """Gives the id of the record that a call began with."""
     reading: Callable[[], Reading]
     """The meter after everything emitted so far."""
     now: Callable[[], float]
     """A monotonic clock in seconds."""
     jitter: Callable[[], float]
     """A number in [0, 1)."""
-    conversation: Conversation = field(default_factory=Conversation)
     approved_tools: dict[str, object] = field(default_factory=dict)
     """What was approved for the rest of the task, by the name of its tool: `Tool.runs`."""
-    ratios: Ratios = field(default_factory=Ratios)
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
-    noted: set[str] = field(default_factory=set)
-    """Notes that the reader was given already: each is said once a task."""
     definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)
     """The tools as they are sent: what their authors wrote may hold secrets."""
 
     def __post_init__(self) -> None:
         self.definitions = tuple(self.redactor.redact(self.toolbox.definitions()))
+
+    @property
+    def conversation(self) -> Conversation:
+        """The history as it is sent."""
+        return self.history.conversation
+
+    @property
+    def ratios(self) -> Ratios:
+        """Characters per token, as the replies showed them."""
+        return self.history.ratios
+
+    @property
+    def settings(self) -> TurnSettings:
+        """The settings in force since the last turn started; each request takes them anew."""
+        under = self.conversation.under
+        assert under is not None  # noqa: S101 - a turn starts with its settings
+        return under
 
     @property
     def model(self) -> Model | None:
@@ -139,8 +156,7 @@ class TaskContext:
 
     def note_once(self, turn: int, text: str) -> None:
         """Tell the reader something that is worth saying once a task."""
-        if text not in self.noted:
-            self.noted.add(text)
+        if text not in self.history.notices:
             self.emit(NoticePosted(turn=turn, text=text))
 
     @property

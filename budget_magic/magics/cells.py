@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,6 @@ from budget_magic.session.caller_executor import interrupts_raise
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.session.settings import Settings
-from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 from budget_magic.session.turns import Prompt, Start, Turn
 
@@ -106,7 +104,7 @@ class Cells:
         if plan.kind != "go_on":
             self._agree_to_insert(filled, task, plan.settings)
         background = "background" in given and self._shell_context.has_stdin()
-        show = self._show(task, plan.settings, resumes=plan.kind == "go_on", background=background)
+        show = make_display(self._shell_context, task, background=background)
         start = Start(
             settings=plan.settings,
             sinks=show.sinks,
@@ -139,7 +137,7 @@ class Cells:
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
         settings = self._options(task, line.given)(task.settings)
-        show = self._show(task, settings, resumes=True)
+        show = make_display(self._shell_context, task)
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
         return CellTurn(
             task=task,
@@ -234,17 +232,6 @@ class Cells:
             said = ""
         if said.strip().lower() not in YES:
             raise ConfigurationError(f"{sentence}: not sent; insert less text")
-
-    def _show(
-        self, task: Task, settings: Settings, *, resumes: bool, background: bool = False
-    ) -> TurnDisplay:
-        stream_state = StreamState(
-            ratios=task.ratios,
-            own_prices=settings.prices,
-            now=time.monotonic,
-            elapsed_s=task.elapsed_of_last_turn() if resumes else 0.0,
-        )
-        return make_display(self._shell_context, task, stream_state, background=background)
 
 
 def raise_ending(outcome: Outcome) -> None:

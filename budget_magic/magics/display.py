@@ -13,9 +13,9 @@ from IPython.display import display, update_display
 from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
 from budget_magic.magics.shell_context import ShellContext
-from budget_magic.report import TurnView, plain_report, progress_line, step_line
+from budget_magic.report import plain_report, progress_line, step_line
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.bus import Sink
-from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ class NotebookDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, stream_state: StreamState) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
         self._id = f"budget-magic-{uuid.uuid4().hex}"
         self._turn = 0
         self._shown_at = 0.0
         self._changed = False
-        self.sinks: tuple[Sink, ...] = (stream_state, self)
+        self.sinks: tuple[Sink, ...] = (self,)
 
     def record(self, record: Record) -> None:
         """Note that something changed."""
@@ -100,35 +100,25 @@ class NotebookDisplay:
 class PanelDisplay:
     """The live panel, replaced by the static report at the end."""
 
-    def __init__(self, task: Task, stream_state: StreamState) -> None:
+    def __init__(self, task: Task) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
-        self._task, self._stream_state = task, stream_state
-        self._controls = TaskControls(task, stream_state)
+        self._task, self._live_turn = task, LiveTurn(task.fold, task.ratios)
+        self._controls = TaskControls(task, self._live_turn)
         self._panel: Panel | None = None
         self._ids: list[str] = []
         self._turn = 0
         self._shown_at = time.monotonic()
         self._is_dead = False
-        self.sinks: tuple[Sink, ...] = (stream_state, self)
+        self.sinks: tuple[Sink, ...] = (self._live_turn,)
         self.approver: Approver | None = self._controls.approver(self._answers)
-
-    def record(self, record: Record) -> None:
-        """Hand a fact to the panel."""
-        if self._panel is not None:
-            self._panel.record(record)
-
-    def live(self, event: Live) -> None:
-        """Hand a piece of what streams to the panel."""
-        if self._panel is not None:
-            self._panel.live(event)
 
     def start(self, turn: int) -> None:
         """Show the panel, with the saved form beside it for readers without a kernel."""
         from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
 
         self._turn, self._shown_at = turn, time.monotonic()
-        self._panel = Panel(view=self._view, controls=self._controls, whole=self._task.whole_result)
+        self._panel = Panel(self._live_turn, self._controls)
         self.show_again()
 
     def show_again(self) -> None:
@@ -162,9 +152,6 @@ class PanelDisplay:
             await anyio.sleep(HELLO_BEAT_S)
         return self._panel is not None and self._panel.said_hello.is_set()
 
-    def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
-        return self._task.view(self._turn, self._stream_state.state(with_text=with_text))
-
 
 def _keep(panel: Panel) -> None:
     """Keep the widget of an ended turn for pages that were loaded again while it ran.
@@ -187,13 +174,13 @@ class TerminalDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, stream_state: StreamState) -> None:
-        self._task, self._stream_state = task, stream_state
+    def __init__(self, task: Task) -> None:
+        self._task, self._live_turn = task, LiveTurn(task.fold, task.ratios)
         self._turn = 0
         self._shown_at = 0.0
         self._steps_shown = 0
         self._redraws = sys.stdout.isatty()
-        self.sinks: tuple[Sink, ...] = (stream_state, self)
+        self.sinks: tuple[Sink, ...] = (self._live_turn, self)
 
     def record(self, record: Record) -> None:
         """Clear the line for a question that is about to be asked."""
@@ -217,8 +204,8 @@ class TerminalDisplay:
             self._show_new_steps()
         elif time.monotonic() - self._shown_at >= TERMINAL_BEAT_S:
             self._shown_at = time.monotonic()
-            view = self._task.view(self._turn, self._stream_state.state(with_text=False))
-            print(CLEAR_LINE + progress_line(view, utf8=_is_utf8()), end="", flush=True)
+            line = progress_line(self._live_turn.look().view(), utf8=_is_utf8())
+            print(CLEAR_LINE + line, end="", flush=True)
 
     def finish(self) -> None:
         """Print the report."""
@@ -229,7 +216,9 @@ class TerminalDisplay:
         print(plain_report(self._task.view(self._turn), utf8=_is_utf8()))
 
     def _show_new_steps(self) -> None:
-        steps = [step for step in self._task.view(self._turn).steps if step.state == "done"]
+        if self._live_turn.fold.reading.this_turn.steps == self._steps_shown:
+            return
+        steps = [step for step in self._live_turn.look().view().steps if step.state == "done"]
         for step in steps[self._steps_shown :]:
             print(step_line(step), flush=True)
         self._steps_shown = len(steps)
@@ -244,10 +233,10 @@ class BackgroundDisplay:
 
     approver: Approver | None = None
 
-    def __init__(self, task: Task, stream_state: StreamState) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
         self._turn = 0
-        self.sinks: tuple[Sink, ...] = (stream_state,)
+        self.sinks: tuple[Sink, ...] = ()
 
     def start(self, turn: int) -> None:
         """Say that it runs."""
@@ -274,13 +263,9 @@ def _is_utf8() -> bool:
 
 
 def make_display(
-    shell_context: ShellContext, task: Task, stream_state: StreamState, *, background: bool = False
+    shell_context: ShellContext, task: Task, *, background: bool = False
 ) -> TurnDisplay:
     """Return the display for this host: a panel only where a user is attached."""
     if shell_context.kernel is None:
-        return (BackgroundDisplay if background else TerminalDisplay)(task, stream_state)
-    return (
-        PanelDisplay(task, stream_state)
-        if shell_context.has_stdin()
-        else NotebookDisplay(task, stream_state)
-    )
+        return (BackgroundDisplay if background else TerminalDisplay)(task)
+    return (PanelDisplay if shell_context.has_stdin() else NotebookDisplay)(task)

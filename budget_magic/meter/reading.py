@@ -11,9 +11,12 @@ from budget_magic.events import (
     ApprovalAsked,
     ApprovalGiven,
     AttemptFailed,
+    EffortChanged,
     Fact,
     HeldReleased,
     HistoryRewritten,
+    MessageAppended,
+    MessagesWithdrawn,
     NoticePosted,
     RetryScheduled,
     SettingsChanged,
@@ -21,6 +24,7 @@ from budget_magic.events import (
     StepStarted,
     TasksRun,
     ToolFinished,
+    ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnStarted,
@@ -158,7 +162,8 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
             more = Spend(elapsed_s=fact.elapsed_s - reading.this_turn.elapsed_s)
             return _spent(reading, more)
         case (
-            NoticePosted() | StepStarted() | RetryScheduled() | WaitStarted() | WaitFinished()
+            ToolsOffered() | EffortChanged() | MessageAppended() | MessagesWithdrawn()
+            | NoticePosted() | StepStarted() | RetryScheduled() | WaitStarted() | WaitFinished()
             | ApprovalAsked() | ApprovalGiven() | ToolStarted() | HistoryRewritten()
         ):  # fmt: skip
             return reading

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from budget_magic.report.plain import plain_report, progress_line, step_line
     from budget_magic.report.text import clean_text, cut_text
     from budget_magic.report.view import view_turn
-    from budget_magic.report.view_models import LiveBlock, LiveState, StepView, TurnView
+    from budget_magic.report.view_models import LiveState, StepView, TurnView
 
 __all__ = [
     "TURN_MIME",
-    "LiveBlock",
     "LiveState",
     "StepView",
     "TurnView",
@@ -35,7 +34,6 @@ __all__ = [
 
 _HOMES: Final = {
     "TURN_MIME": "bundle",
-    "LiveBlock": "view_models",
     "LiveState": "view_models",
     "StepView": "view_models",
     "TurnView": "view_models",

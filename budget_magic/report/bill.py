@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from budget_magic.events import Record, StepFinished
+from budget_magic.events import StepFinished, TurnSettings
 from budget_magic.meter import Reading, Spend
 from budget_magic.meter.cost import (
     MTOK,
@@ -21,7 +21,6 @@ from budget_magic.meter.cost import (
 from budget_magic.models import PRICES_AS_OF, PriceTable
 from budget_magic.report.numbers import ceiling_dollars, dollars, exact, marked
 from budget_magic.report.text import one_line
-from budget_magic.report.turn_facts import TurnFacts, finished_steps
 from budget_magic.report.view_models import BillRow, MetersView
 
 RowKind = Literal["cache_read", "cache_write", "fresh", "output", "search"]
@@ -41,57 +40,93 @@ _LABELS: Final[dict[RowKind, str]] = {
 }
 
 
-@dataclass(slots=True)
-class _Line:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """What one kind of tokens cost, and at which prices."""
+
     cost_usd: Decimal = Decimal(0)
-    usd_per_mtok: set[Decimal] = field(default_factory=set)
+    usd_per_mtok: frozenset[Decimal] = frozenset()
 
 
-def meters_view(
-    records: Sequence[Record],
-    facts: TurnFacts,
-    reading: Reading,
-    own: Mapping[str, PriceTable],
-) -> MetersView:
-    """Counted and billed side by side: of the whole task where its records are at hand.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The bill of some replies."""
+
+    lines: Mapping[RowKind, BillLine] | None = field(
+        default_factory=lambda: dict.fromkeys(_LABELS, BillLine())
+    )
+    """None once a reply's price is not known here."""
+    searches: int = 0
+
+
+def add_to_bill(
+    bill: Bill, step: StepFinished, settings: TurnSettings | None, own: Mapping[str, PriceTable]
+) -> Bill:
+    """Return the bill with one more reply.
 
     Parameters
     ----------
-    records
-        Records of the turn, or of the whole task.
-    facts
-        Those of the turn.
-    reading
-        The task's meter.
+    bill
+        The replies before.
+    step
+        The reply.
+    settings
+        Those of its request.
     own
-        Prices that the user gave, by model id; without them the lines of a bill at such prices
-        stay without dollars.
+        Prices that the user gave, by model id; without them a bill at such prices has no lines.
     """
-    every = finished_steps(records)
-    whole = len(every) == reading.total.steps
-    spend = reading.total if whole else reading.this_turn
-    steps = every if whole else finished_steps(records, reading.turn)
-    user_prices = bool(facts.settings and facts.settings.user_prices)
-    asked = facts.settings.model if facts.settings else ""
-    lines = None if user_prices and not own else _lines(steps, asked, own)
+    usage = step.usage
+    bill = replace(bill, searches=bill.searches + usage.web_search_requests)
+    if bill.lines is None or settings is None or (settings.user_prices and not own):
+        return replace(bill, lines=None)
+    lines = dict(bill.lines)
+    factor = billing_factor(usage)
+    model = billed_model(settings.model, step.model, own)
+    for part in usage.parts:
+        table = part_prices(part, model, own)
+        if table is None:
+            return replace(bill, lines=None)
+        prices = prices_in_force(table, part.prompt_tokens, usage.speed)
+        hour = part.cache_creation_1h_input_tokens
+        charges: tuple[tuple[RowKind, int, Decimal], ...] = (
+            ("cache_read", part.cache_read_input_tokens, prices.cache_read),
+            ("cache_write", part.cache_creation_input_tokens - hour, prices.write_5m),
+            ("cache_write", hour, prices.write_1h),
+            ("fresh", part.input_tokens, prices.input),
+            ("output", part.output_tokens, prices.output),
+        )
+        for kind, count, price in charges:
+            if count:
+                usd_per_mtok = price * factor
+                lines[kind] = BillLine(
+                    cost_usd=lines[kind].cost_usd + usd_per_mtok * count / MTOK,
+                    usd_per_mtok=lines[kind].usd_per_mtok | {usd_per_mtok},
+                )
+    searched_usd = lines["search"].cost_usd + WEB_SEARCH_USD * usage.web_search_requests
+    lines["search"] = BillLine(cost_usd=searched_usd)
+    return replace(bill, lines=lines)
+
+
+def meters_view(bill: Bill, settings: TurnSettings | None, reading: Reading) -> MetersView:
+    """Return what was counted and what was billed, of the whole task."""
+    spend, lines = reading.total, bill.lines
     if lines is not None and sum(line.cost_usd for line in lines.values()) != spend.cost_usd:
-        lines = None  # the prices have changed since: the sum that was booked stands alone
-    searches = sum(step.usage.web_search_requests for step in steps)
+        lines = None  # it was booked at other prices: only the sum is known
     several = reading.total.steps != reading.this_turn.steps
     return MetersView(
         counted=marked(exact(spend.budget_tokens), estimated=reading.usage_estimated),
         billed=marked(exact(spend.billed_tokens), estimated=reading.usage_estimated),
         cost=marked(dollars(spend.cost_usd), estimated=reading.cost_estimated),
         counted_share=spend.budget_tokens / spend.billed_tokens if spend.billed_tokens else 0.0,
-        rows=_rows(spend, lines, searches),
+        rows=_rows(spend, lines, bill.searches),
         total_cost=marked(dollars(spend.cost_usd, 4), estimated=reading.cost_estimated),
-        source=_source(facts, spend),
-        scope=("whole task" if whole else "this turn") if several else "",
+        source=_source(settings, spend),
+        scope="whole task" if several else "",
     )
 
 
 def _rows(
-    spend: Spend, lines: Mapping[RowKind, _Line] | None, searches: int
+    spend: Spend, lines: Mapping[RowKind, BillLine] | None, searches: int
 ) -> tuple[BillRow, ...]:
     counts: dict[RowKind, int] = {
         "cache_read": spend.cache_read_input_tokens,
@@ -104,7 +139,9 @@ def _rows(
     return tuple(_row(kind, count, lines, spend) for kind, count in counts.items())
 
 
-def _row(kind: RowKind, count: int, lines: Mapping[RowKind, _Line] | None, spend: Spend) -> BillRow:
+def _row(
+    kind: RowKind, count: int, lines: Mapping[RowKind, BillLine] | None, spend: Spend
+) -> BillRow:
     line = lines[kind] if lines is not None else None
     total = spend.cost_usd
     price = ""
@@ -125,40 +162,11 @@ def _row(kind: RowKind, count: int, lines: Mapping[RowKind, _Line] | None, spend
     )
 
 
-def _lines(
-    steps: Sequence[StepFinished], asked: str, own: Mapping[str, PriceTable]
-) -> dict[RowKind, _Line] | None:
-    lines: dict[RowKind, _Line] = {kind: _Line() for kind in _LABELS}
-    for step in steps:
-        usage = step.usage
-        factor = billing_factor(usage)
-        model = billed_model(asked, step.model, own)
-        for part in usage.parts:
-            table = part_prices(part, model, own)
-            if table is None:
-                return None
-            prices = prices_in_force(table, part.prompt_tokens, usage.speed)
-            hour = part.cache_creation_1h_input_tokens
-            charges: tuple[tuple[RowKind, int, Decimal], ...] = (
-                ("cache_read", part.cache_read_input_tokens, prices.cache_read),
-                ("cache_write", part.cache_creation_input_tokens - hour, prices.write_5m),
-                ("cache_write", hour, prices.write_1h),
-                ("fresh", part.input_tokens, prices.input),
-                ("output", part.output_tokens, prices.output),
-            )
-            for kind, count, price in charges:
-                if count:
-                    lines[kind].cost_usd += price * factor * count / MTOK
-                    lines[kind].usd_per_mtok.add(price * factor)
-        lines["search"].cost_usd += WEB_SEARCH_USD * usage.web_search_requests
-    return lines
-
-
-def _source(facts: TurnFacts, spend: Spend) -> str:
-    if facts.settings is None:
+def _source(settings: TurnSettings | None, spend: Spend) -> str:
+    if settings is None:
         return ""
-    model = one_line(facts.settings.model, 80)
-    if facts.settings.user_prices:
+    model = one_line(settings.model, 80)
+    if settings.user_prices:
         return f"Your price for {model}."
     if spend.cost_usd is None:
         return f"No price is known for {model}."

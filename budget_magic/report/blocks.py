@@ -16,26 +16,24 @@ _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
-def block_views(
-    step: StepFacts, reply: StepFinished, following: StepFacts | None
-) -> tuple[BlockView, ...]:
+def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView, ...]:
     """Return the parts of a finished step in their order, each result after its call."""
     sent = following.finished if following else None
     # A prompt's measured results are those of one call only where the step made one.
     alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
     blocks: list[BlockView] = []
     answered: set[str] = set()
-    for block in reply.content:
+    for index, block in enumerate(step.content):
         kind = str(block.get("type", ""))
         if kind in _THINKING:
             text = clean_text(str(block.get("thinking") or ""))
-            blocks.append(block_view("thinking", text or "(not shown by the API)"))
+            blocks.append(_block("thinking", text or "(not shown by the API)", index))
         elif kind == "text":
-            blocks.append(block_view("text", clean_text(str(block.get("text", "")))))
+            blocks.append(_block("text", clean_text(str(block.get("text", ""))), index))
         elif kind in _CALLS:
             name, call_id = str(block.get("name", "")), str(block.get("id", ""))
             call = call_text(name, block.get("input"))
-            blocks.append(block_view("call", call, name=one_line(name, 80), call_id=call_id))
+            blocks.append(_block("call", call, index, name=one_line(name, 80), call_id=call_id))
             if call_id in step.results:
                 answered.add(call_id)
                 blocks.append(_result(step.results[call_id], alone or None))
@@ -65,12 +63,23 @@ def _result(result: ToolFinished, tokens: int | None) -> BlockView:
     )
 
 
-def block_view(
-    kind: Literal["thinking", "text", "call"], text: str, *, name: str = "", call_id: str = ""
+def _block(
+    kind: Literal["thinking", "text", "call"],
+    text: str,
+    index: int,
+    *,
+    name: str = "",
+    call_id: str = "",
 ) -> BlockView:
-    """Return one part that Claude wrote, its text cleaned before."""
-    lines = text.count("\n") + 1
-    return BlockView(kind=kind, name=name, call_id=call_id, text=text, lines=lines, label=kind)
+    return BlockView(
+        kind=kind,
+        name=name,
+        call_id=call_id,
+        index=index,
+        text=text,
+        lines=text.count("\n") + 1,
+        label=kind,
+    )
 
 
 def why_text(reply: StepFinished) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from budget_magic.errors import join_clauses
-from budget_magic.events import Record, Word
-from budget_magic.meter import Reading
 from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.plain import plain_report
 from budget_magic.report.static_html import static_html
-from budget_magic.report.turn_facts import turn_facts
+from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView
 
 TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
@@ -35,10 +33,8 @@ def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def turn_json(
-    task: str, records: Sequence[Record], reading: Reading, *, word: Word = str
-) -> dict[str, Any]:
-    """Return the turn `reading.turn` for programs that read executed notebooks.
+def turn_json(fold: TurnFold) -> dict[str, Any]:
+    """Return the last turn of the fold for programs that read executed notebooks.
 
     Returns
     -------
@@ -46,15 +42,14 @@ def turn_json(
         JSON values; dollars are exact decimal strings. While the turn runs, `state` is `running`
         and `reason` None.
     """
-    facts = turn_facts(records, reading.turn)
-    ended, settings = facts.finished, facts.settings
+    reading, ended, settings = fold.reading, fold.facts.finished, fold.facts.settings
     return {
         "version": 1,
-        "task": task,
+        "task": fold.task,
         "turn": reading.turn,
         "state": ended.state if ended else "running",
         "reason": ended.reason if ended else None,
-        "detail": join_clauses(ended.detail, map(word, ended.suggestions)) if ended else "",
+        "detail": join_clauses(ended.detail, map(fold.word, ended.suggestions)) if ended else "",
         "budget": reading.budget,
         "remaining": reading.remaining,
         "spend": reading.this_turn.as_json(),

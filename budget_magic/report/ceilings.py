@@ -141,8 +141,7 @@ def elapsed_s(facts: TurnFacts, reading: Reading, live: LiveState | None) -> flo
         return facts.finished.elapsed_s
     if live is not None:
         return live.elapsed_s
-    replies = sum(step.finished.elapsed_s for step in facts.steps if step.finished)
-    return max(reading.this_turn.elapsed_s, replies)
+    return max(reading.this_turn.elapsed_s, facts.replied_s)
 
 
 def _share(part: Decimal | float, whole: Decimal | float | None) -> float:

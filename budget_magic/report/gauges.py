@@ -32,22 +32,6 @@ KINDS: Final[tuple[tuple[KindName, str, str, str], ...]] = (
 )
 AT_LEAST: Final = "at least "
 """Before thinking that streams: its summary streams, and the thinking itself is longer."""
-_LIVE_KIND: Final[dict[str, KindName]] = {"thinking": "thinking", "call": "calls", "text": "text"}
-
-
-def live_kinds(live: LiveState | None) -> Kinds:
-    """Return what streams right now, by kind: estimates."""
-    if live is None:
-        return Kinds()
-    sums: dict[KindName, int] = dict.fromkeys(("thinking", "calls", "text"), 0)
-    for block in live.blocks:
-        sums[_LIVE_KIND[block.kind]] += block.estimated_tokens
-    return Kinds(
-        thinking=sums["thinking"],
-        calls=sums["calls"],
-        results=live.estimated_result_tokens,
-        text=sums["text"],
-    )
 
 
 def live_mark(streaming: Kinds) -> str:
@@ -91,8 +75,8 @@ def _is_estimated(counted: Kinds, kind: KindName) -> bool:
 
 def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
     """Return the task's budget over all its turns; what streams now is in it, as an estimate."""
-    streaming = live_kinds(live)
-    used = reading.total.budget_tokens + _sum(streaming)
+    streaming = live.streaming if live else Kinds()
+    used = reading.total.budget_tokens + kinds_sum(streaming)
     budget = reading.budget
     scale = max(used, budget or 0)
     kinds = kind_views(reading.total_kinds, streaming, scale)
@@ -127,20 +111,15 @@ def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
 
 def pace_view(facts: TurnFacts, reading: Reading, gauge: GaugeView) -> PaceView:
     """Return what was left after each step of the turn, and about how many more fit."""
-    done = [step.finished for step in facts.steps if step.finished is not None]
-    left = [step.remaining for step in done if step.remaining is not None]
-    if left and done[0].remaining is not None:
-        left.insert(0, done[0].remaining + done[0].budget_tokens)
-    budget = reading.budget or 0
+    left, budget, spend = facts.left, reading.budget or 0, reading.this_turn
     shares = [min(1.0, max(0.0, value / budget)) if budget else 0.0 for value in left]
-    counted = sum(step.budget_tokens for step in done)
-    a_step = counted / len(done) if done else 0.0
+    a_step = spend.budget_tokens / spend.steps if spend.steps else 0.0
     more = None
     if facts.finished is None and gauge.remaining is not None and a_step > 0:
         more = max(0, round(gauge.remaining / a_step))
-    text = f"{pace(a_step)} a step" if done else ""
+    text = f"{pace(a_step)} a step" if spend.steps else ""
     return PaceView(
-        left=tuple(left),
+        left=left,
         shares=tuple(shares),
         tokens_a_step=a_step,
         more_steps=more,
@@ -163,7 +142,8 @@ def input_view(total: Spend) -> InputView:
     )
 
 
-def _sum(kinds: Kinds) -> int:
+def kinds_sum(kinds: Kinds) -> int:
+    """Return the tokens of all kinds."""
     return kinds.thinking + kinds.calls + kinds.results + kinds.text
 
 

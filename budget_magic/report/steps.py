@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished, TurnFinished
+from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished
 from budget_magic.meter import Kinds
-from budget_magic.report.blocks import block_view, block_views, is_call, why_text
+from budget_magic.report.blocks import block_views, is_call, why_text
 from budget_magic.report.call_labels import input_fields, title, title_parts
-from budget_magic.report.gauges import kind_views, live_kinds, live_mark
+from budget_magic.report.gauges import kinds_sum, live_mark
 from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
 from budget_magic.report.text import clean_text, exact_line, one_line
 from budget_magic.report.turn_facts import StepFacts, TurnFacts
@@ -26,25 +26,18 @@ _MARK_CHARS: Final = 60
 _CUT: Final = "cut off"
 
 
-def step_views(facts: TurnFacts, live: LiveState | None) -> tuple[StepView, ...]:
-    """Return all steps of the turn; the last is `live` while its request is under way."""
-    largest = max(
-        (step.finished.budget_tokens for step in facts.steps if step.finished is not None),
-        default=0,
-    )
-    streaming = live_kinds(live)
-    now = streaming.thinking + streaming.calls + streaming.results + streaming.text
-    scale = max(largest, now, 1)
-    views = []
-    for place, step in enumerate(facts.steps):
-        if step.finished is not None:
-            following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
-            views.append(_done(step, step.finished, following, facts.finished, scale))
-        elif step is facts.live_step:
-            views.append(_live(step, live, scale))
-        else:
-            views.append(_cut(step, facts.finished, scale))
-    return tuple(views)
+def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> StepView:
+    """Return the step at a place of `facts.steps`; `live` is what streams in the one under way.
+
+    Of later facts it takes only those of the step behind it: once that has replied, it is final.
+    """
+    step = facts.steps[place]
+    following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
+    if step.finished is not None:
+        is_last = facts.finished is not None and following is None
+        is_running = facts.finished is None and following is None
+        return _done(step, step.finished, following, is_last=is_last, is_running=is_running)
+    return _live(step, live) if step is facts.live_step else _cut(step)
 
 
 def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
@@ -70,11 +63,12 @@ def _done(
     step: StepFacts,
     reply: StepFinished,
     following: StepFacts | None,
-    ended: TurnFinished | None,
-    scale: int,
+    *,
+    is_last: bool,
+    is_running: bool,
 ) -> StepView:
-    calls = [(str(b.get("name", "")), b.get("input")) for b in reply.content if is_call(b)]
-    words = "summary" if step.rewritten is not None else _words(reply, ended)
+    calls = [(str(b.get("name", "")), b.get("input")) for b in step.content if is_call(b)]
+    words = "summary" if step.rewritten is not None else _words(step, reply, is_last=is_last)
     parts = title_parts(calls) or (TitlePart(detail=words),)
     kinds = Kinds(
         thinking=reply.usage.thinking_tokens,
@@ -84,15 +78,15 @@ def _done(
         split_estimated=reply.split_estimated,
         results_estimated=reply.tool_result_tokens_estimated,
     )
-    views = kind_views(kinds, Kinds(), scale)
-    marks = _marks(step, reply, is_over=ended is not None)
+    marks = _marks(step, reply, is_running=is_running)
     return StepView(
         number=step.number,
         state="done",
         title=title(parts),
         parts=parts,
         marks=marks,
-        kinds=views,
+        tokens=kinds,
+        streaming=Kinds(),
         counted=exact(reply.budget_tokens),
         counted_tokens=reply.budget_tokens,
         cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
@@ -100,20 +94,18 @@ def _done(
         time=step_time(reply.elapsed_s),
         estimated=False,
         last_answer=bool(step.started and step.started.last_answer),
-        blocks=block_views(step, reply, following),
+        blocks=block_views(step, following),
         why=why_text(reply),
         notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
     )
 
 
-def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
-    blocks = live.blocks if live else ()
+def _live(step: StepFacts, live: LiveState | None) -> StepView:
     doing = one_line(live.doing, _MARK_CHARS) if live else "working"
-    counted = sum(block.estimated_tokens for block in blocks)
-    counted += live.estimated_result_tokens if live else 0
+    streaming = live.streaming if live else Kinds()
+    counted = kinds_sum(streaming)
     waiting = doing == "waiting for approval"
     usd = live.estimated_usd if live else None
-    retry, streaming = _retried(step), live_kinds(live)
     mark = live_mark(streaming)
     return StepView(
         number=step.number,
@@ -121,12 +113,15 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
         title=doing,
         parts=(TitlePart(detail=doing),),
         marks=(
-            *retry,
+            *_retried(step),
             MarkView(kind="waiting", text="waiting for you")
             if waiting
-            else MarkView(kind="streaming", text="streaming" if blocks else "sent"),
+            else MarkView(
+                kind="streaming", text="streaming" if live and live.has_begun else "sent"
+            ),
         ),
-        kinds=kind_views(Kinds(), streaming, scale),
+        tokens=Kinds(),
+        streaming=streaming,
         counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,
         cost=_live_cost(usd, mark),
@@ -134,10 +129,7 @@ def _live(step: StepFacts, live: LiveState | None, scale: int) -> StepView:
         time=step_time(live.step_elapsed_s) if live else "",
         estimated=True,
         last_answer=bool(step.started and step.started.last_answer),
-        blocks=tuple(
-            block_view(block.kind, clean_text(block.text), name=one_line(block.name, 80))
-            for block in blocks
-        ),
+        blocks=(),
         why="",
         notable=False,
     )
@@ -151,20 +143,19 @@ def _live_cost(usd: Decimal | None, mark: str) -> str:
     return shown if shown.startswith("<") else f"{mark}{shown}"
 
 
-def _cut(step: StepFacts, ended: TurnFinished | None, scale: int) -> StepView:
+def _cut(step: StepFacts) -> StepView:
     last = step.failures[-1] if step.failures else None
     held = sum((failure.unconfirmed_usd for failure in step.failures), Decimal(0))
     why = one_line(last.why, 200) if last else ""
-    was_stopped = ended is not None and ended.state == "interrupted"
-    if why == _CUT:
-        why = ""  # the mark says so
+    was_stopped = why == _CUT
     return StepView(
         number=step.number,
         state="cut",
         title="no reply",
         parts=(TitlePart(detail="no reply"),),
         marks=(MarkView(kind="cut", text=_CUT), *_retried(step, fewer=int(was_stopped))),
-        kinds=kind_views(Kinds(), Kinds(), scale),
+        tokens=Kinds(),
+        streaming=Kinds(),
         counted="0",
         counted_tokens=0,
         cost=("up to " if held else "") + dollars(held, STEP_PLACES),
@@ -173,18 +164,17 @@ def _cut(step: StepFacts, ended: TurnFinished | None, scale: int) -> StepView:
         estimated=False,
         last_answer=bool(step.started and step.started.last_answer),
         blocks=(),
-        why=why,
+        why="" if was_stopped else why,  # the mark says so
         notable=False,
     )
 
 
-def _words(reply: StepFinished, ended: TurnFinished | None) -> str:
+def _words(step: StepFacts, reply: StepFinished, *, is_last: bool) -> str:
     if reply.stop_reason == "refusal":
         return "declined"
-    if not any(block.get("type") == "text" for block in reply.content):
-        return "thinking only" if reply.content else "empty reply"
-    last = ended is not None and ended.step == reply.step
-    return "answer" if last or reply.stop_reason == "end_turn" else "text"
+    if not any(block.get("type") == "text" for block in step.content):
+        return "thinking only" if step.content else "empty reply"
+    return "answer" if is_last or reply.stop_reason == "end_turn" else "text"
 
 
 def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
@@ -195,8 +185,8 @@ def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
     return (MarkView(kind="retried", text=plural(times, "failed try").replace("trys", "tries")),)
 
 
-def _marks(step: StepFacts, reply: StepFinished, *, is_over: bool) -> tuple[MarkView, ...]:
-    marks: list[MarkView] = [] if is_over else _running(step)
+def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[MarkView, ...]:
+    marks: list[MarkView] = _running(step) if is_running else []
     denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
     for given in step.given.values():
         if given.decision == "denied":
@@ -223,9 +213,9 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_over: bool) -> tuple[Mark
 def _running(step: StepFacts) -> list[MarkView]:
     """Return the calls that run right now, by name where the step made different ones."""
     run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
-    if not run or step.finished is None:
+    if not run:
         return []
-    called = {block.get("name") for block in step.finished.content if is_call(block)}
+    called = {block.get("name") for block in step.content if is_call(block)}
     names = "" if len(called) == 1 else ", ".join(dict.fromkeys(run))
     return [MarkView(kind="running", text=one_line(f"running {names}", _MARK_CHARS))]
 

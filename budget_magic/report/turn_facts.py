@@ -1,25 +1,29 @@
-"""The facts of one turn, sorted by step."""
+"""The facts of one turn, sorted by step: frozen values that grow by one fact at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from budget_magic.events import (
     ApprovalAsked,
     ApprovalGiven,
     AttemptFailed,
+    EffortChanged,
     Fact,
     HeldReleased,
     HistoryRewritten,
+    MessageAppended,
+    MessagesWithdrawn,
     NoticePosted,
-    Record,
     RetryScheduled,
     SettingsChanged,
     StepFinished,
     StepStarted,
     TasksRun,
     ToolFinished,
+    ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnSettings,
@@ -28,26 +32,39 @@ from budget_magic.events import (
     WaitStarted,
 )
 
+_OfStep = (
+    MessageAppended
+    | StepFinished
+    | AttemptFailed
+    | RetryScheduled
+    | ApprovalGiven
+    | ToolStarted
+    | ToolFinished
+    | HistoryRewritten
+)
 
-@dataclass(slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFacts:
     """What happened in one step."""
 
     number: int
     started: StepStarted | None = None
+    content: Sequence[Mapping[str, Any]] = ()
+    """The reply's blocks, secrets replaced."""
     finished: StepFinished | None = None
-    failures: list[AttemptFailed] = field(default_factory=list)
+    failures: tuple[AttemptFailed, ...] = ()
     retry: RetryScheduled | None = None
     """The last pause before another try."""
-    asked: dict[str, ApprovalAsked] = field(default_factory=dict)
-    given: dict[str, ApprovalGiven] = field(default_factory=dict)
-    begun: dict[str, ToolStarted] = field(default_factory=dict)
-    results: dict[str, ToolFinished] = field(default_factory=dict)
+    given: Mapping[str, ApprovalGiven] = field(default_factory=dict)
+    """By id of the call; `begun` and `results` likewise."""
+    begun: Mapping[str, ToolStarted] = field(default_factory=dict)
+    results: Mapping[str, ToolFinished] = field(default_factory=dict)
     rewritten: HistoryRewritten | None = None
-    """Where its reply took the place of the history."""
+    """Set where its reply replaced the history."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFacts:
     """What happened in one turn, so far or to its end."""
 
@@ -55,12 +72,19 @@ class TurnFacts:
     """Those in force; those of the end once it ended."""
     finished: TurnFinished | None = None
     """None while the turn runs, also after it was resumed."""
-    inserted: list[str] = field(default_factory=list)
+    inserted: tuple[str, ...] = ()
     """Expressions whose values were put into the prompt."""
-    notes: list[NoticePosted] = field(default_factory=list)
-    steps: list[StepFacts] = field(default_factory=list)
+    notes: tuple[NoticePosted, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+    """A step that was cut off and sent again after a resume stands here twice."""
+    left: tuple[int, ...] = ()
+    """Left of the budget before the first reply and after each one; empty without a budget."""
+    replied_s: float = 0.0
+    """Duration of the finished steps."""
+    waiting: Mapping[str, ApprovalAsked] = field(default_factory=dict)
+    """Calls without an answer, by id, first asked first."""
     waiting_for_room: WaitStarted | None = None
-    released: list[HeldReleased] = field(default_factory=list)
+    released: tuple[HeldReleased, ...] = ()
 
     @property
     def live_step(self) -> StepFacts | None:
@@ -71,86 +95,81 @@ class TurnFacts:
     @property
     def open_approvals(self) -> list[ApprovalAsked]:
         """Calls that wait for a person, first asked first."""
-        if self.finished is not None:
-            return []
-        return [
-            asked
-            for step in self.steps
-            for call_id, asked in step.asked.items()
-            if call_id not in step.given and call_id not in step.results
-        ]
+        return [] if self.finished is not None else list(self.waiting.values())
+
+    def place(self, step: int) -> int:
+        """Return the place in `steps` of the last step with this number; the end without one."""
+        for place in range(len(self.steps) - 1, -1, -1):
+            if self.steps[place].number == step:
+                return place
+        return len(self.steps)
 
 
-def turn_facts(records: Sequence[Record], turn: int) -> TurnFacts:
-    """Return the facts of turn `turn` among `records`, which may hold other turns too."""
-    facts = TurnFacts()
-    for fact in (record.fact for record in records):
-        if fact.turn == turn:
-            _take(facts, fact)
+def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901 - one case per kind of fact
+    """Return the facts of a turn after one more fact of that turn."""
+    match fact:
+        case TurnStarted():
+            facts = replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
+        case SettingsChanged():
+            facts = facts if facts.finished else replace(facts, settings=fact.settings)
+        case TurnFinished():
+            facts = replace(facts, finished=fact, waiting_for_room=None)
+        case NoticePosted():
+            facts = replace(facts, notes=(*facts.notes, fact))
+        case WaitStarted():
+            facts = replace(facts, waiting_for_room=fact)
+        case WaitFinished():
+            facts = replace(facts, waiting_for_room=None)
+        case HeldReleased():
+            facts = replace(facts, released=(*facts.released, fact))
+        case TasksRun() | ToolsOffered() | EffortChanged() | MessagesWithdrawn():
+            pass
+        case MessageAppended() if fact.message["role"] != "assistant":
+            pass
+        case StepStarted():
+            started = StepFacts(number=fact.step, started=fact)
+            facts = replace(facts, steps=(*facts.steps, started))
+        case ApprovalAsked():
+            facts = replace(facts, waiting={**facts.waiting, fact.call_id: fact})
+        case _:
+            facts = _add_in_step(facts, fact)
     return facts
 
 
-def finished_steps(records: Iterable[Record], turn: int | None = None) -> list[StepFinished]:
-    """Return the completed replies of one turn, or of all."""
-    found = (record.fact for record in records)
-    return [
-        fact
-        for fact in found
-        if isinstance(fact, StepFinished) and (turn is None or fact.turn == turn)
-    ]
-
-
-def _take(facts: TurnFacts, fact: Fact) -> None:  # noqa: C901 - one case per kind of fact
-    match fact:
-        case TurnStarted():
-            facts.settings, facts.finished = fact.settings, None
-            facts.inserted = list(fact.inserted)
-        case SettingsChanged():
-            if facts.finished is None:
-                facts.settings = fact.settings
-        case TurnFinished():
-            facts.finished, facts.waiting_for_room = fact, None
-        case NoticePosted():
-            facts.notes.append(fact)
-        case WaitStarted():
-            facts.waiting_for_room = fact
-        case WaitFinished():
-            facts.waiting_for_room = None
-        case HeldReleased():
-            facts.released.append(fact)
-        case TasksRun():
-            pass  # the meter counts it
-        case StepStarted():
-            facts.steps.append(StepFacts(number=fact.step, started=fact))
-        case _:
-            _take_in_step(_step(facts, fact.step), fact)
-
-
-def _step(facts: TurnFacts, number: int) -> StepFacts:
-    for step in reversed(facts.steps):
-        if step.number == number:
-            return step
-    facts.steps.append(StepFacts(number=number))
-    return facts.steps[-1]
-
-
-def _take_in_step(step: StepFacts, fact: Fact) -> None:
+def _add_in_step(facts: TurnFacts, fact: _OfStep) -> TurnFacts:
+    place = facts.place(fact.step)
+    step = facts.steps[place] if place < len(facts.steps) else StepFacts(number=fact.step)
+    steps = (*facts.steps[:place], _add_to_step(step, fact), *facts.steps[place + 1 :])
     match fact:
         case StepFinished():
-            step.finished, step.retry = fact, None
-        case AttemptFailed():
-            step.failures.append(fact)
-        case RetryScheduled():
-            step.retry = fact
-        case ApprovalAsked():
-            step.asked[fact.call_id] = fact
-        case ApprovalGiven():
-            step.given[fact.call_id] = fact
-        case ToolStarted():
-            step.begun[fact.call_id] = fact
-        case ToolFinished():
-            step.results[fact.call_id] = fact
-        case HistoryRewritten():
-            step.rewritten = fact
+            left = facts.left
+            if fact.remaining is not None:
+                left = (*(left or (fact.remaining + fact.budget_tokens,)), fact.remaining)
+            replied_s = facts.replied_s + fact.elapsed_s
+            return replace(facts, steps=steps, left=left, replied_s=replied_s)
+        case ApprovalGiven() | ToolFinished():
+            waiting = {key: asked for key, asked in facts.waiting.items() if key != fact.call_id}
+            return replace(facts, steps=steps, waiting=waiting)
         case _:
-            pass
+            return replace(facts, steps=steps)
+
+
+def _add_to_step(step: StepFacts, fact: _OfStep) -> StepFacts:
+    match fact:
+        case MessageAppended():
+            step = replace(step, content=fact.message["content"])
+        case StepFinished():
+            step = replace(step, finished=fact, retry=None)
+        case AttemptFailed():
+            step = replace(step, failures=(*step.failures, fact))
+        case RetryScheduled():
+            step = replace(step, retry=fact)
+        case ApprovalGiven():
+            step = replace(step, given={**step.given, fact.call_id: fact})
+        case ToolStarted():
+            step = replace(step, begun={**step.begun, fact.call_id: fact})
+        case ToolFinished():
+            step = replace(step, results={**step.results, fact.call_id: fact})
+        case HistoryRewritten():
+            step = replace(step, rewritten=fact)
+    return step

@@ -6,11 +6,11 @@ Amounts are strings, so that `dataclasses.asdict` gives JSON values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from budget_magic.events import DeltaKind
+from budget_magic.meter import Kinds
 
 StateName = Literal[
     "running", "retrying", "waiting", "wrapping_up", "stopping",
@@ -24,17 +24,6 @@ MarkKind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveBlock:
-    """A content block that streams right now."""
-
-    kind: DeltaKind
-    name: str = ""
-    """Name of the tool where the block is a call."""
-    text: str = ""
-    estimated_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveState:
     """What streams right now."""
 
@@ -44,9 +33,10 @@ class LiveState:
     elapsed_s: float
     """Running time of the turn so far, waiting excluded."""
     step_elapsed_s: float = 0.0
-    blocks: tuple[LiveBlock, ...] = ()
-    estimated_result_tokens: int = 0
-    """Tool results in the prompt of the step, before the reply tells their size."""
+    has_begun: bool = False
+    """Whether anything of the reply has come."""
+    streaming: Kinds = field(default_factory=Kinds)
+    """Estimated tokens: what streamed so far, and the results in the prompt of the step."""
     estimated_usd: Decimal | None = None
     """What the step cost so far, an estimate."""
     retry_in_s: float | None = None
@@ -218,7 +208,7 @@ class MetersView:
     source: str
     """Where the prices come from and of when."""
     scope: str
-    """`whole task`, `this turn`, or empty where both are the same."""
+    """`whole task`; empty where that is only this turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +237,8 @@ class BlockView:
     name: str = ""
     """Tool of a call or a result."""
     call_id: str = ""
+    index: int | None = None
+    """Place in the reply's content; None for a result."""
     text: str
     """The whole text, cleaned; a call as `name(key="value")`."""
     is_error: bool = False
@@ -270,8 +262,10 @@ class StepView:
     title: str
     parts: tuple[TitlePart, ...]
     marks: tuple[MarkView, ...]
-    kinds: tuple[KindView, ...]
-    """Shares are of the turn's largest step."""
+    tokens: Kinds
+    """What it counted, by kind."""
+    streaming: Kinds
+    """What streams now, by kind: estimates."""
     counted: str
     counted_tokens: int
     cost: str

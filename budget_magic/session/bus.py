@@ -1,15 +1,27 @@
-"""The bus of one task: stamps each fact, keeps the meter, and hands it on."""
+"""The bus of one task: stamps each fact, records it, folds it, and hands it to the views."""
 
 from __future__ import annotations
 
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from budget_magic.errors import RecordingFailed
-from budget_magic.events import AttemptFailed, Fact, Live, Record, StepFinished, TurnFinished
+from budget_magic.events import (
+    AttemptFailed,
+    Fact,
+    Live,
+    MessageAppended,
+    Record,
+    StepFinished,
+    StepStarted,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from budget_magic.loop import History
 from budget_magic.meter import Reading, advance
 from budget_magic.session.redaction import LiveRedactor, redacted
 from budget_magic.tools.secrets import Redactor
@@ -22,8 +34,22 @@ logger = logging.getLogger("budget_magic")
 T = TypeVar("T")
 
 
+class Recorder(Protocol):
+    """A required sink: records facts exactly as they are, before anything acts on them.
+
+    Called on the loop's thread. Where it raises, the turn ends without spending more.
+    """
+
+    def record(self, record: Record) -> None:
+        """Record one fact."""
+        ...
+
+
 class Sink(Protocol):
-    """Something that is told what a task does; called on the loop's thread, so it must be quick."""
+    """A view of a task: told what happens, without secrets.
+
+    Called on the loop's thread, so it must be quick. An error of it is logged and breaks nothing.
+    """
 
     def record(self, record: Record) -> None:
         """Take one fact."""
@@ -35,10 +61,10 @@ class Sink(Protocol):
 
 
 class Bus:
-    """Everything that happened to one task, in order, without its secrets.
+    """Everything that happened to one task, in order.
 
-    This is the border where texts leave the loop: what is recorded, shown, saved or raised comes
-    from here. What is sent to the API is redacted where it enters the history.
+    This is the border where texts leave the loop: what is shown, saved or raised comes from here,
+    without secrets. What is sent to the API is redacted where it enters the history.
 
     Parameters
     ----------
@@ -47,18 +73,25 @@ class Bus:
     redactor
         Replaces the secrets; see `redact_with`.
     required
-        Sinks that record a fact before anything acts on it. Where one fails, `emit` raises: nothing
-        more is spent.
+        Record each fact before anything acts on it. Where one fails, `failure` tells: the loop
+        then neither sends a request nor runs a tool.
     """
 
-    def __init__(self, task: str, redactor: Redactor, required: Iterable[Sink] = ()) -> None:
+    def __init__(self, task: str, redactor: Redactor, required: Iterable[Recorder] = ()) -> None:
         self._task, self._required = task, tuple(required)
         self.redact_with(redactor)
         self.records: list[Record] = []
+        """What happened, as views may show it."""
+        self.history = History()
         self.reading = Reading()
-        self._views: tuple[Sink, ...] = ()
+        self.outer: str | None = None
+        """Id of the record of the call, in another task, whose tool runs this one's turn."""
         self.on_interrupt: Callable[[], None] = lambda: None
-        """Called where a sink raises KeyboardInterrupt; nothing that is emitted raises."""
+        """Called where a view raises KeyboardInterrupt."""
+        self.failure = ""
+        """Why a required sink could not record this turn; empty while all could."""
+        self._views: tuple[Sink, ...] = ()
+        self._parents = _Parents()
 
     def redact_with(self, redactor: Redactor) -> None:
         """Replace the secrets that this redactor knows, from now on."""
@@ -75,18 +108,15 @@ class Bus:
         return unsubscribe
 
     def emit(self, fact: F, /) -> F:
-        """Redact a fact, stamp it, record it, count it, and hand it to the views.
+        """Redact a fact, stamp it, record it, fold it, and hand it to the views.
 
         Returns
         -------
-            The fact as it was recorded.
-
-        Raises
-        ------
-        RecordingFailed
-            A required sink failed; the fact is counted and shown all the same.
+            The fact as it was recorded. Nothing is raised, whatever sinks and views do.
         """
-        fact = redacted(fact, self.redactor.redact)
+        shown = redacted(fact, self.redactor.redact)
+        # The history alone needs what Claude wrote as it was written and signed.
+        exact = fact if isinstance(fact, MessageAppended) else shown
         if isinstance(fact, StepFinished | AttemptFailed | TurnFinished):
             self._show(self._live.flush())
         record = Record(
@@ -94,34 +124,50 @@ class Bus:
             task=self._task,
             sequence=len(self.records) + 1,
             at=datetime.now(UTC),
-            fact=fact,
+            fact=exact,
+            parent=self._parents.of(exact, self.outer),
         )
-        failed = self._record(record)
-        self.records.append(record)
-        self.reading = advance(self.reading, fact)
+        self._record(record)
+        self._fold(record, shown)
         for view in self._views:
-            self._hand(view.record, record)
-        if failed is not None:
-            raise RecordingFailed(f"the task cannot be recorded: {explained(failed)}") from failed
-        return fact
+            self._hand(view.record, self.records[-1])
+        return exact
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Take up what an earlier process recorded; nobody is told."""
+        for record in records:
+            self._fold(record, redacted(record.fact, self.redactor.redact))
 
     def live(self, event: Live) -> None:
-        """Hand what may be shown of a piece that streams to the sinks."""
+        """Hand what may be shown of a piece that streams to the views."""
         self._show(self._live.take(event))
+
+    def record_of_call(self, call_id: str) -> str | None:
+        """Return the id of the record that a call of this turn began with."""
+        return self._parents.calls.get(call_id)
+
+    def _record(self, record: Record) -> None:
+        if isinstance(record.fact, TurnStarted):
+            self.failure = ""
+        try:
+            for sink in self._required:
+                sink.record(record)
+        except KeyboardInterrupt:
+            self.on_interrupt()
+            self.failure = "it was interrupted"
+        except BaseException as error:  # noqa: BLE001 - it must not unwind the loop between two facts
+            self.failure = self.redactor.redact(explained(error))
+
+    def _fold(self, record: Record, shown: Fact) -> None:
+        self._parents.note(record)
+        self.history.take(record.fact)
+        self.reading = advance(self.reading, record.fact)
+        self.records.append(record if shown == record.fact else replace(record, fact=shown))
 
     def _show(self, events: Iterator[Live]) -> None:
         for event in events:
             for view in self._views:
                 self._hand(view.live, event)
-
-    def _record(self, record: Record) -> Exception | None:
-        """Hand a record to the required sinks; return what failed."""
-        try:
-            for sink in self._required:
-                sink.record(record)
-        except Exception as error:  # noqa: BLE001 - raised again by `emit`
-            return error
-        return None
 
     def _hand(self, take: Callable[[T], None], what: T) -> None:
         try:
@@ -132,3 +178,34 @@ class Bus:
             # The message may hold what was shown; it must not reach the log.
             failed = type(error).__name__
             logger.warning("a view of %s failed with %s; the task goes on", self._task, failed)
+
+
+class _Parents:
+    """Which record each new one belongs to: its call, its step, or its turn."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, str] = {}
+        """Records of the turn's calls, by the id of the call."""
+        self._turn: str | None = None
+        self._step: tuple[int, str | None] = (0, None)
+
+    def of(self, fact: Fact, outer: str | None) -> str | None:
+        """Return the parent of a fact; `outer` is that of a turn."""
+        if isinstance(fact, TurnStarted):
+            return outer
+        call = self.calls.get(getattr(fact, "call_id", ""))
+        if call is not None:
+            return call
+        number, record = self._step
+        is_in_step = not isinstance(fact, StepStarted) and getattr(fact, "step", 0) == number
+        return record if is_in_step and record is not None else self._turn
+
+    def note(self, record: Record) -> None:
+        """Note a record that others belong to."""
+        fact = record.fact
+        if isinstance(fact, TurnStarted):
+            self._turn, self._step, self.calls = record.id, (0, None), {}
+        elif isinstance(fact, StepStarted):
+            self._step = (fact.step, record.id)
+        elif isinstance(fact, ToolStarted):
+            self.calls[fact.call_id] = record.id

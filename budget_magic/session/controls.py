@@ -11,6 +11,7 @@ from typing import Final, Literal
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.models import find_model
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.numbers import clock, compact
 from budget_magic.session.approvers import by_input
 from budget_magic.session.live import (
@@ -24,7 +25,6 @@ from budget_magic.session.live import (
     raised,
     rewrite,
 )
-from budget_magic.session.stream_state import StreamState
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
@@ -38,18 +38,18 @@ class TaskControls:
 
     Parameters
     ----------
-    task, watcher
+    task, live_turn
         What is controlled, and what must show that it is stopping.
     """
 
-    def __init__(self, task: Task, stream_state: StreamState) -> None:
-        self._task, self._stream_state = task, stream_state
+    def __init__(self, task: Task, live_turn: LiveTurn) -> None:
+        self._task, self._live_turn = task, live_turn
         self._waiting: dict[str, asyncio.Future[Decision]] = {}
         self._lock = threading.Lock()
 
     def stop(self) -> None:
         """Stop the turn."""
-        self._stream_state.stopping()
+        self._live_turn.stopping()
         self._task.stop()
 
     def decide(self, call_id: str, kind: Literal["once", "task", "denied"], reason: str) -> None:

@@ -34,7 +34,7 @@ class Change:
 def apply_change(turn: TurnContext, change: Change) -> None:
     """Put a change in force; called on the loop's thread."""
     task = turn.task
-    conversation, before = task.conversation, task.settings
+    before = task.settings
     settings = before
     if change.effort is not None:
         # The next request takes it up, by a message or at the top level.
@@ -43,7 +43,6 @@ def apply_change(turn: TurnContext, change: Change) -> None:
         settings = replace(settings, max_tokens=change.max_tokens)
     if change.budget is not None and change.budget != before.budget:
         settings = replace(settings, budget=change.budget)
-        conversation.uncache()
     if change.ceilings is not None:
         settings = replace(settings, ceilings=change.ceilings)
         task.account.cost_usd = change.ceilings.cost_usd
@@ -51,11 +50,10 @@ def apply_change(turn: TurnContext, change: Change) -> None:
         turn.cut_by = None
     if settings == before:
         return
-    task.settings = conversation.under = settings
+    task.emit(SettingsChanged(turn=turn.turn, settings=settings))
     if turn.deadline is not None:
         left_s = turn.left_s
         turn.deadline.deadline = anyio.current_time() + (float("inf") if left_s is None else left_s)
-    task.emit(SettingsChanged(turn=turn.turn, settings=settings))
 
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:

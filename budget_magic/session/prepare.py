@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion, TurnSettings
@@ -20,6 +19,7 @@ from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
+from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.session.settings import Settings, check
 from budget_magic.tools.approval import parse_policy
@@ -27,6 +27,26 @@ from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 if TYPE_CHECKING:
     from budget_magic.session.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a turn needs, before anything of it is in force."""
+
+    settings: Settings
+    sent: TurnSettings
+    """The same, as the records hold them."""
+    context: TaskContext
+    chosen: Chosen
+    after: Run | None
+    """The run that was the last one at that time."""
+
+
+class Recorded(NamedTuple):
+    """The client that a task's turns were recorded with."""
+
+    name: str
+    simulated: bool
 
 
 def checked(settings: Settings, session: Session) -> Settings:
@@ -60,8 +80,8 @@ def prepare(
     caller: CallerExecutor,
     approver: Approver,
     reads_only: bool,
-) -> tuple[TaskContext, Chosen]:
-    """Return the context of the next turn and the client that answers it; changes nothing.
+) -> Prepared:
+    """Return what the next turn needs; changes nothing.
 
     Raises
     ------
@@ -79,7 +99,7 @@ def prepare(
         name=task.name,
         session=session,
         client=chosen.client,
-        settings=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
+        history=bus.history,
         toolbox=toolbox.reading_only() if reads_only else toolbox,
         policy=parse_policy(settings.approve),
         approver=approver,
@@ -92,16 +112,21 @@ def prepare(
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,
         live=bus.live,
+        recording_failure=lambda: bus.failure,
+        record_of_call=bus.record_of_call,
         reading=lambda: bus.reading,
         now=time.monotonic,
         jitter=random.random,
     )
-    before = task.context
-    if before is not None:
-        context.conversation = before.conversation.copy()
-        context.approved_tools = before.approved_tools
-        context.ratios, context.noted = before.ratios, before.noted
-    return context, chosen
+    if task.context is not None:
+        context.approved_tools = task.context.approved_tools
+    return Prepared(
+        settings=settings,
+        sent=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
+        context=context,
+        chosen=chosen,
+        after=task.current_run,
+    )
 
 
 def _around(task: Task, chosen: Chosen) -> tuple[Account, ...]:
@@ -147,26 +172,44 @@ def _refuse_without_price(model: str, account: Account, session: Session) -> Non
     )
 
 
-def choose(task: Task, settings: Settings) -> Chosen:
-    """Return the task's client; it stays the one of the first turn."""
+def choose(task: Task, settings: Settings, recorded: Recorded | None = None) -> Chosen:
+    """Return the task's client; it stays the one of the first turn.
+
+    Parameters
+    ----------
+    task, settings
+        What the client is for.
+    recorded
+        The client of the first turn, where that ran in an earlier process.
+
+    Raises
+    ------
+    ConfigurationError
+        The settings ask for another one, or for none that can be had.
+    """
     clients, chosen = task.session.clients, task.chosen
-    if task.turns and chosen is not None:
-        if settings.client == AUTO:
-            now = clients.kind_of_auto()
-        else:
-            now = settings.client if isinstance(settings.client, str) else settings.client_name
-        if now != chosen.name:
-            was = "was simulated" if chosen.simulated else f"ran on {_called(chosen.name)}"
-            effect = f"starts it on {_called(now)}"
-            restart = Suggestion(action="restart", task=task.name, effect=effect)
-            raise ConfigurationError(f"{task.name} {was}", restart)
-        if chosen.name == SIMULATOR or settings.client != AUTO:
+    was = recorded or (Recorded(chosen.name, chosen.simulated is not None) if chosen else None)
+    if task.turns and was is not None:
+        _refuse_another_client(task, settings, was)
+        if chosen is not None and (chosen.name == SIMULATOR or settings.client != AUTO):
             return chosen
     return clients.choose(
         settings.client,
         name=settings.client_name,
         someone_watches=task.session.host.has_stdin(),
     )
+
+
+def _refuse_another_client(task: Task, settings: Settings, was: Recorded) -> None:
+    if settings.client == AUTO:
+        now = task.session.clients.kind_of_auto()
+    else:
+        now = settings.client if isinstance(settings.client, str) else settings.client_name
+    if now != was.name:
+        ran = "was simulated" if was.simulated else f"ran on {_called(was.name)}"
+        effect = f"starts it on {_called(now)}"
+        restart = Suggestion(action="restart", task=task.name, effect=effect)
+        raise ConfigurationError(f"{task.name} {ran}", restart)
 
 
 def _called(client: str) -> str:
@@ -199,28 +242,3 @@ def _shown(path: Path) -> str:
     """Return a path as a saved notebook may show it: the home folder as `~`."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
-
-
-def adapt(context: TaskContext) -> None:
-    """Note in the history's state what the new settings mean for its cached prefix."""
-    conversation, settings = context.conversation, context.settings
-    tools = _fingerprint(context.toolbox.definitions())
-    before, conversation.under = conversation.under, settings
-    bound_to, conversation.bound_to = conversation.bound_to, tools
-    if not conversation.messages or before is None:
-        return
-    if before.model != settings.model:
-        conversation.baseline = None
-        by_message = context.model is not None and context.model.effort_per_message
-        spoken = conversation.message_effort() if by_message else None
-        conversation.effort = settings.effort if spoken else None
-        conversation.spoken_effort = spoken
-    if before.budget != settings.budget:
-        conversation.uncache()
-    if bound_to != tools:
-        conversation.baseline = None
-        conversation.drops_bound_thinking = True
-
-
-def _fingerprint(definitions: Sequence[dict[str, object]]) -> tuple[str, ...]:
-    return tuple(json.dumps(definition, sort_keys=True) for definition in definitions)

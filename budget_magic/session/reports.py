@@ -1,28 +1,29 @@
-"""What can be shown of a task at any moment, made from its records."""
+"""What can be shown of a task at any moment: a sink that folds its records, turn by turn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from budget_magic.events import Record, ToolFinished
-from budget_magic.meter import Reading, read
-from budget_magic.report import LiveState, TurnView, view_turn
+from budget_magic.events import Live, Record, Suggestion, TurnStarted
+from budget_magic.report import TurnView, view_turn
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.session.bus import Bus
 from budget_magic.session.session import Session
 from budget_magic.session.settings import Settings
 
 
 class Reports:
-    """Views and static reports of one task's turns.
+    """Views and static reports of one task's turns; written on the loop's thread, read from any.
 
     Parameters
     ----------
     task
         Its name.
     bus
-        Its records and meter.
+        Gives the redactor.
     settings
         Gives the settings in force.
     session
@@ -34,45 +35,42 @@ class Reports:
     ) -> None:
         self._task, self._bus, self._settings = task, bus, settings
         self._session = session
+        self._folds: dict[int, TurnFold] = {}
+        self.fold = TurnFold(task=task, word=self._word)
+        """The fold of all records so far."""
+
+    def record(self, record: Record) -> None:
+        """Take one fact."""
+        fact, last = record.fact, self.fold.reading.turn
+        fold = self.fold
+        if isinstance(fact, TurnStarted):
+            fold = replace(fold, prices=self._settings().prices)
+        fold = advance(fold, fact)
+        turn = fold.reading.turn
+        for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
+            self._folds[earlier] = advance(self._folds[earlier], fact)
+        if turn != last and last in self._folds:
+            # Its steps are rendered again if anyone asks: only facts stay in memory.
+            self._folds[last] = replace(self._folds[last], settled=())
+        self._folds[turn] = self.fold = fold
+
+    def live(self, event: Live) -> None:
+        """Take nothing of what streams."""
 
     def bundle(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
-        number = turn or self._bus.reading.turn
+        number = turn or self.fold.reading.turn
         if not number:
             return {"text/plain": self._not_run_yet()}
-        records = [record for record in list(self._bus.records) if record.fact.turn == number]
-        turn_values = turn_json(
-            self._task, records, self.reading(number), word=self._session.host.word
-        )
-        return bundle(self.view(number), turn_values)
+        return bundle(self.view(number), turn_json(self._folds[number]))
 
-    def view(self, turn: int, live: LiveState | None = None) -> TurnView:
+    def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return view_turn(
-            self._task,
-            self._records_up_to(turn),
-            self.reading(turn),
-            live=live,
-            save_transcript=self._session.defaults.save_transcript,
-            prices=self._settings().prices,
-            word=self._session.host.word,
-        )
+        return view_turn(self._folds[turn], save_transcript=self._session.defaults.save_transcript)
 
-    def reading(self, turn: int) -> Reading:
-        """Return the meter as it stood at the end of a turn, or now while that runs."""
-        if turn == self._bus.reading.turn:
-            return self._bus.reading
-        return read(record.fact for record in self._records_up_to(turn))
-
-    def whole_result(self, call_id: str) -> str | None:
-        """Return the whole answer to a call, as it was sent; None where there is none."""
-        for record in reversed(list(self._bus.records)):
-            if isinstance(record.fact, ToolFinished) and record.fact.call_id == call_id:
-                return record.fact.content
-        return None
-
-    def _records_up_to(self, turn: int) -> list[Record]:
-        return [record for record in list(self._bus.records) if record.fact.turn <= turn]
+    def _word(self, suggestion: Suggestion) -> str:
+        """Ask the host that the session has now: it may get another while the task lives."""
+        return self._session.host.word(suggestion)
 
     def _not_run_yet(self) -> str:
         settings = self._settings()

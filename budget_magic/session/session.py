@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from budget_magic.loop import ReservationGate
     from budget_magic.meter.reserve import Account
-    from budget_magic.session.bus import Sink
+    from budget_magic.session.bus import Recorder
     from budget_magic.session.clients import Clients
     from budget_magic.session.portal import Portal
     from budget_magic.session.settings import Defaults
@@ -48,7 +48,9 @@ class Session:
     them (`Portal.call`). The registry is a dict, whose single operations are atomic.
     """
 
-    def __init__(self, *, host: Host | None = None, required_sinks: Iterable[Sink] = ()) -> None:
+    def __init__(
+        self, *, host: Host | None = None, required_sinks: Iterable[Recorder] = ()
+    ) -> None:
         self.host: Host = host or PythonHost()
         self.required_sinks = tuple(required_sinks)
         self._tasks: dict[str, Task] = {}

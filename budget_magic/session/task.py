@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal
@@ -20,49 +20,46 @@ from budget_magic.events import (
     NoticePosted,
     Reason,
     Record,
+    SettingsChanged,
+    StepFinished,
     Suggestion,
+    ToolsOffered,
     ToolStarted,
     TurnFinished,
     TurnStarted,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.calling import CALLING
+from budget_magic.loop.learning import learn
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
-from budget_magic.meter.reading import Held
+from budget_magic.meter.reading import Held, Reading
 from budget_magic.meter.reserve import Account
-from budget_magic.report import LiveState, TurnView
+from budget_magic.meter.restore import restore
+from budget_magic.report import TurnView
 from budget_magic.report.labels import released_text
+from budget_magic.report.turn_fold import TurnFold
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
-from budget_magic.session.prepare import adapt, checked, prepare
+from budget_magic.session.prepare import Prepared, checked, choose, make_toolbox, prepare
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
+from budget_magic.session.restore import recorded_client, settings_of, turns_of
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.settings import Settings, ToolEntry, as_tools, with_changes
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
 from budget_magic.tools.loop_thread import is_loop_thread
+from budget_magic.tools.toolbox import Toolbox
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
 Unset = Literal["unset"]
 _UNSET: Final[Unset] = "unset"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """What a turn needs, before anything of it is in force."""
-
-    settings: Settings
-    context: TaskContext
-    chosen: Chosen
-    after: Run | None
-    """The run that was the last one at that time."""
 
 
 class Task:
@@ -177,6 +174,40 @@ class Task:
         task._set_up(name, settings, session)  # noqa: SLF001 - another way to construct this class
         return task
 
+    @classmethod
+    def from_records(
+        cls, records: Sequence[Record], *, session: Session | None = None, **changes: Any
+    ) -> Task:
+        """Return the task that the records of a required sink tell of; it goes on from their end.
+
+        Parameters
+        ----------
+        records
+            All of one task, oldest first.
+        session
+            What it belongs to from now on; None is the default session.
+        **changes
+            Settings under the names of the constructor's arguments, such as a client or functions,
+            which records cannot hold. Those that are not given are as recorded.
+
+        Raises
+        ------
+        ConfigurationError
+            The records tell of no turn, or a client, tool or setting cannot be had again.
+
+        Notes
+        -----
+        Approvals for the rest of the task do not come back: what is behind a name may have changed.
+        """
+        session = session or current_session()
+        if "tools" in changes:
+            changes["tools"] = as_tools(changes["tools"])
+        settings = replace(settings_of(records, session), **changes)
+        task = cls.from_settings(records[0].task, settings, session)
+        task._restore(records)  # noqa: SLF001 - another way to construct this class
+        session.register(task)
+        return task
+
     def _set_up(self, name: str, settings: Settings, session: Session) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigurationError(
@@ -200,8 +231,29 @@ class Task:
         """The run under way, or the last one."""
         self._end_views: list[Callable[[], None]] = []
         self._reports = Reports(name, self.bus, lambda: self._settings, session)
+        self.bus.subscribe(self._reports)
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
+
+    def _restore(self, records: Sequence[Record]) -> None:
+        self.bus.restore(records)
+        self.turns = turns_of(records, self.session)
+        restore(self.account, [record.fact for record in records])
+        self.chosen = choose(self, self._settings, recorded=recorded_client(records))
+        learned, model = self.chosen.client.learned, ""
+        toolbox = make_toolbox(self._settings, self.session)
+        for record in self.bus.records:
+            self._reports.record(record)
+            match record.fact:
+                case TurnStarted() | SettingsChanged() as fact:
+                    model = fact.settings.model
+                case StepFinished() as fact:
+                    learn(learned, fact, asked_model=model)
+                case ToolStarted() as fact:
+                    self.turns[fact.turn - 1].changed_things |= changes(toolbox, fact.name)
+                case TurnFinished() as fact:
+                    reading = self._reports.fold.reading
+                    self.turns[fact.turn - 1].outcome = self._outcome(fact, reading)
 
     # What it is
 
@@ -229,7 +281,7 @@ class Task:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The history as it is sent to the API."""
-        return [] if self.context is None else list(self.context.conversation.messages)
+        return list(self.bus.history.conversation.messages)
 
     @property
     def is_running(self) -> bool:
@@ -344,23 +396,19 @@ class Task:
 
     def ratios(self) -> Ratios:
         """Characters per token as the last replies showed them."""
-        return Ratios() if self.context is None else self.context.ratios
-
-    def elapsed_of_last_turn(self) -> float:
-        """Running time of the last turn in seconds."""
-        return self.bus.reading.this_turn.elapsed_s
+        return self.bus.history.ratios
 
     def report(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
         return self._reports.bundle(turn)
 
-    def view(self, turn: int, live: LiveState | None = None) -> TurnView:
+    def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return self._reports.view(turn, live)
+        return self._reports.view(turn)
 
-    def whole_result(self, call_id: str) -> str | None:
-        """Return the whole answer to a call, as it was sent; None where there is none."""
-        return self._reports.whole_result(call_id)
+    def fold(self) -> TurnFold:
+        """Return the fold of all records so far."""
+        return self._reports.fold
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         return self.report()
@@ -498,27 +546,21 @@ class Task:
         before = self._settings if rewind_to is None else rewind_to.settings_before
         start, run = start or Start(), run or self.new_run()
         prepared = self._prepared(start, run)
-        context, key = prepared.context, turn_key(prepared.settings)
 
         def enter() -> TurnContext:
             self._put_in_force(prepared)
             if rewind_to is not None:
-                context.conversation = rewind_to.before.copy()
                 for turn in self.turns[self.turns.index(rewind_to) :]:
                     turn.is_superseded = True
-            adapt(context)
-            history = context.conversation.copy()
-            context.conversation.prompt = context.redactor.redact(prompt.sent)
             run.turn = Turn(
                 number=len(self.turns) + 1,
                 prompt=prompt,
-                shown_prompt=context.redactor.redact(prompt.typed),
+                shown_prompt=prepared.context.redactor.redact(prompt.typed),
                 settings_before=before,
-                key=key,
-                before=history,
+                key=turn_key(prepared.settings),
             )
             self.turns.append(run.turn)
-            return self._enter_turn(context, run, run.turn, start.sinks, note=note)
+            return self._enter_turn(prepared, run, start.sinks, note=note, rewind_to=rewind_to)
 
         run.start(enter, self._keep)
         return run
@@ -530,9 +572,8 @@ class Task:
 
         def enter() -> TurnContext:
             self._put_in_force(prepared)
-            adapt(prepared.context)
             run.turn = turn
-            return self._enter_turn(prepared.context, run, turn, start.sinks, resumed=True)
+            return self._enter_turn(prepared, run, start.sinks, resumed=True)
 
         run.start(enter, self._keep)
         return run
@@ -563,32 +604,30 @@ class Task:
             stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
             raise ConfigurationError(f"{self.name} runs already", stop)
 
-    def _prepared(self, start: Start, run: Run) -> _Prepared:
+    def _prepared(self, start: Start, run: Run) -> Prepared:
         """Everything that a turn needs; changes nothing."""
         self.refuse_while_running()
-        settings = start.settings or self._settings
         run.caller.is_attended = not start.background
         call = CALLING.get()
         if call is not None:
             call.on_stop(partial(run.stop, "stop_button"))
         with no_secrets_in_errors(self.bus.redactor.redact):
-            context, chosen = prepare(
+            return prepare(
                 self,
-                settings,
+                start.settings or self._settings,
                 caller=run.caller,
                 approver=start.approver or by_input(run.caller, self.session.host),
                 reads_only=start.background,
             )
-        return _Prepared(settings=settings, context=context, chosen=chosen, after=self.current_run)
 
-    def _put_in_force(self, prepared: _Prepared) -> None:
+    def _put_in_force(self, prepared: Prepared) -> None:
         self.refuse_while_running()
         if self.current_run is not prepared.after:
             raise ConfigurationError(
                 f"another turn of {self.name} was started at the same time; run this one again"
             )
         settings = self._settings = prepared.settings
-        self.context, self.chosen = prepared.context, prepared.chosen
+        self.chosen = prepared.chosen
         self.bus.redact_with(prepared.context.redactor)
         self.account.simulated = prepared.chosen.simulated is not None
         self.account.cost_usd = settings.ceilings.cost_usd
@@ -596,24 +635,43 @@ class Task:
 
     def _enter_turn(  # noqa: PLR0913 - what a turn starts with
         self,
-        context: TaskContext,
+        prepared: Prepared,
         run: Run,
-        turn: Turn,
         sinks: Sequence[Sink],
         *,
         note: str = "",
+        rewind_to: Turn | None = None,
         resumed: bool = False,
     ) -> TurnContext:
+        """Record the start, so that the first thing shown has its budget and model."""
+        context, turn, call = prepared.context, run.turn, CALLING.get()
+        assert turn is not None  # noqa: S101 - made just before
         self.current_run = run
         for unsubscribe in self._end_views:
             unsubscribe()
         self._end_views = [self.subscribe(view) for view in sinks]
         self.bus.on_interrupt = lambda: run.stop("keyboard")
+        self.bus.outer = None if call is None else call.record
         self.session.register(self)
-        if CALLING.get() is None:  # a tool of another task runs it; that one is the cell's
+        if call is None:  # else a tool of another task runs it; that one is the cell's
             self.session.note_used(self)
         spent = self.bus.reading.this_turn if resumed else Spend()
-        self._announce(context, turn, resumed=resumed)
+        if context.definitions != self.bus.history.definitions:
+            self.bus.emit(ToolsOffered(turn=turn.number, definitions=context.definitions))
+        self.bus.emit(
+            TurnStarted(
+                turn=turn.number,
+                settings=prepared.sent,
+                prompt_typed=turn.prompt.typed,
+                prompt_sent=turn.prompt.sent,
+                inserted=turn.prompt.inserted,
+                cell_id=turn.prompt.cell_id,
+                resumed=resumed,
+                rewinds_to=None if rewind_to is None else rewind_to.number,
+                tags=dict(self._settings.tags),
+            )
+        )
+        self.context = context
         if note:
             self.bus.emit(NoticePosted(turn=turn.number, text=note))
         warning = low_budget_warning(context, turn.number, self.remaining)
@@ -622,33 +680,22 @@ class Task:
         watch = Stopwatch(time.monotonic, spent.elapsed_s)
         return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
-    def _announce(self, context: TaskContext, turn: Turn, *, resumed: bool) -> None:
-        """Record the start, so that the first thing shown has its budget and model."""
-        self.bus.emit(
-            TurnStarted(
-                turn=turn.number,
-                settings=context.settings,
-                prompt_typed=turn.prompt.typed,
-                prompt_sent=turn.prompt.sent,
-                inserted=turn.prompt.inserted,
-                cell_id=turn.prompt.cell_id,
-                resumed=resumed,
-                tags=dict(self._settings.tags),
-            )
-        )
-
     def _keep(self, turn: Turn, finished: TurnFinished) -> None:
-        reading, word = self.bus.reading, self.session.host.word
+        assert self.context is not None  # noqa: S101 - a turn has run
+        toolbox = self.context.toolbox
         turn.ended_at = datetime.now(UTC)
-        turn.changed_things = any(
-            isinstance(record.fact, ToolStarted)
-            and record.fact.turn == turn.number
-            and self._changes_things(record.fact.name)
-            for record in self.bus.records
-        )
-        turn.outcome = Outcome(
+        for record in reversed(self.bus.records):
+            fact = record.fact
+            if isinstance(fact, TurnStarted):
+                break
+            turn.changed_things |= isinstance(fact, ToolStarted) and changes(toolbox, fact.name)
+        turn.outcome = self._outcome(finished, self.bus.reading)
+
+    def _outcome(self, finished: TurnFinished, reading: Reading) -> Outcome:
+        word = self.session.host.word
+        return Outcome(
             task=self.name,
-            turn=turn.number,
+            turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
             detail=join_clauses(finished.detail, map(word, finished.suggestions)),
@@ -657,12 +704,8 @@ class Task:
             total=reading.total,
             budget=reading.budget,
             remaining=reading.remaining,
-            bundle=lambda: self._reports.bundle(turn.number),
+            bundle=lambda: self._reports.bundle(finished.turn),
         )
-
-    def _changes_things(self, tool_name: str) -> bool:
-        tool = None if self.context is None else self.context.toolbox.get(tool_name)
-        return tool is None or not tool.reads_only
 
     # Inside
 
@@ -706,6 +749,12 @@ class Task:
         awaits_cells = self.session.host.awaits_cells()
         if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
             raise asyncio.CancelledError
+
+
+def changes(toolbox: Toolbox, tool_name: str) -> bool:
+    """Return whether a call of this tool may change something; an unknown one may."""
+    tool = toolbox.get(tool_name)
+    return tool is None or not tool.reads_only
 
 
 def current_session() -> Session:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from budget_magic.loop import Approver, Conversation
+from budget_magic.loop import Approver
 from budget_magic.meter import Outcome
 from budget_magic.session.bus import Sink
 from budget_magic.session.settings import Settings
@@ -51,8 +51,6 @@ class Turn:
     """In force before the cell's own."""
     key: tuple[object, ...]
     """What must be equal for the turn to count as unchanged, the prompt aside."""
-    before: Conversation
-    """The history in front of the turn, from which it can start again."""
     outcome: Outcome | None = None
     """None while it runs for the first time."""
     ended_at: datetime | None = None

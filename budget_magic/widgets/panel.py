@@ -12,8 +12,9 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
-from budget_magic.events import Live, Record, RetryScheduled, StepFinished, StepStarted
-from budget_magic.report import TurnView, clean_text, cut_text
+from budget_magic.report import cut_text
+from budget_magic.report.live_turn import LiveTurn
+from budget_magic.report.turn_fold import TurnFold
 from budget_magic.widgets.controls import Controls, Offers, offers_json
 from budget_magic.widgets.panel_sync import Message, PanelSync
 from budget_magic.widgets.requests import Requests
@@ -59,59 +60,37 @@ class Panel:
 
     Parameters
     ----------
-    view
-        The view at this moment, from any thread; with False without the texts that stream.
+    turn
+        The turn, which takes what happens to it from the bus.
     controls
         What the buttons do.
-    whole
-        The whole text of a call's result, by the call's id.
     """
 
-    def __init__(
-        self,
-        *,
-        view: Callable[[bool], TurnView],
-        controls: Controls,
-        whole: Callable[[str], str | None],
-    ) -> None:
-        self._view, self._controls, self._whole = view, controls, whole
+    def __init__(self, turn: LiveTurn, controls: Controls) -> None:
+        self._turn, self._controls = turn, controls
         self._sync = PanelSync()
         self._requests = Requests(controls)
-        self._wake = threading.Event()
         self._closed = threading.Event()
-        self._structure = True
-        self._step_ended = False
+        self._fold_shown: TurnFold | None = None
+        self._looks_again = False
         self._no_events = False
         self._ended = False
         self._viewed_at = self._view_took_s = 0.0
         self._complained: set[str] = set()
-        self._try_look()
+        try:
+            self._look()  # the view begins with the first state
+        except Exception as error:  # noqa: BLE001 - a view must not break a run
+            self._complain("the panel", error)
         self.widget = PanelWidget(self._sync.snapshot)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
         self._thread.start()
-        self._wake.set()
+        self._look_again()
 
     @property
     def said_hello(self) -> threading.Event:
         """Set as soon as a browser's view has said hello: events arrive while the cell runs."""
         return self._requests.hello
-
-    def record(self, record: Record) -> None:
-        """Take one fact."""
-        fact = record.fact
-        if isinstance(fact, RetryScheduled | StepStarted):
-            self._sync.forget(fact.step)
-        elif isinstance(fact, StepFinished):
-            self._step_ended = True
-        self._structure = True
-        self._wake.set()
-
-    def live(self, event: Live) -> None:
-        """Take a piece of what streams."""
-        self._sync.live(event)
-        if not self._wake.is_set():
-            self._wake.set()
 
     def say_no_events(self) -> None:
         """Say that the buttons do not work here, as long as no view has said hello."""
@@ -128,7 +107,7 @@ class Panel:
         if self._closed.is_set():
             return
         self._closed.set()
-        self._wake.set()
+        self._turn.news.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(CLOSE_S)
 
@@ -146,14 +125,14 @@ class Panel:
         self._look_again()
 
     def _look_again(self) -> None:
-        self._structure = True
-        self._wake.set()
+        self._looks_again = True
+        self._turn.news.set()
 
     def _run(self) -> None:
         timeout: float | None = None
         while not self._closed.is_set():
-            self._wake.wait(timeout)
-            self._wake.clear()
+            self._turn.news.wait(timeout)
+            self._turn.news.clear()
             timeout = self._beat(last=False)
             self._closed.wait(TEXT_S)
         self._beat(last=True)
@@ -162,39 +141,33 @@ class Panel:
         """Tell what is new. Gives seconds until the next look; None where only news matter."""
         try:
             self._answer()
-            now = time.monotonic()
-            due_s = self._viewed_at + max(GAUGE_S, VIEW_SHARE * self._view_took_s) - now
-            if self._structure:
-                due_s = self._viewed_at + VIEW_SHARE * self._view_took_s - now
+            has_changed = self._looks_again or self._turn.fold is not self._fold_shown
+            pause_s = VIEW_SHARE * self._view_took_s
+            pause_s = pause_s if has_changed else max(GAUGE_S, pause_s)
+            due_s = self._viewed_at + pause_s - time.monotonic()
             if not last and due_s > 0:
-                self._send(self._sync.text_beat())
+                self._send(self._sync.text_beat(self._turn.look().blocks))
                 return due_s
-            ended, self._step_ended = self._step_ended, False
+            before = self._fold_shown
             self._send(self._look())
-            if ended and not self.said_hello.is_set():
+            if not self.said_hello.is_set() and _steps(self._fold_shown) > _steps(before):
                 # A view that cannot ask is told all now and then, should it have missed something.
                 self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._complain("the panel", error)
         return None if self._ended else IDLE_S
 
-    def _try_look(self) -> None:
-        """The first state, so that the view begins with it."""
-        try:
-            self._look()
-        except Exception as error:  # noqa: BLE001 - a view must not break a run
-            self._complain("the panel", error)
-
     def _look(self) -> Message:
-        every_step, self._structure = self._structure, False
+        self._looks_again = False
         began = time.monotonic()
-        view = self._view(False)  # noqa: FBT003 - the seam is positional
-        self._ended = view.state.ended
+        look = self._turn.look()
+        view = look.view()
+        self._fold_shown, self._ended = look.fold, view.state.ended
         extra = {
             "offers": offers_json(self._offers()),
             "no_events": self._no_events and not self.said_hello.is_set(),
         }
-        message = self._sync.beat(view, extra, every_step=every_step)
+        message = self._sync.beat(view, look.blocks, extra)
         self._viewed_at = time.monotonic()
         self._view_took_s = self._viewed_at - began
         return message
@@ -210,10 +183,10 @@ class Panel:
         for number in steps:
             self._send(self._sync.step_again(number))
         for part, call_id in wholes:
-            is_call = part == "call"
-            text = self._sync.whole_call(call_id) if is_call else self._whole(call_id)
-            cut = cut_text(clean_text(text or ""), lines=WHOLE_LINES, chars=WHOLE_CHARS)
-            self._send({"w": [f"call {call_id}" if is_call else call_id, cut.text, cut.note]})
+            text = self._sync.whole(part, call_id)
+            cut = cut_text(text, lines=WHOLE_LINES, chars=WHOLE_CHARS)
+            name = f"call {call_id}" if part == "call" else call_id
+            self._send({"w": [name, cut.text, cut.note]})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if message:
@@ -225,3 +198,7 @@ class Panel:
         if name not in self._complained:
             self._complained.add(name)
             logger.warning("%s failed with %s; the task goes on", what, name)
+
+
+def _steps(fold: TurnFold | None) -> int:
+    return 0 if fold is None else fold.reading.total.steps

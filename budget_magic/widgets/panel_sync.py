@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from budget_magic.events import Live
 from budget_magic.report import StepView, TurnView, render_markdown
+from budget_magic.report.live_turn import StreamedBlock
+from budget_magic.widgets.requests import Part
 from budget_magic.widgets.serialize import (
     LONG_TEXT_CHARS,
     blocks_json,
@@ -17,7 +18,7 @@ from budget_magic.widgets.serialize import (
     head_json,
     row_json,
 )
-from budget_magic.widgets.streams import Drained, Stream, Streams
+from budget_magic.widgets.streams import Stream
 
 Message = dict[str, Any]
 SNAPSHOT_ROWS: Final = 200
@@ -27,9 +28,7 @@ SNAPSHOT_BODIES: Final = 3
 
 
 class PanelSync:
-    """One turn as the browser knows it.
-
-    `beat` and `text_beat` are for one thread; everything else may be called from any.
+    """One turn as the browser knows it; `snapshot`, `step_again` and `whole` come from any thread.
 
     Notes
     -----
@@ -40,7 +39,8 @@ class PanelSync:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._streams = Streams()
+        self._streams: dict[int, Stream] = {}
+        self._last_stream = 0
         self._revision = 0
         self._head: dict[str, Any] = {}
         self._views: dict[int, StepView] = {}
@@ -53,69 +53,62 @@ class PanelSync:
         """Number of the last message."""
         return self._revision
 
-    def live(self, event: Live) -> None:
-        """Take a piece of what streams."""
-        with self._lock:
-            self._streams.take(event)
-
-    def forget(self, step: int) -> None:
-        """The step is tried again: what streamed in it does not count."""
-        with self._lock:
-            self._streams.forget(step)
-
-    def text_beat(self) -> Message:
+    def text_beat(self, blocks: Sequence[StreamedBlock]) -> Message:
         """Return the message with what streamed since the last one; empty where nothing did."""
         with self._lock:
-            drained, ended = self._streams.drain(), self._streams.unrendered()
-        return self._numbered(_told(drained) | self._rendered(ended))
+            return self._numbered(self._stream(blocks) | self._rendered(self._streams.values()))
 
-    def beat(self, view: TurnView, extra: Message, *, every_step: bool) -> Message:
+    def beat(self, view: TurnView, blocks: Sequence[StreamedBlock], extra: Message) -> Message:
         """Return the message that brings the browser from what it was told to `view`.
 
         Parameters
         ----------
         view
-            The turn at this moment, without the texts that stream.
+            The turn at this moment.
+        blocks
+            What streams.
         extra
             What else stands in the head, such as the offers.
-        every_step
-            False where only the last step can have changed.
         """
-        complete = {step.number for step in view.steps if step.state != "live"}
+        steps = {step.number: step for step in view.steps}
         with self._lock:
-            drained, ended = self._streams.drain(), self._streams.unrendered()
-            ready = {n: self._streams.of(n) for n in self._streams.steps() & complete}
-        message = _told(drained)
-        done = {stream.id for streams in ready.values() for stream in streams}
-        message |= self._rendered([stream for stream in ended if stream.id not in done])
-        changed = view.steps if every_step else view.steps[-1:]
-        steps = [told for step in changed if (told := self._step(step, ready.get(step.number, [])))]
-        if steps:
-            message["s"] = steps
-        head = head_json(view, self._render) | extra
-        patch = difference(self._head, head)
-        if patch:
-            message["h"] = patch
-        with self._lock:
+            message = self._stream(blocks)
+            done: dict[int, list[Stream]] = {}
+            for stream in list(self._streams.values()):
+                step = steps.get(stream.block.step)
+                if step is not None and step.state != "live":
+                    done.setdefault(step.number, []).append(stream)
+                    del self._streams[stream.block.id]
+            message |= self._rendered(self._streams.values())
+            told = [
+                self._step(step, done.get(number, []))
+                for number, step in steps.items()
+                if self._views.get(number) is not step
+            ]
+            if any(told):
+                message["s"] = list(filter(None, told))
+            head = head_json(view, self._render) | extra
+            patch = difference(self._head, head)
+            if patch:
+                message["h"] = patch
             self._head = head
-            for number in ready:
-                self._streams.finish(number)
-        return self._numbered(message)
+            return self._numbered(message)
 
     def step_again(self, number: int) -> Message:
         """Return the whole of one step of which the browser knows only the row."""
         with self._lock:
             row, blocks = self._rows.get(number), self._blocks.get(number, [])
-        if row is None:
-            return {}
-        return self._numbered({"s": [{"number": number, "row": row, "from": 0, "blocks": blocks}]})
+            if row is None:
+                return {}
+            step = {"number": number, "row": row, "from": 0, "blocks": blocks}
+            return self._numbered({"s": [step]})
 
-    def whole_call(self, call_id: str) -> str | None:
-        """Return the whole text of a call; None where no step made it."""
+    def whole(self, part: Part, call_id: str) -> str:
+        """Return the whole text of a call or of its result; empty where no step made it."""
         with self._lock:
             blocks = [block for view in self._views.values() for block in view.blocks]
-        found = (b.text for b in blocks if b.kind == "call" and b.call_id == call_id)
-        return next(found, None)
+        found = (b.text for b in blocks if b.kind == part and b.call_id == call_id)
+        return next(found, "")
 
     def snapshot(self) -> Message:
         """Return a snapshot, bounded in size, for a view that begins now or missed a message."""
@@ -134,16 +127,33 @@ class PanelSync:
                     for number in rows
                 ],
                 "earlier": len(self._rows) - len(rows),
-                "streams": self._streams.as_json(),
+                "streams": [stream.as_json() for stream in self._streams.values()],
             }
 
-    def _rendered(self, streams: Sequence[Stream]) -> Message:
+    def _stream(self, blocks: Sequence[StreamedBlock]) -> Message:
+        gone = [stream.block.id for stream in self._streams.values() if stream.block.is_void]
+        for number in gone:
+            del self._streams[number]
+        new = [block for block in blocks if block.id > self._last_stream]
+        for block in new:
+            self._streams[block.id] = Stream(block)
+            self._last_stream = block.id
+        pieces = [stream.new_piece() for stream in self._streams.values()]
+        parts = {
+            "n": [[block.id, block.step, block.kind, block.name] for block in new],
+            "d": list(filter(None, pieces)),
+            "x": gone,
+        }
+        return {key: part for key, part in parts.items() if part}
+
+    def _rendered(self, streams: Iterable[Stream]) -> Message:
         rendered = []
         for stream in streams:
-            text = stream.text
-            stream.html = self._render(text) if len(text) <= LONG_TEXT_CHARS else ""
-            if stream.html:
-                rendered.append([stream.id, stream.html])
+            if stream.block.ended and stream.block.kind == "text" and stream.html is None:
+                text = stream.text
+                stream.html = self._render(text) if len(text) <= LONG_TEXT_CHARS else ""
+                if stream.html:
+                    rendered.append([stream.block.id, stream.html])
         return {"m": rendered} if rendered else {}
 
     def _step(self, step: StepView, streams: Sequence[Stream]) -> Message:
@@ -164,23 +174,16 @@ class PanelSync:
         if patch:
             told["row"] = patch
         if first < len(blocks) or len(before) != len(blocks):
-            html_told = {stream.id for stream in streams if stream.html}
+            html_told = {stream.block.id for stream in streams if stream.html}
             told |= {"from": first, "blocks": [_lean(b, html_told) for b in blocks[first:]]}
-        with self._lock:
-            self._views[number], self._rows[number], self._blocks[number] = step, row, blocks
+        self._views[number], self._rows[number], self._blocks[number] = step, row, blocks
         return told if len(told) > 1 else {}
 
     def _numbered(self, message: Message) -> Message:
         if not message:
             return message
-        with self._lock:
-            self._revision += 1
-            return {"r": self._revision, **message}
-
-
-def _told(drained: Drained) -> Message:
-    parts = {"n": drained.new, "d": drained.pieces, "x": drained.gone}
-    return {key: part for key, part in parts.items() if part}
+        self._revision += 1
+        return {"r": self._revision, **message}
 
 
 def _kept(before: Sequence[Message], blocks: list[Message]) -> int:

@@ -8,12 +8,16 @@ from typing import Any, Final
 from budget_magic.report import StepView, TurnView, cut_text
 from budget_magic.report.bars import sampled
 from budget_magic.report.bill import EXPLANATION
+from budget_magic.report.gauges import KINDS
 from budget_magic.report.numbers import compact, exact
-from budget_magic.report.view import PREVIEW_CHARS, PREVIEW_LINES, THINKING_LINES
 from budget_magic.report.view_models import BlockView, GaugeView, MetersView, PaceView
 from budget_magic.widgets.streams import Stream
 
 SPARK_POINTS: Final = 60
+PREVIEW_LINES: Final = 8
+"""Lines of a result that the panel shows before it is opened."""
+PREVIEW_CHARS: Final = 2_000
+THINKING_LINES: Final = 12
 LONG_TEXT_CHARS: Final = 40_000
 """Longer texts are not Markdown any more: the browser keeps what it has, or gets both ends."""
 LONG_TEXT_LINES: Final = 400
@@ -147,8 +151,8 @@ def row_json(step: StepView) -> dict[str, Any]:
         "state": step.state,
         "parts": [[part.name, part.times, part.detail] for part in step.parts],
         "marks": [[mark.kind, mark.text, mark.glyph] for mark in step.marks],
-        "tokens": {kind.kind: kind.tokens - kind.live_tokens for kind in step.kinds},
-        "live": {kind.kind: kind.live_tokens for kind in step.kinds},
+        "tokens": {kind: getattr(step.tokens, kind) for kind, *_ in KINDS},
+        "live": {kind: getattr(step.streaming, kind) for kind, *_ in KINDS},
         "counted": step.counted,
         "cost": step.cost,
         "time": step.time,
@@ -163,15 +167,14 @@ def blocks_json(
 
     A block that a browser has watched from its beginning names its stream: the text is there.
     """
-    left = {stream.id: stream for stream in streams}
+    streamed = {stream.block.index: stream for stream in streams}
     blocks = []
     for block in step.blocks:
-        same = (s for s in left.values() if s.kind == block.kind and s.text == block.text)
-        stream = next(same, None)
         shown = _block(block, render)
-        if stream is not None and block.text:
-            del left[stream.id]
-            shown["stream"] = stream.id
+        stream = None if block.index is None else streamed.get(block.index)
+        # A call streams as JSON, and a reply may have been mended after it streamed.
+        if stream is not None and block.text and stream.text == block.text:
+            shown["stream"] = stream.block.id
         blocks.append(shown)
     return blocks
 
@@ -180,10 +183,11 @@ def cut_blocks_json(streams: Sequence[Stream]) -> list[dict[str, Any]]:
     """Return what a step said before it was cut off."""
     blocks = []
     for stream in streams:
-        lines = LONG_TEXT_LINES if stream.kind == "text" else THINKING_LINES
+        block = stream.block
+        lines = LONG_TEXT_LINES if block.kind == "text" else THINKING_LINES
         cut = cut_text(stream.text, lines=lines, chars=LONG_TEXT_KEPT)
-        shown = {"kind": stream.kind, "text": cut.text, "cut": cut.note, "stream": stream.id}
-        blocks.append(shown | ({"name": stream.name} if stream.kind == "call" else {}))
+        shown = {"kind": block.kind, "text": cut.text, "cut": cut.note, "stream": block.id}
+        blocks.append(shown | ({"name": block.name} if block.kind == "call" else {}))
     return blocks
 
 

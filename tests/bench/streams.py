@@ -14,8 +14,7 @@ from IPython.display import display
 
 from budget_magic.events import BlockStarted, Delta
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report import TurnView, view_turn
-from budget_magic.session.stream_state import StreamState
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.widgets import Panel
 from tests.report.records import Story
 from tests.widgets.panels import Pressed
@@ -50,25 +49,14 @@ class ByPanel:
     """The panel as a task shows it: each delta goes in, the panel decides when to tell."""
 
     def __init__(self) -> None:
-        self._story = Story().start().ask()
-        self._stream_state = StreamState(ratios=Ratios, own_prices={}, now=time.monotonic)
-        for record in self._story.records:
-            self._stream_state.record(record)
-        self._panel = Panel(view=self._view, controls=Pressed(), whole=lambda _: None)
+        self._turn = LiveTurn(Story().start().ask().fold, Ratios)
+        self._panel = Panel(self._turn, Pressed())
         display(self._panel.mime_bundle(), raw=True)  # type: ignore[no-untyped-call]  # IPython has no types here
-        self._live(BlockStarted(turn=1, step=1, block=0, kind="text"))
-
-    def _view(self, with_text: bool) -> TurnView:  # noqa: FBT001 - the panel's signature
-        live = self._stream_state.state(with_text=with_text)
-        return view_turn("bench", self._story.records, self._story.reading, live=live)
-
-    def _live(self, event: BlockStarted | Delta) -> None:
-        self._stream_state.live(event)
-        self._panel.live(event)
+        self._turn.live(BlockStarted(turn=1, step=1, block=0, kind="text"))
 
     def add(self, text: str) -> None:
         """One delta."""
-        self._live(Delta(turn=1, step=1, block=0, kind="text", text=text))
+        self._turn.live(Delta(turn=1, step=1, block=0, kind="text", text=text))
 
     def close(self) -> None:
         """Close the panel."""

@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 
 from budget_magic import Task, tool
 from budget_magic.errors import TaskInterrupted
-from budget_magic.events import Fact, Live, Record, StepFinished, StepStarted, ToolFinished
+from budget_magic.events import (
+    Fact,
+    Live,
+    MessageAppended,
+    Record,
+    StepFinished,
+    StepStarted,
+    ToolFinished,
+)
 from budget_magic.loop.stuck import StuckRule
 from budget_magic.meter import Outcome
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
@@ -82,6 +90,12 @@ def facts(task: Task, kind: type[F]) -> list[F]:
 def all_facts(task: Task) -> list[Fact]:
     """All facts, oldest first."""
     return [record.fact for record in task.events]
+
+
+def replies(task: Task) -> list[list[dict[str, Any]]]:
+    """The content of the replies, oldest first, as views see it."""
+    appended = [fact.message for fact in facts(task, MessageAppended)]
+    return [one["content"] for one in appended if one["role"] == "assistant"]
 
 
 def last_step(task: Task) -> StepFinished:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from budget_magic import Ceilings, Task, tool
-from budget_magic.events import StepFinished, ToolFinished
-from budget_magic.loop.conversation import GO_ON, Conversation
+from budget_magic.events import MessageAppended, StepFinished, ToolFinished
+from budget_magic.loop.conversation import GO_ON, Conversation, left_out
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator, View
 from tests.loop.running import (
     LOOK,
@@ -20,6 +20,7 @@ from tests.loop.running import (
     is_append_only,
     last_content,
     lookup,
+    replies,
     resumed,
     sent,
     steps,
@@ -142,7 +143,7 @@ def test_a_reply_without_text_or_call_stays_out_of_the_history() -> None:
     assert (first.state, first.text) == ("completed", "")
     assert second.text == "Yes."
     assert [one["role"] for one in sent(simulator.requests[1])] == ["user", "user"]
-    assert facts(task, StepFinished)[0].content[0]["type"] == "thinking"
+    assert replies(task)[0][0]["type"] == "thinking"
 
 
 def test_thinking_that_was_cut_before_its_signature_stays_out_of_the_history() -> None:
@@ -211,14 +212,17 @@ def test_a_call_of_an_unknown_tool_is_answered_with_those_that_there_are() -> No
 
 
 def test_empty_text_beside_a_call_is_left_out_before_it_is_sent_back() -> None:
-    conversation = Conversation()
-    content: tuple[dict[str, Any], ...] = (
+    content: list[dict[str, Any]] = [
         {"type": "text", "text": "\n\n"},
         {"type": "tool_use", "id": "a", "name": "lookup", "input": {}},
-    )
+    ]
+    message = {"role": "assistant", "content": content}
+    conversation = Conversation()
 
-    assert conversation.commit_reply(content, paused=False)
-    assert conversation.messages[-1]["content"] == [content[1]]
+    unsent = left_out(content, paused=False)
+    conversation.take(MessageAppended(turn=1, step=1, message=message, left_out=unsent))
+
+    assert conversation.messages == [{"role": "assistant", "content": content[1:]}]
     assert [call.id for call in conversation.open_calls] == ["a"]
 
 

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from budget_magic import Ceilings
-from budget_magic.events import Fact, StepStarted, TurnFinished, TurnSettings
-from budget_magic.loop import ReservationGate, Stopwatch, TaskContext, TurnContext, run_turn
+from budget_magic.events import Fact, StepStarted, TurnFinished, TurnSettings, TurnStarted
+from budget_magic.loop import (
+    History,
+    ReservationGate,
+    Stopwatch,
+    TaskContext,
+    TurnContext,
+    run_turn,
+)
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter import Reading, advance
 from budget_magic.meter.reserve import Account
@@ -30,6 +37,7 @@ class Played:
     wrap_up: bool = True
     now_s: float = 0.0
     reading: Reading = field(default_factory=Reading)
+    history: History = field(default_factory=History)
     facts: list[Fact] = field(default_factory=list)
 
     def reply(self, view: View) -> Reply:
@@ -42,6 +50,7 @@ class Played:
     def emit(self, fact: F, /) -> F:
         """Keep a fact and count it."""
         self.facts.append(fact)
+        self.history.take(fact)
         self.reading = advance(self.reading, fact)
         return fact
 
@@ -70,7 +79,7 @@ class Played:
             name="audit",
             session=None,
             client=SdkClient(simulated_client(simulator.transport())),
-            settings=settings,
+            history=self.history,
             toolbox=build_toolbox([lookup], root=Path.cwd(), lookup=_nothing, candidates=()),
             policy="all",
             approver=_nobody,
@@ -83,11 +92,13 @@ class Played:
             stuck_rule=None,
             emit=self.emit,
             live=lambda _event: None,
+            recording_failure=str,
+            record_of_call=lambda _call_id: None,
             reading=lambda: self.reading,
             now=lambda: self.now_s,
             jitter=lambda: 0.0,
         )
-        task.conversation.prompt = "Look."
+        self.emit(TurnStarted(turn=1, settings=settings, prompt_sent="Look."))
         turn = TurnContext(task=task, turn=1, watch=Stopwatch(lambda: self.now_s))
         return await run_turn(turn, lambda: None)
 

@@ -50,7 +50,6 @@ def step(**changes: object) -> StepFinished:
         step=1,
         model="claude-opus-5-5",
         stop_reason="end_turn",
-        content=(),
         usage=Usage(input_tokens=100, output_tokens=50, thinking_tokens=20),
         tool_result_tokens=30,
         text_tokens=30,

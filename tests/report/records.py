@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from budget_magic.events import (
     Ceilings,
     Fact,
+    MessageAppended,
     Reason,
     Record,
     State,
@@ -24,8 +25,9 @@ from budget_magic.events import (
     Usage,
 )
 from budget_magic.magics.wording import word
-from budget_magic.meter import Reading, read
 from budget_magic.meter.cost import step_cost_usd
+from budget_magic.models import PriceTable
+from budget_magic.report.turn_fold import TurnFold, fold_facts
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -109,7 +111,6 @@ class Story:
             step=self.step,
             model=self.settings.model,
             stop_reason="tool_use" if calls else "end_turn",
-            content=tuple(content),
             usage=usage,
             tool_result_tokens=results,
             call_tokens=calls,
@@ -119,6 +120,8 @@ class Story:
             cost_usd=step_cost_usd(usage, self.settings.model, {}),
             elapsed_s=seconds,
         )
+        message = {"role": "assistant", "content": list(content)}
+        self.add(MessageAppended(turn=self.turn, step=self.step, message=message))
         return self.add(replace(reply, **more))
 
     def tool(self, call_id: str, name: str, content: str, **more: Any) -> Story:
@@ -167,23 +170,15 @@ class Story:
             for number, fact in enumerate(self.facts, start=1)
         ]
 
-    @property
-    def reading(self) -> Reading:
-        """The meter after all facts."""
-        return read(self.facts)
+    def fold(self, task: str = "audit", prices: Mapping[str, PriceTable] | None = None) -> TurnFold:
+        """The fold of all facts."""
+        return fold_facts(TurnFold(task=task, prices=prices or {}, word=word), self.facts)
 
     def view(
         self, task: str = "audit", *, live: LiveState | None = None, save_transcript: bool = True
     ) -> TurnView:
         """What a reader of the last turn is shown."""
-        return view_turn(
-            task,
-            self.records,
-            self.reading,
-            live=live,
-            save_transcript=save_transcript,
-            word=word,
-        )
+        return view_turn(self.fold(task), live, save_transcript=save_transcript)
 
 
 def call(call_id: str, name: str, **call_input: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.magics.wording import word
 from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
 from budget_magic.report.markdown import render_markdown
 from budget_magic.report.markdown_report import markdown_report
@@ -81,7 +80,7 @@ def test_hostile_text_stays_within_its_place(payload: str) -> None:
 def test_the_bundle_holds_four_forms_of_one_turn() -> None:
     story = port()
     view = story.view("port")
-    made = bundle(view, turn_json("port", story.records, story.reading, word=word))
+    made = bundle(view, turn_json(story.fold("port")))
     assert list(made) == ["text/html", "text/markdown", "text/plain", TURN_MIME]
     turn = json.loads(json.dumps(made[TURN_MIME]))
     assert list(turn) == [
@@ -97,5 +96,5 @@ def test_the_bundle_holds_four_forms_of_one_turn() -> None:
 
 def test_a_running_turn_has_no_reason_yet() -> None:
     story = Story().start()
-    turn = turn_json("audit", story.records, story.reading)
+    turn = turn_json(story.fold())
     assert (turn["state"], turn["reason"], turn["detail"]) == ("running", None, "")

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from budget_magic.events import AttemptFailed
+from budget_magic.meter import Kinds
 from budget_magic.report.plain import columns, plain_report, progress_line, step_line
-from budget_magic.report.view_models import LiveBlock, LiveState
+from budget_magic.report.view_models import LiveState
 from tests.report.hostile import PAYLOADS, has_controls
 from tests.report.records import RESUME, SETTINGS, Story, audit, audit_until_step_8, port, said
 from tests.report.test_static_html import hostile_turn
@@ -18,7 +19,8 @@ LIVE = LiveState(
     step=8,
     doing="writing",
     elapsed_s=82,
-    blocks=(LiveBlock(kind="text", text="x", estimated_tokens=478),),
+    has_begun=True,
+    streaming=Kinds(text=478),
 )
 PORT = """\
 ‖ Halted  port turn 1, claude-opus-5-5, effort high
@@ -80,7 +82,7 @@ def test_the_simulator_is_named_below_the_verdict() -> None:
 
 def test_an_interrupted_turn_says_both_ends() -> None:
     story = audit_until_step_8().ask().add(
-        AttemptFailed(turn=1, step=8, attempt=1, why="stopped", unconfirmed_usd=Decimal("0.64"),
+        AttemptFailed(turn=1, step=8, attempt=1, why="cut off", unconfirmed_usd=Decimal("0.64"),
                       at_least_usd=Decimal("0.02"), unconfirmed_tokens=40_000)
     )  # fmt: skip
     story.end("interrupted", "keyboard", "stopped in step 8; what was done is kept",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted, Suggestion
 from budget_magic.report.markdown import ALLOWED_TAGS
 from budget_magic.report.static_html import LIMIT_BYTES, static_html
-from budget_magic.report.view_models import LiveBlock, LiveState, TurnView
+from budget_magic.report.view_models import LiveState, TurnView
 from tests.report.hostile import OWN_TAGS, PAYLOADS, has_controls, parse
 from tests.report.records import (
     PORT_COMMAND,
@@ -87,14 +87,12 @@ def test_the_designs_turns_use_only_what_jupyterlab_keeps(save: bool) -> None:  
 
 
 def test_a_running_turn_is_readable_html_too() -> None:
-    live = LiveState(
-        step=8, doing="writing", elapsed_s=82, blocks=(LiveBlock(kind="text", text="<b>"),)
-    )
+    live = LiveState(step=8, doing="<b>", elapsed_s=82, has_begun=True)
     story = audit_until_step_8().ask(held_usd=Decimal("0.64"))
     html = static_html(story.view(live=live))
     assert_harmless(html)
     text = parse(html).text
-    assert "Running\xa0step 8, writing" in text.replace(" \xa0", "\xa0")
+    assert "Running\xa0step 8, <b>" in text.replace(" \xa0", "\xa0")
     assert "$0.44 of $5.00, $0.64 held" in text
 
 

@@ -22,10 +22,12 @@ from budget_magic.events import (
     ToolStarted,
     WaitStarted,
 )
+from budget_magic.meter import Kinds
 from budget_magic.models import user_prices
+from budget_magic.report.gauges import kinds_sum
 from budget_magic.report.labels import split_verdict
 from budget_magic.report.view import view_turn
-from budget_magic.report.view_models import CeilingView, InputField, LiveBlock, LiveState, TurnView
+from budget_magic.report.view_models import CeilingView, InputField, LiveState, TurnView
 from tests.report.records import (
     ANSWER,
     PORT_COMMAND,
@@ -44,11 +46,8 @@ LIVE = LiveState(
     doing="writing",
     elapsed_s=82,
     step_elapsed_s=9,
-    blocks=(
-        LiveBlock(kind="thinking", text="Three", estimated_tokens=1_200),
-        LiveBlock(kind="text", text="1.", estimated_tokens=478),
-    ),
-    estimated_result_tokens=2_494,
+    has_begun=True,
+    streaming=Kinds(thinking=1_200, text=478, results=2_494),
     estimated_usd=Decimal("0.078"),
 )
 
@@ -81,7 +80,7 @@ def test_steps_and_bill_add_up() -> None:
     view = audit().view()
     assert sum(step.counted_tokens for step in view.steps) == view.gauge.used
     for step in view.steps:
-        assert sum(kind.tokens for kind in step.kinds) == step.counted_tokens
+        assert kinds_sum(step.tokens) == step.counted_tokens
     total = sum(Decimal(step.cost_usd) for step in view.steps)
     assert view.meters.total_cost == f"${total:.4f}" == "$0.5485"
     assert sum(row.count for row in view.meters.rows) == 177_354
@@ -151,14 +150,6 @@ def test_a_later_turn_marks_where_it_began_and_what_it_used() -> None:
     assert (view.meters.scope, view.meters.counted) == ("whole task", "39,190")
 
 
-def test_with_the_turns_own_records_the_bill_is_that_of_the_turn() -> None:
-    story = audit().start().ask().reply([said("x")], text=640).end(text="x")
-    own = [record for record in story.records if record.fact.turn == 2]
-    view = view_turn("audit", own, story.reading)
-    assert (view.meters.scope, view.meters.counted) == ("this turn", "640")
-    assert view.gauge.used == 39_190
-
-
 @pytest.mark.parametrize(
     ("state", "reason", "word", "glyph", "ascii_word"),
     [
@@ -197,13 +188,13 @@ def test_running_says_what_claude_does_now() -> None:
     assert (live.state, live.counted, live.cost, live.time) == (
         "live", "≥ 4,172", "≥ $0.078", "9.0 s",
     )  # fmt: skip
-    assert [block.text for block in live.blocks] == ["Three", "1."]
+    assert [(mark.kind, mark.text) for mark in live.marks] == [("streaming", "streaming")]
     assert view.answer == ""
 
 
 def test_without_thinking_what_streams_is_an_estimate_and_no_bound() -> None:
-    written = tuple(block for block in LIVE.blocks if block.kind != "thinking")
-    live = running().view(live=replace(LIVE, blocks=written)).steps[-1]
+    written = replace(LIVE.streaming, thinking=0)
+    live = running().view(live=replace(LIVE, streaming=written)).steps[-1]
     assert live.counted == "≈ 2,972"
 
 
@@ -301,7 +292,7 @@ def test_verdicts_are_split_at_their_command(
 
 def interrupted(detail: str) -> TurnView:
     story = running().add(
-        AttemptFailed(turn=1, step=8, attempt=1, why="stopped", unconfirmed_usd=Decimal("0.64"),
+        AttemptFailed(turn=1, step=8, attempt=1, why="cut off", unconfirmed_usd=Decimal("0.64"),
                       at_least_usd=Decimal("0.02"), unconfirmed_tokens=40_000)
     )  # fmt: skip
     return story.end("interrupted", "keyboard", detail, suggestions=(RESUME,)).view()
@@ -425,7 +416,7 @@ def test_the_users_own_price_is_said_and_used() -> None:
     assert story.view().meters.source == "Your price for claude-opus-5-5."
     assert {row.cost for row in story.view().meters.rows} == {""}
     own = {"claude-opus-5-5": user_prices("claude-opus-5-5", row)}
-    view = view_turn("audit", story.records, story.reading, prices=own)
+    view = view_turn(story.fold(prices=own))
     assert [row.cost for row in view.meters.rows] == ["$0.0245", "$0.1909", "$0.0002", "$0.3329"]
 
 

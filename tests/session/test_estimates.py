@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +10,7 @@ import pytest
 from budget_magic import Task
 from budget_magic.events import Delta, Live, Record, StepFinished
 from budget_magic.report import LiveState
-from budget_magic.session.stream_state import StreamState
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.simulator import Reply, Simulator
 from budget_magic.simulator.scenes import SceneLike
 from budget_magic.simulator.tokens import count_text
@@ -31,21 +30,21 @@ class Beside:
     """A sink that keeps, of each step, what was shown last and what it really was."""
 
     def __init__(self, task: Task) -> None:
-        self.stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
+        self.turn = LiveTurn(task.fold, task.ratios)
         self.steps: list[tuple[LiveState, StepFinished]] = []
-        self._last = self.stream_state.state()
+        self._last = self.turn.look().live
 
     def record(self, record: Record) -> None:
         """Keep a finished step beside what was shown of it."""
         if isinstance(record.fact, StepFinished):
             self.steps.append((self._last, record.fact))
-        self.stream_state.record(record)
+        self.turn.record(record)
 
     def live(self, event: Live) -> None:
         """Look at what is shown now."""
-        self.stream_state.live(event)
+        self.turn.live(event)
         if isinstance(event, Delta):
-            self._last = self.stream_state.state(with_text=False)
+            self._last = self.turn.look().live
 
 
 def watched(scene: SceneLike, folder: Path = SAMPLE) -> list[tuple[LiveState, StepFinished]]:
@@ -60,7 +59,7 @@ def watched(scene: SceneLike, folder: Path = SAMPLE) -> list[tuple[LiveState, St
 
 def spoken(shown: LiveState) -> int:
     """Text and calls as estimated."""
-    return sum(block.estimated_tokens for block in shown.blocks if block.kind != "thinking")
+    return shown.streaming.text + shown.streaming.calls
 
 
 def errors(steps: list[tuple[LiveState, StepFinished]]) -> list[float]:
@@ -91,9 +90,7 @@ def test_thinking_is_never_shown_as_more_than_it_was(share: int) -> None:
     thinking = Reply(thinking=THOUGHT, thinking_tokens=tokens, text="Done.")
     steps = watched([thinking]) + watched("audit", CODE)
     thought = [
-        (sum(b.estimated_tokens for b in shown.blocks if b.kind == "thinking"), fact)
-        for shown, fact in steps
-        if fact.usage.thinking_tokens
+        (shown.streaming.thinking, fact) for shown, fact in steps if fact.usage.thinking_tokens
     ]
     assert thought
     assert all(least <= fact.usage.thinking_tokens for least, fact in thought)

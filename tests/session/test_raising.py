@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -12,8 +11,8 @@ import pytest
 
 from budget_magic import Ceilings, Task
 from budget_magic.events import SettingsChanged
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
-from budget_magic.session.stream_state import StreamState
 from budget_magic.simulator import Signal, Simulator, hold
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.requests import Requests
@@ -26,11 +25,11 @@ def running() -> Iterator[tuple[Task, TaskControls]]:
     go_on = Signal()
     simulator = Simulator(steps(1), faults=[hold(go_on, on=0)])
     task = task_on(simulator, budget=64_000, ceilings=Ceilings(cost_usd=5, total_tokens=100_000))
-    stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
-    task.start("Look.", sinks=[stream_state])
+    live_turn = LiveTurn(task.fold, task.ratios)
+    task.start("Look.", sinks=[live_turn])
     assert simulator.arrival(0).wait()
     try:
-        yield task, TaskControls(task, stream_state)
+        yield task, TaskControls(task, live_turn)
     finally:
         go_on.set()
         task.wait()

@@ -27,7 +27,7 @@ sys.path.insert(0, {str(ROOT)!r})
 from IPython.display import display
 from tests.report.records import audit
 from tests.widgets.panels import Show
-show = Show(audit(), live=None)
+show = Show(audit())
 show.panel.finish()
 display(show.panel.mime_bundle(), raw=True)"""
 FOCUSED = """() => {

@@ -8,9 +8,8 @@ from typing import Any
 import comm
 import pytest
 
-from budget_magic.report import LiveState
 from tests.report.records import Story
-from tests.widgets.panels import LIVE, RecordedComm, Show
+from tests.widgets.panels import RecordedComm, Show
 
 
 class Stage:
@@ -20,10 +19,10 @@ class Stage:
         self.shows: list[Show] = []
         self.comms: list[RecordedComm] = []
 
-    def open(self, story: Story, *, live: LiveState | None = LIVE) -> tuple[Show, RecordedComm]:
+    def open(self, story: Story) -> tuple[Show, RecordedComm]:
         """A panel and the comm of its widget."""
         before = len(self.comms)
-        show = Show(story, live=live)
+        show = Show(story)
         self.shows.append(show)
         opened = [one for one in self.comms[before:] if "_esm" in one.opened]
         return show, opened[0]

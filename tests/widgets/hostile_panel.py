@@ -70,7 +70,6 @@ def tell_all(show: Show, payloads: Sequence[str]) -> None:
         turn=1, step=show.story.step, attempt=2, attempts=4, wait_s=6, why=payloads[0][:500]
     )
     show.add(retry)
-    show.block = -1
     for payload in payloads:
         for kind in ("thinking", "text", "call"):
             show.begin(kind, payload[:NAME_CHARS])

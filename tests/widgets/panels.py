@@ -11,14 +11,24 @@ from typing import Any, Literal
 
 from comm.base_comm import BaseComm
 
-from budget_magic.events import ApprovalGiven, BlockStarted, Delta, DeltaKind, Fact, ToolFinished
-from budget_magic.report import LiveState, TurnView, view_turn
+from budget_magic.events import (
+    ApprovalGiven,
+    BlockStarted,
+    Delta,
+    DeltaKind,
+    Fact,
+    Record,
+    RetryScheduled,
+    StepStarted,
+)
+from budget_magic.meter.estimate import Ratios
+from budget_magic.report.live_turn import LiveTurn
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.widgets import Decision, Offers, Panel
 from budget_magic.widgets.controls import CeilingKind, Raise
-from tests.report.records import Story
+from tests.report.records import AT, Story
 
 GUARD_S = 10.0
-LIVE = LiveState(step=1, doing="writing", elapsed_s=82.3, estimated_usd=Decimal("0.078"))
 OFFERS = Offers(
     levels=("low", "medium", "high", "xhigh", "max"),
     effort="high",
@@ -71,28 +81,25 @@ class Pressed:
 class Show:
     """A panel on a story that goes on."""
 
-    def __init__(self, story: Story, *, live: LiveState | None = LIVE) -> None:
-        self.story, self.now, self.controls = story, live, Pressed()
+    def __init__(self, story: Story) -> None:
+        self.story, self.controls = replace(story, facts=[]), Pressed()
         self.controls.decided = self.decided
-        self.sizes: list[int] = []
-        self.block = -1
-        self.panel = Panel(view=self.view, controls=self.controls, whole=self.whole)
-
-    def view(self, with_text: bool) -> TurnView:  # noqa: ARG002, FBT001 - the seam
-        """What is shown now."""
-        return view_turn("audit", self.story.records, self.story.reading, live=self.now)
-
-    def whole(self, call_id: str) -> str | None:
-        """The whole of a result."""
-        found = (f for f in self.story.facts if isinstance(f, ToolFinished))
-        return next((fact.content for fact in found if fact.call_id == call_id), None)
+        self.fold, self.now_s, self.block = TurnFold(task="audit"), 0.0, -1
+        self.turn = LiveTurn(lambda: self.fold, Ratios, lambda: self.now_s)
+        for fact in story.facts:
+            self.add(fact)
+        self.panel = Panel(self.turn, self.controls)
 
     def tell(self, tell: Callable[[Story], object]) -> None:
         """The story goes on; the panel hears of each new fact."""
         before = len(self.story.facts)
         tell(self.story)
-        for record in self.story.records[before:]:
-            self.panel.record(record)
+        for fact in self.story.facts[before:]:
+            if isinstance(fact, StepStarted | RetryScheduled):
+                self.block = -1
+            self.fold = advance(self.fold, fact)
+            record = Record(id="", task="audit", sequence=len(self.story.facts), at=AT, fact=fact)
+            self.turn.record(record)
 
     def add(self, fact: Fact) -> None:
         """One more fact."""
@@ -102,12 +109,12 @@ class Show:
         """A block begins to stream."""
         self.block += 1
         step, turn = self.story.step, self.story.turn
-        self.panel.live(BlockStarted(turn=turn, step=step, block=self.block, kind=kind, name=name))
+        self.turn.live(BlockStarted(turn=turn, step=step, block=self.block, kind=kind, name=name))
 
     def stream(self, text: str, kind: DeltaKind = "text") -> None:
         """A piece of the block."""
         step, turn = self.story.step, self.story.turn
-        self.panel.live(Delta(turn=turn, step=step, block=self.block, kind=kind, text=text))
+        self.turn.live(Delta(turn=turn, step=step, block=self.block, kind=kind, text=text))
 
     def decided(self, call_id: str, kind: Decision, reason: str) -> None:
         """A person decided: the fact follows."""
@@ -116,10 +123,6 @@ class Show:
             decision=kind, by="person", reason=reason,
         )  # fmt: skip
         self.add(given)
-
-    def moment(self, **changes: Any) -> None:
-        """What streams now, changed."""
-        self.now = replace(self.now or LIVE, **changes)
 
 
 class RecordedComm(BaseComm):

@@ -158,7 +158,7 @@ def test_the_list_follows_its_end_unless_the_reader_scrolled_away(
 
 
 def test_what_the_reader_opens_stays_in_sight(stage: Stage, in_page: InPage[Any]) -> None:
-    show, comm = stage.open(port(), live=None)
+    show, comm = stage.open(port())
 
     def look(page: PanelPage) -> None:
         steps = page.page.locator(".bm-steps")
@@ -173,7 +173,7 @@ def test_what_the_reader_opens_stays_in_sight(stage: Stage, in_page: InPage[Any]
 
 
 def test_a_step_whose_parts_are_not_here_asks_for_them(stage: Stage, in_page: InPage[Any]) -> None:
-    show, comm = stage.open(port(), live=None)
+    show, comm = stage.open(port())
     comm.say({"k": "whole", "step": 3})
     comm.wait(lambda: any("s" in m for m in comm.messages))
 
@@ -543,7 +543,7 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_place(
 def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) -> None:
     sync = PanelSync()
     views = [hostile_turn(payload) for payload in ALL]
-    messages = [sync.beat(view, EXTRA, every_step=True) for view in views]
+    messages = [sync.beat(view, (), EXTRA) for view in views]
     comm = RecordedComm(data={"state": {"snapshot": PanelSync().snapshot()}})
 
     def look(page: PanelPage) -> None:
@@ -568,7 +568,7 @@ def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
         .add(AttemptFailed(turn=1, step=1, attempt=1, why="reset", unconfirmed_usd=Decimal("0.04")))
     )
     broken.end("failed", "connection", "the connection broke", suggestions=(RESUME,))
-    scenes += [stage.open(story, live=None) for story in (audit(), port(), broken)]
+    scenes += [stage.open(story) for story in (audit(), port(), broken)]
     for show, _ in scenes:
         show.panel.close()
 

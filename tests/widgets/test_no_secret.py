@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -27,8 +26,8 @@ from budget_magic.events import (
 )
 from budget_magic.events.codec import to_json
 from budget_magic.loop.task import Decision
+from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
-from budget_magic.session.stream_state import StreamState
 from budget_magic.simulator import (
     Call,
     Reply,
@@ -41,6 +40,7 @@ from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.widgets import Panel
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, sent
+from tests.loop.running import replies as replies_of
 from tests.planted import ENVIRON, KEY, WORD, encoded_everyhow, leaks
 from tests.widgets.conftest import Stage
 
@@ -148,15 +148,11 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
         tags={"for": KEY, WORD: "x"},
     )
     seen = Everything()
-    stream_state = StreamState(ratios=task.ratios, own_prices={}, now=time.monotonic)
-    panel = Panel(
-        view=lambda with_text: task.view(1, stream_state.state(with_text=with_text)),
-        controls=TaskControls(task, stream_state),
-        whole=task.whole_result,
-    )
+    live_turn = LiveTurn(task.fold, task.ratios)
+    panel = Panel(live_turn, TaskControls(task, live_turn))
     prompt = f"Look at {KEY} and {encoded_everyhow(WORD)}."
 
-    task.start(prompt, sinks=[stream_state, panel, seen], approver=decide)
+    task.start(prompt, sinks=[live_turn, seen], approver=decide)
     outcome = task.wait()
     comm = stage.comms[-1]
     for fact in facts(task, ToolFinished):
@@ -174,7 +170,7 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
     for record in seen.records:
         assert not leaks(repr(record) + to_json(record))
     assert not leaks(seen.streamed() + repr(seen.events))
-    whole = facts(task, StepFinished)[0].content
+    whole = replies_of(task)[0]
     blocks = [block.get("thinking") or block.get("text") for block in whole]
     for text in filter(None, blocks):
         assert text in seen.streamed()

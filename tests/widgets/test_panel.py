@@ -189,7 +189,6 @@ def test_closing_ends_the_thread_and_can_be_repeated(stage: Stage) -> None:
 
 def test_a_page_that_loads_after_the_end_finds_the_finished_turn(stage: Stage) -> None:
     show, comm = stage.open(Story().start().ask())
-    show.now = None
     show.tell(lambda story: story.end("interrupted", "stop_button", "stopped in step 1"))
     show.panel.finish()
     assert flushers() == []
@@ -201,7 +200,7 @@ def test_facts_after_the_end_do_no_harm(stage: Stage) -> None:
     show, comm = stage.open(audit())
     show.panel.close()
     told = len(comm.told)
-    show.panel.record(show.story.records[-1])
+    show.turn.record(show.story.records[-1])
     show.begin()
     assert len(comm.told) == told
 

@@ -19,7 +19,7 @@ def beats(show: Show, comm: RecordedComm, count: int, text: str) -> list[int]:
     sizes = []
     for _ in range(count):
         before = len(comm.messages)
-        show.moment(elapsed_s=(show.now.elapsed_s if show.now else 0) + 0.05)
+        show.now_s += 0.05
         show.stream(text)
         comm.wait(lambda before=before: any("d" in m for m in comm.messages[before:]))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         new = comm.messages[before:]
@@ -100,10 +100,9 @@ def test_patches_lead_to_what_a_new_view_is_shown(stage: Stage) -> None:
         lambda story: story.reply(told, thinking=9, calls=5, written=40).tool("a", "glob", "x")
     )
     show.tell(lambda story: story.ask().reply([said("*Two* files.")], text=5, results=3))
-    show.now = None
     show.tell(lambda story: story.end(text="*Two* files."))
     show.panel.close()
-    other, other_comm = stage.open(show.story, live=None)
+    other, other_comm = stage.open(show.story)
     other.panel.close()
     patched, fresh = Joined(comm), Joined(other_comm)
     assert patched.head == {**fresh.head, "no_events": False}
@@ -154,7 +153,6 @@ def test_what_a_failed_try_streamed_is_taken_back(stage: Stage) -> None:
     show.stream("half an ans")
     comm.wait(lambda: any("d" in message for message in comm.messages))
     show.add(RetryScheduled(turn=1, step=1, attempt=2, attempts=4, wait_s=6, why="overloaded"))
-    show.block = -1
     show.begin()
     show.stream("an answer")
     show.panel.close()
@@ -166,7 +164,6 @@ def test_what_was_streamed_before_a_stop_stays(stage: Stage) -> None:
     show.begin()
     show.stream("half an ans")
     comm.wait(lambda: any("d" in message for message in comm.messages))
-    show.now = None
     show.tell(lambda story: story.end("interrupted", "stop_button", "stopped in step 1"))
     show.panel.close()
     step = Joined(comm).steps[1]

@@ -1,0 +1,93 @@
+"""The fold of a task's records: all that the view of its last turn is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from budget_magic.events import (
+    EffortChanged,
+    Fact,
+    HeldReleased,
+    MessagesWithdrawn,
+    NoticePosted,
+    SettingsChanged,
+    StepFinished,
+    ToolsOffered,
+    TurnStarted,
+    Word,
+)
+from budget_magic.meter import Reading
+from budget_magic.meter import advance as advance_reading
+from budget_magic.models import PriceTable
+from budget_magic.report.bill import Bill, add_to_bill
+from budget_magic.report.steps import step_view
+from budget_magic.report.turn_facts import TurnFacts, add_fact
+from budget_magic.report.view_models import StepView
+
+_OUTSIDE_STEPS: Final = (
+    ToolsOffered,
+    TurnStarted,
+    SettingsChanged,
+    NoticePosted,
+    EffortChanged,
+    MessagesWithdrawn,
+    HeldReleased,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFold:
+    """What is known of a task and its last turn after some facts."""
+
+    task: str
+    prices: Mapping[str, PriceTable] = field(default_factory=dict)
+    """Prices that the user gave, by model id; they hold for the replies to come."""
+    word: Word = str
+    """Words what the user can do; plain Python's words where none is given."""
+    reading: Reading = field(default_factory=Reading)
+    facts: TurnFacts = field(default_factory=TurnFacts)
+    """Those of the turn `reading.turn`."""
+    bill: Bill = field(default_factory=Bill)
+    """Of the whole task."""
+    settled: tuple[StepView, ...] = ()
+    """The first steps of the turn, rendered: no fact that is still expected changes them."""
+
+
+def advance(fold: TurnFold, fact: Fact) -> TurnFold:
+    """Return the fold after one more fact of the task.
+
+    Notes
+    -----
+    A step is rendered once, when the reply to a later request is complete: only then the size of
+    its tool results is known. Should a fact concern a settled step all the same, that step and
+    those after it are rendered again.
+    """
+    reading = advance_reading(fold.reading, fact)
+    facts, settled, bill = fold.facts, fold.settled, fold.bill
+    if reading.turn != fold.reading.turn:
+        facts, settled = TurnFacts(), ()
+    if fact.turn == reading.turn:
+        facts = add_fact(facts, fact)
+        settled = _settle(facts, settled, fact)
+    if isinstance(fact, StepFinished):
+        bill = add_to_bill(bill, fact, facts.settings, fold.prices)
+    return replace(fold, reading=reading, facts=facts, bill=bill, settled=settled)
+
+
+def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
+    """Return the fold after some more facts."""
+    for fact in facts:
+        fold = advance(fold, fact)
+    return fold
+
+
+def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tuple[StepView, ...]:
+    if isinstance(fact, _OUTSIDE_STEPS):
+        return settled
+    place = facts.place(fact.step)
+    if not isinstance(fact, StepFinished):
+        return settled[:place]
+    settled = settled[: max(0, place - 1)]  # the reply tells the size of the results before it
+    return settled + tuple(step_view(facts, number) for number in range(len(settled), place))

@@ -1,0 +1,111 @@
+"""A task rebuilt from its records: its settings and its turns as they stood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from budget_magic.errors import ConfigurationError
+from budget_magic.events import (
+    Record,
+    SettingsChanged,
+    TurnFinished,
+    TurnSettings,
+    TurnStarted,
+)
+from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
+from budget_magic.session.prepare import Recorded
+from budget_magic.session.session import Session
+from budget_magic.session.settings import SYSTEM, Settings
+from budget_magic.session.turns import Prompt, Turn, turn_key
+
+KEPT_CLIENTS: Final = {ANTHROPIC: AUTO, SIMULATOR: SIMULATOR}
+"""Clients that need no object, with what chooses them."""
+
+
+def settings_of(records: Sequence[Record], session: Session) -> Settings:
+    """Return the settings that were in force at the end of some records.
+
+    Objects are not in records: a client or an approval function of the user's own is looked up by
+    name, or must be given anew.
+
+    Raises
+    ------
+    ConfigurationError
+        No turn was recorded.
+    """
+    for record in reversed(records):
+        if isinstance(record.fact, TurnStarted | SettingsChanged):
+            return settings_from(record.fact.settings, _tags(records), session)
+    raise ConfigurationError("these records tell of no turn; give those of a whole task")
+
+
+def settings_from(sent: TurnSettings, tags: dict[str, str], session: Session) -> Settings:
+    """Return settings that are sent as these were."""
+    before = session.defaults.settings
+    client: object = KEPT_CLIENTS.get(sent.client, before.client)
+    if sent.client not in KEPT_CLIENTS:
+        try:
+            client = session.host.lookup(sent.client)
+        except LookupError:
+            client = before.client
+    return replace(
+        before,
+        budget=sent.budget,
+        effort=sent.effort,
+        model=sent.model,
+        max_tokens=sent.max_tokens,
+        ceilings=sent.ceilings,
+        tools=sent.tools,
+        approve=before.approve if sent.approve == "function" else sent.approve,
+        root=sent.root or before.root,
+        system=None if sent.system == SYSTEM else sent.system,
+        client=client,
+        client_name=sent.client,
+        wrap_up=sent.wrap_up,
+        compact_at=sent.compact_at,
+        inference_geo=sent.inference_geo,
+        carry=sent.carry,
+        tags=tags,
+    )
+
+
+def turns_of(records: Sequence[Record], session: Session) -> list[Turn]:
+    """Return the turns that the records tell of, without their outcomes."""
+    turns: dict[int, Turn] = {}
+    settings = session.defaults.settings
+    for record in records:
+        fact = record.fact
+        if isinstance(fact, TurnStarted):
+            before, settings = settings, settings_from(fact.settings, fact.tags, session)
+            if fact.rewinds_to is not None:
+                for turn in turns.values():
+                    turn.is_superseded |= turn.number >= fact.rewinds_to
+            if not fact.resumed:
+                turns[fact.turn] = Turn(
+                    number=fact.turn,
+                    prompt=Prompt(
+                        typed=fact.prompt_typed,
+                        sent=fact.prompt_sent,
+                        inserted=fact.inserted,
+                        cell_id=fact.cell_id,
+                    ),
+                    shown_prompt=fact.prompt_typed,
+                    settings_before=before,
+                    key=turn_key(settings),
+                )
+        elif isinstance(fact, TurnFinished):
+            turns[fact.turn].ended_at = record.at
+    return list(turns.values())
+
+
+def recorded_client(records: Sequence[Record]) -> Recorded:
+    """Return the client of the last recorded turn."""
+    *_, started = (one.fact for one in records if isinstance(one.fact, TurnStarted))
+    return Recorded(started.settings.client, started.settings.simulated is not None)
+
+
+def _tags(records: Sequence[Record]) -> dict[str, str]:
+    started = [record.fact for record in records if isinstance(record.fact, TurnStarted)]
+    return dict(started[-1].tags)
