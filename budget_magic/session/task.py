@@ -630,7 +630,7 @@ class Task:
             turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
-            detail=join_clauses(finished.detail, map(self.session.host.word, finished.suggestions)),
+            detail=join_clauses(finished.detail, map(word, finished.suggestions)),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,
