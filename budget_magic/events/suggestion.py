@@ -37,7 +37,7 @@ class Suggestion:
     `transcript`: look at the turn's transcript.
     """
     task: str = ""
-    changes: Mapping[str, Value] = field(default_factory=dict)
+    changes: dict[str, Value] = field(default_factory=dict)
     """New values by name of the setting; dollars are exact decimal strings, None opens a limit."""
     name: str = ""
     """What `set` sets; elsewhere a setting whose new value the user chooses."""

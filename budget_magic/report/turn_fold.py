@@ -85,6 +85,7 @@ def advance(fold: TurnFold, fact: Fact, reading: Reading | None = None) -> TurnF
     return TurnFold(
         task=fold.task,
         prices=fold.prices,
+        word=fold.word,
         reading=reading,
         facts=facts,
         bill=bill,

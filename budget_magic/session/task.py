@@ -175,7 +175,7 @@ class Task:
         learned, model = self.chosen.client.learned, ""
         toolbox = make_toolbox(self._settings, self.session)
         for record in self.bus.records:
-            self._reports.record(record)
+            self._reports.add(record.fact)
             match record.fact:
                 case TurnStarted() | SettingsChanged() as fact:
                     model = fact.settings.model

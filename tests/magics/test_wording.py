@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 import budget_magic
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
+from budget_magic.events.suggestion import Value
 from budget_magic.magics.wording import word
 from budget_magic.session.host import PythonHost
 from budget_magic.session.session import default_session
@@ -23,7 +24,7 @@ ROOMS = Path(budget_magic.__file__).parent
 OF_IPYTHON = re.compile(r"%claude|%config|(?<![\w-])--[a-z]")
 
 
-def resume(lead: str = "", effect: str = "", name: str = "", **changes: str | int | None) -> str:
+def resume(lead: str = "", effect: str = "", name: str = "", **changes: Value) -> str:
     """How IPython says that a turn goes on."""
     suggestion = Suggestion(
         action="resume", task="audit", lead=lead, effect=effect, name=name, changes=changes
@@ -31,7 +32,7 @@ def resume(lead: str = "", effect: str = "", name: str = "", **changes: str | in
     return word(suggestion)
 
 
-def use(lead: str = "", effect: str = "", **changes: str | int | None) -> str:
+def use(lead: str = "", effect: str = "", **changes: Value) -> str:
     """How IPython asks for the same with other settings."""
     return word(Suggestion(action="use", lead=lead, effect=effect, changes=changes))
 

@@ -57,8 +57,7 @@ def assert_harmless(html: str) -> None:
 
 def way_out(text: str) -> Suggestion:
     """A suggestion that holds a text wherever it can."""
-    changes = {"model": text}
-    return Suggestion(action="resume", task=text, changes=changes, lead=text, effect=text)
+    return Suggestion(action="resume", task=text, changes={"model": text}, lead=text, effect=text)
 
 
 def hostile_turn(text: str) -> TurnView:
