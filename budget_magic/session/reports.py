@@ -24,7 +24,7 @@ class Reports:
     task
         Its name.
     bus
-        Its records come from it; its meter stands at the last of them.
+        Gives the records and the redactor.
     settings
         Gives the settings in force.
     session
@@ -50,7 +50,7 @@ class Reports:
         fold = self.fold
         if isinstance(fact, TurnStarted):
             fold = replace(fold, prices=self._settings().prices)
-        fold = advance(fold, fact, self._bus.reading)
+        fold = advance(fold, fact)
         turn = fold.reading.turn
         for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
             self._folds[earlier] = advance(self._folds[earlier], fact)
