@@ -74,15 +74,7 @@ class ConfigurationError(BudgetMagicError):
         self.setting = setting
 
     def worded(self, word: Callable[[Any], str], name: Callable[[str], str]) -> str:
-        """Return the message in a host's words.
-
-        Parameters
-        ----------
-        word
-            Words a suggestion.
-        name
-            Gives what users call a setting.
-        """
+        """Return the message in a host's words: its `word` and `setting`."""
         message, *suggestions = self.args
         told = f"{name(self.setting)} {message}" if self.setting else str(message)
         return join_clauses(told, map(word, suggestions))

@@ -114,4 +114,4 @@ def test_a_used_port_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None
         status = main(["simulator", "--port", str(server.port)])
 
     assert status == 2
-    assert f"port {server.port} cannot be used" in capsys.readouterr().err
+    assert f"cannot use port {server.port}" in capsys.readouterr().err

@@ -32,7 +32,7 @@ from budget_magic.events.facts import (
     WaitStarted,
 )
 from budget_magic.events.record import Record
-from budget_magic.events.suggestion import Suggestion, Word, with_suggestions
+from budget_magic.events.suggestion import Suggestion, Word
 from budget_magic.events.usage import IterationUsage, Usage
 from budget_magic.settings import Carry, Ceilings
 
@@ -73,5 +73,4 @@ __all__ = [
     "WaitFinished",
     "WaitStarted",
     "Word",
-    "with_suggestions",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from budget_magic.errors import join_clauses
 from budget_magic.settings import TABLE
 
 Action = Literal[
@@ -98,13 +97,3 @@ def _literal(name: str, value: Value) -> str:
 
 def _is_ceiling(name: str) -> bool:
     return name in TABLE and TABLE[name].argument.startswith("ceilings.")
-
-
-def with_suggestions(told: str, suggestions: Iterable[Suggestion], word: Word = str) -> str:
-    """Return a sentence with the way out.
-
-    >>> resume = Suggestion(action="resume", task="audit", changes={"max_cost": "15"})
-    >>> with_suggestions("the cost ceiling is reached", [resume])
-    'the cost ceiling is reached; go on with `tasks()["audit"].resume(max_cost=15)`'
-    """
-    return join_clauses(told, map(word, suggestions))

@@ -90,12 +90,8 @@ def completed(turn: TurnContext, reason: Reason) -> Ending:
 def step_ceiling(turn: TurnContext) -> Ending:
     """Return the ending for the last step that the step ceiling allows."""
     steps = turn.task.settings.ceilings.steps or 0
-    return _halted(
-        turn,
-        "step_ceiling",
-        f"the ceiling of {plural(steps, 'step')} a turn is reached",
-        max_steps=max(steps * 2, 1),
-    )
+    told = f"halted at step {turn.step}: the ceiling of {plural(steps, 'step')} a turn is reached"
+    return _halted("step_ceiling", told, _resume(turn, max_steps=max(steps * 2, 1)))
 
 
 def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Ending:
@@ -117,10 +113,10 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     if turn.left_s is None or turn.left_s <= 0:
         told = f"the time ceiling of {clock(ceiling)} is reached"
         halted = f"halted at step {turn.current_step}: {told}"
-        return _stopped(turn, "time_ceiling", halted, max_time=longer)
+        return _halted("time_ceiling", halted, _resume(turn, max_time=longer))
     needs = why or f"the next step could take {step_time(turn.longest_step_s)}"
     told = f"stopped at {clock(turn.watch.elapsed_s)} of {clock(ceiling)}{_in_step(turn)}: {needs}"
-    return _stopped(turn, "time_ceiling", told, max_time=longer)
+    return _halted("time_ceiling", told, _resume(turn, max_time=longer))
 
 
 def out_of_room(
@@ -147,18 +143,20 @@ def out_of_room(
         taken = account.spent.usd + account.unconfirmed.usd
         told = _told(turn, account, needs, _USD)
         enough = max((account.cost_usd or 0) * MORE, (taken + needs.alone.usd * 2) * MORE)
-        return _stopped(turn, reason, told, *_releases(account), max_cost=_rounded_up(enough))
+        resume = _resume(turn, max_cost=_rounded_up(enough))
+        return _halted(reason, told, *_releases(account), resume)
     taken_tokens = account.spent.tokens + account.unconfirmed.tokens
     told = _told(turn, account, needs, _TOKENS)
     more = max((account.total_tokens or 0) * MORE, (taken_tokens + needs.alone.tokens * 2) * MORE)
-    return _stopped(turn, reason, told, *_releases(account), max_total_tokens=_rounded_tokens(more))
+    resume = _resume(turn, max_total_tokens=_rounded_tokens(more))
+    return _halted(reason, told, *_releases(account), resume)
 
 
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
     """Return the ending for a reply cut by a `max_tokens` that no ceiling had shrunk."""
     more = min(limit * 2, 128_000)
-    told = f"the reply was cut at {limit:,} tokens"
-    return _halted(turn, "max_tokens", told, max_tokens=more)
+    told = f"halted at step {turn.step}: the reply was cut at {limit:,} tokens"
+    return _halted("max_tokens", told, _resume(turn, max_tokens=more))
 
 
 def context_window(turn: TurnContext) -> Ending:
@@ -170,14 +168,13 @@ def context_window(turn: TurnContext) -> Ending:
         lead="start afresh with",
         effect="and tell Claude what is known",
     )
-    return Ending(state="halted", reason="context_window", detail=told, suggestions=(restart,))
+    return _halted("context_window", told, restart)
 
 
 def refusal(turn: TurnContext) -> Ending:
     """Return the ending for a reply in which Claude declined to answer."""
     told = f"halted at step {turn.step}: Claude declined"
-    rephrase = Suggestion(action="rephrase", task=turn.task.name)
-    return Ending(state="halted", reason="refusal", detail=told, suggestions=(rephrase,))
+    return _halted("refusal", told, Suggestion(action="rephrase", task=turn.task.name))
 
 
 def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
@@ -185,18 +182,12 @@ def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
     rule = turn.task.stuck_rule or StuckRule()
     shown = turn.task.redactor.redact(call.input)  # before a cut could split a secret
     shown = shown if len(shown) <= SHOWN_INPUT else shown[: SHOWN_INPUT - 3] + "..."
-    return Ending(
-        state="halted",
-        reason="stuck_loop",
-        detail=(
-            f"halted at step {turn.step}: {call.name} was called {rule.repeats} times with"
-            f" {shown} and the same result, within the last {rule.among} calls"
-        ),
-        suggestions=(
-            Suggestion(action="instruct", task=turn.task.name),
-            _resume(turn, "or go on with"),
-        ),
+    told = (
+        f"halted at step {turn.step}: {call.name} was called {rule.repeats} times with"
+        f" {shown} and the same result, within the last {rule.among} calls"
     )
+    instruct = Suggestion(action="instruct", task=turn.task.name)
+    return _halted("stuck_loop", told, instruct, _resume(turn, "or go on with"))
 
 
 def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
@@ -225,8 +216,7 @@ def server_compaction(turn: TurnContext) -> Ending:
     )
     first = "take compaction and context_management out of the client, then"
     here = Suggestion(action="use", name="compact_at", effect="summarises here")
-    ways = (_resume(turn, first), here)
-    return Ending(state="failed", reason="api_error", detail=told, suggestions=ways)
+    return _failed("api_error", told, _resume(turn, first), here)
 
 
 def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
@@ -235,20 +225,15 @@ def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
     told = f"stopped in step {turn.current_step}{why}; what was done is kept"
     if turn.cut_off is not None:
         told += f"; cut off: {span_text(turn.cut_off.at_least_usd, turn.cut_off.unconfirmed_usd)}"
-    return Ending(
-        state="interrupted",
-        reason=stopped.reason,
-        detail=told,
-        suggestions=(_resume(turn),),
-    )
+    ways = (_resume(turn),)
+    return Ending(state="interrupted", reason=stopped.reason, detail=told, suggestions=ways)
 
 
 def broken(turn: TurnContext, error: BaseException) -> Ending:
     """Return the ending for an unexpected error: a bug here, or a hostile object."""
     what = turn.task.redactor.redact(explained(error))
     told = f"step {turn.step + 1} failed: {what}; the history is kept"
-    resume = (_resume(turn),)
-    return Ending(state="failed", reason="api_error", detail=told, suggestions=resume)
+    return _failed("api_error", told, _resume(turn))
 
 
 def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
@@ -257,23 +242,14 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
     place = f"step {turn.step + 1} failed{tries}"
     if not isinstance(error, ApiError):
         told = f"{place}: the connection broke ({error}); the history is kept"
-        return Ending(
-            state="failed",
-            reason="connection",
-            detail=told,
-            suggestions=(_resume(turn),),
-        )
+        return _failed("connection", told, _resume(turn))
     return _api_failure(turn, error, f"{place}: {error} ({_status(error)})")
 
 
 def cannot_send(turn: TurnContext, error: ConfigurationError) -> Ending:
     """Return the ending for a client that refused to send, such as without a credential."""
-    return Ending(
-        state="failed",
-        reason="configuration",
-        detail=f"step {turn.step + 1} was not sent: {error}",
-        suggestions=(_resume(turn, FIXED),),
-    )
+    told = f"step {turn.step + 1} was not sent: {error}"
+    return _failed("configuration", told, _resume(turn, FIXED))
 
 
 def cannot_record(turn: TurnContext) -> Ending:
@@ -293,7 +269,7 @@ def _api_failure(turn: TurnContext, error: ApiError, told: str) -> Ending:
     else:
         reason, told = "api_error", f"{told}; the history is kept"
         resume = _resume(turn, FIXED if error.status in {BAD_REQUEST, TOO_LARGE} else "")
-    return Ending(state="failed", reason=reason, detail=told, suggestions=(resume,))
+    return _failed(reason, told, resume)
 
 
 def _status(error: ApiError) -> str:
@@ -305,15 +281,12 @@ def _resume(turn: TurnContext, lead: str = "", **changes: Value) -> Suggestion:
     return Suggestion(action="resume", task=turn.task.name, changes=changes, lead=lead)
 
 
-def _halted(turn: TurnContext, reason: Reason, told: str, **changes: Value) -> Ending:
-    return _stopped(turn, reason, f"halted at step {turn.step}: {told}", **changes)
-
-
-def _stopped(
-    turn: TurnContext, reason: Reason, told: str, *before: Suggestion, **changes: Value
-) -> Ending:
-    ways = (*before, replace(_resume(turn), changes=changes))
+def _halted(reason: Reason, told: str, *ways: Suggestion) -> Ending:
     return Ending(state="halted", reason=reason, detail=told, suggestions=ways)
+
+
+def _failed(reason: Reason, told: str, *ways: Suggestion) -> Ending:
+    return Ending(state="failed", reason=reason, detail=told, suggestions=ways)
 
 
 def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
@@ -330,8 +303,7 @@ def _session(turn: TurnContext, account: Account, needs: NextStep) -> Ending:
         raising = Suggestion(action="set", name=unit.setting(account), lead="raise")
         resume = _resume(turn, "then")
     told = _told(turn, account, needs, unit)
-    ways = (*_releases(account), raising, resume)
-    return Ending(state="halted", reason="session_ceiling", detail=told, suggestions=ways)
+    return _halted("session_ceiling", told, *_releases(account), raising, resume)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.context import RunInCaller
+from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import Toolbox
 from budget_magic.wire import Client
@@ -70,6 +71,7 @@ class TaskContext:
     policy: Policy
     approver: Approver
     run_in_caller: RunInCaller
+    function_loop: FunctionLoop
     redactor: Redactor
     accounts: tuple[Account, ...]
     """The chain of ceilings, the task's own first."""

@@ -57,6 +57,7 @@ def tool_context(turn: TurnContext, call: OpenCall) -> ToolContext:
         emit=emit,
         reserve=reserve,
         run_in_caller=task.run_in_caller,
+        function_loop=task.function_loop,
         session=task.session,
         parent=task.record_of_call(call.id),
         accounts=task.around,

@@ -18,7 +18,6 @@ from budget_magic.magics.cells import (
     ShownAgain,
     raise_ending,
 )
-from budget_magic.magics.display import forget_panels
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import TaskTable, shown_again
 from budget_magic.session.caller_executor import interrupts_stop
@@ -59,7 +58,7 @@ class Actions:
 
     def close(self) -> None:
         """Take away what is left of ended turns."""
-        forget_panels()
+        self.cells.ended_panels.close()
 
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""

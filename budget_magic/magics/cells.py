@@ -9,7 +9,7 @@ from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
 from budget_magic.magics import options
-from budget_magic.magics.display import TurnDisplay, make_display
+from budget_magic.magics.display import EndedPanels, TurnDisplay, make_display
 from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
 from budget_magic.magics.shell_context import ShellContext
@@ -73,6 +73,7 @@ class Cells:
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self._shell_context, self._session = shell_context, session
         self._tasks_of_cells: dict[str, str] = {}
+        self.ended_panels = EndedPanels()
 
     def prepare(self, line: Line, body: str) -> CellTurn | ShownAgain:
         """Prepare what a `%%claude_task` cell asks for; nothing runs yet.
@@ -104,7 +105,7 @@ class Cells:
         if plan.kind != "go_on":
             self._agree_to_insert(filled, task, plan.settings)
         background = "background" in given and self._shell_context.has_stdin()
-        show = make_display(self._shell_context, task, background=background)
+        show = make_display(self._shell_context, task, self.ended_panels, background=background)
         start = Start(
             settings=plan.settings,
             sinks=show.sinks,
@@ -137,7 +138,7 @@ class Cells:
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
         settings = self._options(task, line.given)(task.settings)
-        show = make_display(self._shell_context, task)
+        show = make_display(self._shell_context, task, self.ended_panels)
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
         return CellTurn(
             task=task,

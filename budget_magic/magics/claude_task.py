@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         super().__init__(shell_context.shell)
         self.shell_context, self.session = shell_context, session
+        self.on_unload = ExitStack()
+        """Removes what loading added."""
 
     @cached_property
     def actions(self) -> Actions:

@@ -28,7 +28,6 @@ TERMINAL_BEAT_S = 0.25
 BLOCK_BEAT_S = 1.0
 KEPT_PANELS = 8
 """How many panels of ended turns keep their widget."""
-_ENDED: list[Panel] = []
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -99,15 +98,37 @@ class NotebookDisplay(TurnDisplay):
         update_display(self._task.report(self._turn), raw=True, display_id=self._id)
 
 
+class EndedPanels:
+    """The widgets of ended turns, kept for pages that were loaded again while a turn ran.
+
+    Such a page has the widget in its output, and asks for it once the cell is over.
+    """
+
+    def __init__(self) -> None:
+        self._panels: list[Panel] = []
+
+    def keep(self, panel: Panel) -> None:
+        """Keep one more, and close the oldest of too many."""
+        self._panels.append(panel)
+        while len(self._panels) > KEPT_PANELS:
+            self._panels.pop(0).close()
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._panels:
+            self._panels.pop().close()
+
+
 class PanelDisplay(TurnDisplay):
     """The live panel, replaced by the static report at the end."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, ended: EndedPanels) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
         super().__init__(task)
         self._live_turn = LiveTurn(task.fold, task.ratios)
         self._controls = TaskControls(task, self._live_turn)
+        self._ended = ended
         self._panel: Panel | None = None
         self._ids: list[str] = []
         self._is_dead = False
@@ -143,7 +164,7 @@ class PanelDisplay(TurnDisplay):
             update_display(self._task.report(self._turn), raw=True, display_id=display_id)
         if self._panel is not None:
             self._panel.finish()
-            _keep(self._panel)
+            self._ended.keep(self._panel)
 
     async def _answers(self) -> bool:
         """Return whether the panel answered within two seconds, so that its buttons work."""
@@ -152,22 +173,6 @@ class PanelDisplay(TurnDisplay):
             if answers or self._has_passed(HELLO_WITHIN_S):
                 return answers
             await anyio.sleep(HELLO_BEAT_S)
-
-
-def _keep(panel: Panel) -> None:
-    """Keep the widget of an ended turn for pages that were loaded again while it ran.
-
-    Such a page has the widget in its output, and asks for it once the cell is over.
-    """
-    _ENDED.append(panel)
-    while len(_ENDED) > KEPT_PANELS:
-        _ENDED.pop(0).close()
-
-
-def forget_panels() -> None:
-    """Take the widgets of ended turns away."""
-    while _ENDED:
-        _ENDED.pop().close()
 
 
 class TerminalDisplay(TurnDisplay):
@@ -238,9 +243,9 @@ def _is_utf8() -> bool:
 
 
 def make_display(
-    shell_context: ShellContext, task: Task, *, background: bool = False
+    shell_context: ShellContext, task: Task, ended: EndedPanels, *, background: bool = False
 ) -> TurnDisplay:
     """Return the display for this host: a panel only where a user is attached."""
     if shell_context.kernel is None:
-        return (BackgroundDisplay if background else TerminalDisplay)(task)
-    return (PanelDisplay if shell_context.has_stdin() else NotebookDisplay)(task)
+        return BackgroundDisplay(task) if background else TerminalDisplay(task)
+    return PanelDisplay(task, ended) if shell_context.has_stdin() else NotebookDisplay(task)

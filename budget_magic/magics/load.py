@@ -13,26 +13,30 @@ from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.host import PythonHost
 from budget_magic.session.session import default_session
 
-_LOADED: dict[int, tuple[ClaudeTaskMagics, object, object]] = {}
-
 
 def load(shell: InteractiveShell) -> None:
     """Register magics, completion and the hook that awaits cells; tasks of before stay."""
-    if id(shell) in _LOADED:
+    if _loaded(shell) is not None:
         return
-    shell_context = ShellContext(shell)
-    session = default_session()
+    session, shell_context = default_session(), ShellContext(shell)
     magics = ClaudeTaskMagics(shell_context, session)
-    transform, matcher = make_transform(shell_context), make_matcher(shell_context, session)
     shell.register_magics(magics)
-    shell.events.register("pre_execute", shell_context.before_code)
-    shell.events.register("post_execute", shell_context.after_code)
-    shell.events.register("pre_run_cell", shell_context.before_cell)
-    shell.input_transformers_post.append(transform)
+    magics.on_unload.callback(_remove_magics, magics)
+    for event, callback in (
+        ("pre_execute", shell_context.before_code),
+        ("post_execute", shell_context.after_code),
+        ("pre_run_cell", shell_context.before_cell),
+    ):
+        shell.events.register(event, callback)
+        magics.on_unload.callback(shell.events.unregister, event, callback)
+    transforms, transform = shell.input_transformers_post, make_transform(shell_context)
+    transforms.append(transform)
+    magics.on_unload.callback(lambda: transforms.remove(transform))
     if shell.Completer is not None:
-        shell.Completer.custom_matchers.insert(0, matcher)
+        matchers, matcher = shell.Completer.custom_matchers, make_matcher(shell_context, session)
+        matchers.insert(0, matcher)
+        magics.on_unload.callback(lambda: matchers.remove(matcher))
     session.host = IPythonHost(shell_context, magics)
-    _LOADED[id(shell)] = (magics, transform, matcher)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -43,27 +47,29 @@ def unload(shell: InteractiveShell) -> None:
     UsageError
         A task runs.
     """
-    if id(shell) not in _LOADED:
+    magics = _loaded(shell)
+    if magics is None:
         return
-    magics, transform, matcher = _LOADED[id(shell)]
     running = [task.name for task in magics.session.tasks.values() if task.is_running]
     if running:
         raise UsageError(
             f"{', '.join(running)} still runs; `%claude_stop` stops it, then unload again"
         )
-    del _LOADED[id(shell)]
     if "actions" in vars(magics):
         magics.actions.close()
-    shell_context = magics.shell_context
-    shell.events.unregister("pre_execute", shell_context.before_code)
-    shell.events.unregister("post_execute", shell_context.after_code)
-    shell.events.unregister("pre_run_cell", shell_context.before_cell)
-    shell.input_transformers_post.remove(transform)
-    if shell.Completer is not None and matcher in shell.Completer.custom_matchers:
-        shell.Completer.custom_matchers.remove(matcher)
+    magics.on_unload.close()
+    magics.session.host = PythonHost()
+
+
+def _loaded(shell: InteractiveShell) -> ClaudeTaskMagics | None:
+    magics = shell.magics_manager.registry.get(ClaudeTaskMagics.__name__)
+    return magics if isinstance(magics, ClaudeTaskMagics) else None
+
+
+def _remove_magics(magics: ClaudeTaskMagics) -> None:
+    shell = magics.shell_context.shell
     for kind, names in magics.magics.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
-    shell.magics_manager.registry.pop(type(magics).__name__, None)
+    shell.magics_manager.registry.pop(ClaudeTaskMagics.__name__, None)
     shell.configurables.remove(magics)  # type: ignore[arg-type] # typed too narrowly there
-    magics.session.host = PythonHost()

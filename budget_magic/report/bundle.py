@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from budget_magic.events import with_suggestions
+from budget_magic.errors import join_clauses
 from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.plain import plain_report
 from budget_magic.report.static_html import static_html
@@ -37,7 +37,7 @@ def turn_json(fold: TurnFold) -> dict[str, Any]:
         "turn": reading.turn,
         "state": ended.state if ended else "running",
         "reason": ended.reason if ended else None,
-        "detail": with_suggestions(ended.detail, ended.suggestions, fold.word) if ended else "",
+        "detail": join_clauses(ended.detail, map(fold.word, ended.suggestions)) if ended else "",
         "budget": reading.budget,
         "remaining": reading.remaining,
         "spend": reading.this_turn.as_json(),

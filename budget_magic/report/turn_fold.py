@@ -45,7 +45,7 @@ class TurnFold:
     prices: Mapping[str, PriceTable] = field(default_factory=dict)
     """Prices that the user gave, by model id; they hold for the replies to come."""
     word: Word = field(default=str, repr=False, compare=False)
-    """Words what the user can do next."""
+    """Words what the user can do; by default as plain Python does."""
     reading: Reading = field(default_factory=Reading)
     facts: TurnFacts = field(default_factory=TurnFacts)
     """Those of the turn `reading.turn`."""

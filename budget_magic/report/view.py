@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from budget_magic.events import Suggestion, with_suggestions
+from budget_magic.errors import join_clauses
+from budget_magic.events import Suggestion
 from budget_magic.models import find_model
 from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
@@ -49,9 +50,9 @@ def view_turn(
     effort = one_line(settings.effort, 20) if settings else ""
     row = find_model(model)
     gauge = gauge_view(reading, live)
-    notes = (with_suggestions(note.text, note.suggestions, fold.word) for note in facts.notes)
     ceilings = ceiling_views(facts, reading, live)
     verdict = verdict_view(facts, fold.word)
+    notes = [join_clauses(note.text, map(fold.word, note.suggestions)) for note in facts.notes]
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from budget_magic.errors import TaskInterrupted, ToolRefusal
 from budget_magic.events import Reason
@@ -43,17 +43,24 @@ class Interruptible(Protocol):
         ...
 
 
-class _Interrupt:
-    """Whether an interrupt came while a job ran."""
+class _Handler:
+    """A handler of SIGINT that notes the interrupt for all jobs under way, then does its own part.
 
-    came = False
+    A job runs on the main thread inside the handlers that were installed before it, one inside the
+    other: an interrupt is meant for all of them. It is noted here because the function that a job
+    calls may swallow the KeyboardInterrupt.
+    """
 
+    def __init__(self, then: Callable[[int, FrameType | None], object]) -> None:
+        self._then = then
+        self.before: object = signal.getsignal(signal.SIGINT)
+        self.interrupted = False
 
-_JOBS: Final[list[_Interrupt]] = []
-"""One for each job under way on the main thread, the innermost last: an interrupt is meant for all.
-
-Noted by the signal handler, because the function may swallow the KeyboardInterrupt.
-"""
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        handler: object = self
+        while isinstance(handler, _Handler):
+            handler.interrupted, handler = True, handler.before
+        self._then(number, frame)
 
 
 class CallerExecutor:
@@ -116,15 +123,15 @@ class CallerExecutor:
             self._do(job, on_interrupt)
 
     def _do(self, job: _Job, on_interrupt: Callable[[], None]) -> None:
-        interrupt, result = _Interrupt(), None
+        handler, result = _Handler(_raise_in_job), None
         failed: BaseException | None = None
         try:
             context = self._context.copy()
             context.run(CURRENT_CALL.set, job.call)
-            result = _call(lambda: context.run(job.function), interrupt)
+            result = _call(lambda: context.run(job.function), handler)
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
             failed = error
-        if interrupt.came or _is_interrupt(failed):
+        if handler.interrupted or _is_interrupt(failed):
             # The turn is cancelled first: then it waits for no answer any more.
             on_interrupt()
             _refuse(job, KeyboardInterrupt())
@@ -146,29 +153,21 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return isinstance(error, KeyboardInterrupt)
 
 
-def _call(function: Callable[[], T], interrupt: _Interrupt) -> T:
+def _call(function: Callable[[], T], handler: _Handler) -> T:
     """Call a function; SIGINT raises KeyboardInterrupt in it, and nowhere else."""
     if threading.current_thread() is not threading.main_thread():
         return function()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        _note_interrupt()
-        if frame is None or frame.f_code is not _call.__code__:
-            signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGINT, handle)
-    _JOBS.append(interrupt)
+    before = signal.signal(signal.SIGINT, handler)
     try:
         return function()
     finally:
-        _JOBS.remove(interrupt)
         # Here, not in a function: the frame tells the handler that the job is over.
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
-def _note_interrupt() -> None:
-    for interrupt in _JOBS:
-        interrupt.came = True
+def _raise_in_job(number: int, frame: FrameType | None) -> None:
+    if frame is None or frame.f_code is not _call.__code__:
+        signal.default_int_handler(number, frame)
 
 
 @contextmanager
@@ -186,7 +185,6 @@ def interrupts_stop(run: Interruptible) -> Iterator[None]:
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        _note_interrupt()
         if not run.has_begun:
             signal.default_int_handler(number, frame)
         run.stop("keyboard")
@@ -198,12 +196,7 @@ def interrupts_stop(run: Interruptible) -> Iterator[None]:
 @contextmanager
 def interrupts_call(function: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT call a function inside; it must take no lock, since it may cut into itself."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        _note_interrupt()
-        function()
-
-    with _on_sigint(handle):
+    with _on_sigint(lambda _number, _frame: function()):
         yield
 
 
@@ -212,7 +205,7 @@ def _on_sigint(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, handler)
+    before = signal.signal(signal.SIGINT, _Handler(handler))
     try:
         yield
     finally:

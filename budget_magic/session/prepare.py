@@ -105,6 +105,7 @@ def prepare(
         policy=parse_policy(settings.approve),
         approver=approver,
         run_in_caller=caller.run,
+        function_loop=session.function_loop,
         redactor=redactor,
         accounts=_chain(around, settings, chosen, session),
         around=around,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from budget_magic.session.portal import Portal
     from budget_magic.session.shared import Shared
     from budget_magic.session.task import Task
+    from budget_magic.tools.loop_thread import FunctionLoop
 
 
 class Session:
@@ -92,6 +93,11 @@ class Session:
         return self._shared().portal
 
     @property
+    def function_loop(self) -> FunctionLoop:
+        """The loop on which async functions of notebooks run."""
+        return self._shared().function_loop
+
+    @property
     def clients(self) -> Clients:
         """The clients in use, and what was learned of them."""
         return self._shared().clients
@@ -110,6 +116,7 @@ class Session:
         """Stop what runs, wait until it is booked, and end the thread."""
         if self._made is not None:
             self._made.portal.close()
+            self._made.function_loop.close()
 
     def _shared(self) -> Shared:
         if self._made is None:  # an interrupt must find no lock taken once they are made

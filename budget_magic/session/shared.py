@@ -6,13 +6,15 @@ from budget_magic.loop import ReservationGate
 from budget_magic.meter.reserve import Account
 from budget_magic.session.clients import Clients
 from budget_magic.session.portal import Portal
+from budget_magic.tools.loop_thread import FunctionLoop
 
 
 class Shared:
-    """The loop's thread, and what only that thread changes."""
+    """The loops of a session, and what only the turns' loop changes."""
 
     def __init__(self) -> None:
         self.portal = Portal()
+        self.function_loop = FunctionLoop()
         self.clients = Clients(self.portal)
         self.gate = ReservationGate()
         self.account = Account(name="this kernel session", cost_usd=None, total_tokens=None)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from budget_magic.errors import ConfigurationError, TaskInterrupted
+from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
 from budget_magic.events import (
     HeldReleased,
     NoticePosted,
@@ -24,7 +24,6 @@ from budget_magic.events import (
     ToolStarted,
     TurnFinished,
     TurnStarted,
-    with_suggestions,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.learning import learn
@@ -625,12 +624,13 @@ class Task:
         turn.outcome = self._outcome(finished, self.bus.reading)
 
     def _outcome(self, finished: TurnFinished, reading: Reading) -> Outcome:
+        word = self.session.host.word
         return Outcome(
             task=self.name,
             turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
-            detail=with_suggestions(finished.detail, finished.suggestions, self.session.host.word),
+            detail=join_clauses(finished.detail, map(word, finished.suggestions)),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,

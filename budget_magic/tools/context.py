@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self, TypeVar
 
 from budget_magic.events import Fact
 from budget_magic.meter.reserve import Account, Amount
+from budget_magic.tools.loop_thread import FunctionLoop
 
 T = TypeVar("T")
 
@@ -120,6 +121,8 @@ class ToolContext:
     """Record a fact; a text is recorded as a notice to the reader."""
     reserve: Reserve
     run_in_caller: RunInCaller
+    function_loop: FunctionLoop = field(default_factory=FunctionLoop)
+    """Runs async functions of the notebook."""
     cancel: CancelToken = field(default_factory=CancelToken)
     """Set when the turn stops, is interrupted, or runs out of time during the call."""
     session: object = None

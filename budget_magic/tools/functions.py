@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.tools.context import ToolContext
-from budget_magic.tools.loop_thread import run_coroutine, run_on_function_loop
+from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.result import ToolResult
 from budget_magic.tools.text import as_text, explained
 from budget_magic.tools.tool import Thread, Tool, ToolOutput
@@ -54,9 +54,8 @@ class FunctionTool(Tool):
         self, arguments: dict[str, Any], context: ToolContext
     ) -> ToolOutput | Coroutine[Any, Any, ToolOutput]:
         """Return what the function returned, as text or blocks; raises what it raised."""
-        del context  # a function finds it in `CURRENT_CALL`
         if self.thread == "loop":
-            return run_on_function_loop(partial(self._call_async, arguments))
+            return context.function_loop.run(partial(self._call_async, arguments))
         value = self._bound(arguments)()
         return _as_output(run_coroutine(value) if inspect.iscoroutine(value) else value)
 

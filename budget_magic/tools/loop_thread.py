@@ -119,55 +119,62 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
     return answered.result()
 
 
-_LOCK: Final = threading.Lock()
-_FUNCTION_LOOPS: Final[list[LoopThread]] = []
+class FunctionLoop:
+    """The loop of all async functions of a session's tasks, started on first use.
 
-
-async def run_on_function_loop(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return what a coroutine function returns on the loop of all async functions of notebooks.
-
-    That loop is none of the turns': a function that stops its loop, blocks it, or cancels what
-    runs there reaches other functions at most. It is one for all of them, because they share
-    clients and locks, which belong to one loop.
-
-    Where the caller is cancelled, so is the function; `CLEAN_UP_S` later nobody waits for it.
-
-    Raises
-    ------
-    ToolRefusal
-        The function, not the caller, was cancelled.
+    It is none of the turns': a function that stops its loop, blocks it, or cancels what runs there
+    reaches other functions at most. It is one for all of them, because they share clients and
+    locks, which belong to one loop.
     """
-    here, there = asyncio.get_running_loop(), _function_loop()
-    context, ended = contextvars.copy_context(), asyncio.Event()
-    tasks: list[asyncio.Task[T]] = []
 
-    def begin() -> None:
-        task = there.create_task(function(), context=context)
-        task.add_done_callback(end)
-        tasks.append(task)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
 
-    def end(task: asyncio.Task[T]) -> None:
-        if not task.cancelled():
-            task.exception()  # nobody may be left to ask for it
-        with suppress(RuntimeError):  # the caller's loop has closed
-            here.call_soon_threadsafe(ended.set)
+    async def run(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what a coroutine function returns on this loop.
 
-    there.call_soon_threadsafe(begin)
-    try:
-        await ended.wait()
-    except asyncio.CancelledError:
-        there.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
-        with anyio.move_on_after(CLEAN_UP_S, shield=True):
+        Where the caller is cancelled, so is the function; `CLEAN_UP_S` later nobody waits for it.
+
+        Raises
+        ------
+        ToolRefusal
+            The function, not the caller, was cancelled.
+        """
+        here, there = asyncio.get_running_loop(), self._started().loop
+        context, ended = contextvars.copy_context(), asyncio.Event()
+        tasks: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            task = there.create_task(function(), context=context)
+            task.add_done_callback(end)
+            tasks.append(task)
+
+        def end(task: asyncio.Task[T]) -> None:
+            if not task.cancelled():
+                task.exception()  # nobody may be left to ask for it
+            with suppress(RuntimeError):  # the caller's loop has closed
+                here.call_soon_threadsafe(ended.set)
+
+        there.call_soon_threadsafe(begin)
+        try:
             await ended.wait()
-        raise
-    if tasks[0].cancelled():
-        raise ToolRefusal("CancelledError: the function was cancelled while it ran")
-    return tasks[0].result()
+        except asyncio.CancelledError:
+            there.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            with anyio.move_on_after(CLEAN_UP_S, shield=True):
+                await ended.wait()
+            raise
+        if tasks[0].cancelled():
+            raise ToolRefusal("CancelledError: the function was cancelled while it ran")
+        return tasks[0].result()
 
+    def close(self) -> None:
+        """Cancel what runs and end the loop."""
+        if self._thread is not None:
+            self._thread.loop.call_soon_threadsafe(self._thread.end)
 
-def _function_loop() -> asyncio.AbstractEventLoop:
-    if not _FUNCTION_LOOPS:
-        with _LOCK:
-            if not _FUNCTION_LOOPS:
-                _FUNCTION_LOOPS.append(LoopThread("budget_magic functions"))
-    return _FUNCTION_LOOPS[0].loop
+    def _started(self) -> LoopThread:
+        if self._thread is None:
+            with self._lock:
+                self._thread = self._thread or LoopThread("budget_magic functions")
+        return self._thread

@@ -21,6 +21,7 @@ from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter import Reading, advance
 from budget_magic.meter.reserve import Account
 from budget_magic.simulator import Reply, SceneContext, Simulator
+from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import build_toolbox
 from budget_magic.wire.sdk import SdkClient, simulated_client
@@ -84,6 +85,7 @@ class Played:
             policy="all",
             approver=_nobody,
             run_in_caller=_nowhere,
+            function_loop=FunctionLoop(),
             redactor=Redactor({}),
             accounts=(Account(name="audit", cost_usd=None, total_tokens=None),),
             around=(),

@@ -24,6 +24,7 @@ from budget_magic.events import (
     TurnStarted,
     Usage,
 )
+from budget_magic.magics.wording import word
 from budget_magic.meter.cost import step_cost_usd
 from budget_magic.models import PriceTable
 from budget_magic.report.turn_fold import TurnFold, fold_facts
@@ -171,7 +172,7 @@ class Story:
 
     def fold(self, task: str = "audit", prices: Mapping[str, PriceTable] | None = None) -> TurnFold:
         """The fold of all facts."""
-        return fold_facts(TurnFold(task=task, prices=prices or {}), self.facts)
+        return fold_facts(TurnFold(task=task, prices=prices or {}, word=word), self.facts)
 
     def view(
         self, task: str = "audit", *, live: LiveState | None = None, save_transcript: bool = True

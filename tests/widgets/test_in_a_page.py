@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from budget_magic.events import ApprovalAsked, AttemptFailed, Ceilings
+from budget_magic.report.highlight import STYLES
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.panel_sync import PanelSync
@@ -28,10 +29,21 @@ from tests.report.records import (
 from tests.report.test_static_html import hostile_turn
 from tests.widgets.conftest import Stage
 from tests.widgets.hostile_panel import tell_all
-from tests.widgets.page import InPage, PanelPage, panel_page
+from tests.widgets.page import STATIC, InPage, PanelPage, panel_page
 from tests.widgets.panels import RecordedComm, Show
 
 EXTRA = {"offers": offers_json(Offers()), "no_events": False}
+CODE = """```python
+@cache
+def same(a: str) -> bool:
+    # constant time
+    return compare(a, "b") and 3
+```
+
+```diff
+- a == b
++ same(a, b)
+```"""
 EDIT = {
     "path": "src/session.py",
     "old_str": "def check():\n    return a == b",
@@ -556,6 +568,12 @@ def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) 
     in_page(look)
 
 
+def test_every_colour_of_code_has_one_for_each_theme() -> None:
+    styles = (STATIC / "panel.css").read_text("utf-8")
+    for style in STYLES - {"opacity:0.7"}:
+        assert f'[style="{style}"] {{' in styles
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [900, 420])
 def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
@@ -569,7 +587,8 @@ def test_nothing_is_in_the_way_of_a_screen_reader_or_of_weak_eyes(
         .add(AttemptFailed(turn=1, step=1, attempt=1, why="reset", unconfirmed_usd=Decimal("0.04")))
     )
     broken.end("failed", "connection", "the connection broke", suggestions=(RESUME,))
-    scenes += [stage.open(story) for story in (audit(), port(), broken)]
+    code = Story().start().ask().reply([said(CODE)]).end(text=CODE)
+    scenes += [stage.open(story) for story in (audit(), port(), broken, code)]
     for show, _ in scenes:
         show.panel.close()
 
