@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from budget_magic.events import (
@@ -82,14 +82,7 @@ def advance(fold: TurnFold, fact: Fact, reading: Reading | None = None) -> TurnF
         settled = _settle(facts, settled, fact)
     if isinstance(fact, StepFinished):
         bill = add_to_bill(bill, fact, facts.settings, fold.prices)
-    return TurnFold(
-        task=fold.task,
-        prices=fold.prices,
-        reading=reading,
-        facts=facts,
-        bill=bill,
-        settled=settled,
-    )
+    return replace(fold, reading=reading, facts=facts, bill=bill, settled=settled)
 
 
 def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
