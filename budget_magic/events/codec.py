@@ -49,7 +49,7 @@ def to_json(record: Record) -> str:
     >>> noticed = NoticePosted(turn=1, text="hello")
     >>> at = datetime(2026, 11, 22, tzinfo=UTC)
     >>> to_json(Record(id="a", task="audit", sequence=1, at=at, fact=noticed)).partition("fact")[2]
-    '":{"kind":"notice_posted","turn":1,"text":"hello","suggestions":[]}}'
+    '":{"kind":"notice_posted","turn":1,"text":"hello","suggestions":[]},"parent":null}'
     """
     written = _Versioned(
         version=SCHEMA_VERSION,
