@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from budget_magic.settings import TABLE
 
@@ -37,7 +37,7 @@ class Suggestion:
     `transcript`: look at the turn's transcript.
     """
     task: str = ""
-    changes: Mapping[str, Value] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
     """New values by name of the setting; dollars are exact decimal strings, None opens a limit."""
     name: str = ""
     """What `set` sets; elsewhere a setting whose new value the user chooses."""
