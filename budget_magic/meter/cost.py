@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from budget_magic.events import IterationUsage, Usage
-from budget_magic.models import Prices, PriceTable, find_model
+from budget_magic.models import Prices, PriceTable, find_model, listed_prices
 
 MTOK: Final = Decimal(1_000_000)
 US_INFERENCE: Final = Decimal("1.1")
@@ -21,11 +21,11 @@ _DATE: Final = re.compile(r"-\d{8}")
 
 
 def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
-    """Return a model's prices: the user's own, else the shipped ones; None if unknown."""
+    """Return a model's prices: the user's own, ours, or those of a public list; None if unknown."""
     if model in own:
         return own[model]
     row = find_model(model)
-    return None if row is None else row.prices
+    return listed_prices(model) if row is None else row.prices
 
 
 def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> Decimal | None:
@@ -94,6 +94,8 @@ def pricing_doubts(
         if name != answered and not _is_known(name, asked, own):
             yield _unknown_model(name, asked)
     table = price_table(billed_model(asked, answered, own), own)
+    if table is not None and table.source:
+        yield f"the price of {asked} is the list price of {table.source}"
     if usage.speed == "fast" and table is not None and table.fast is None:
         yield "a reply was served in fast mode, whose price is not known; the list price is shown"
     if usage.speed not in {None, "standard", "fast"}:

@@ -1,5 +1,6 @@
 """WHAT IS KNOWN OF EACH MODEL: prices, budgets, effort and thinking, with date and source."""
 
+from budget_magic.models.listed import listed_prices
 from budget_magic.models.prices import Prices, PriceTable, user_prices
 from budget_magic.models.table import (
     EFFORT_LEVELS,
@@ -20,6 +21,7 @@ __all__ = [
     "PriceTable",
     "Prices",
     "find_model",
+    "listed_prices",
     "models_with_budget",
     "user_prices",
 ]

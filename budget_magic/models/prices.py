@@ -41,6 +41,8 @@ class PriceTable:
     """Prices of a request served with `speed: fast`; None where the model has no such mode."""
     from_user: bool = False
     """True where the user gave these prices; outputs then say "your price"."""
+    source: str = ""
+    """The list that the prices are from, where that is not our own table."""
 
     def for_prompt(self, prompt_tokens: int) -> Prices:
         """Return the prices of a request with this many prompt tokens, cached ones included."""

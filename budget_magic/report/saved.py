@@ -61,7 +61,8 @@ def saved_output(view: TurnView, form: Format, limit: int) -> str:
     needed = min(ROWS_BYTES, sum(_size(row) + _ROW_BYTES for row in rows)) + _TRANSCRIPT_BYTES
     answer = _answer(view.answer, min(ANSWER_BYTES, room - needed), form)
     transcript = _transcript(view, rows, room - _size(answer), form)
-    return form.macro("page", figures, answer, transcript, meters)
+    # A plain string: `Markup` would escape what callers add or replace.
+    return str(form.macro("page", figures, answer, transcript, meters))
 
 
 def _answer(answer: str, room: int, form: Format) -> str:

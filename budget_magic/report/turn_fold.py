@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from budget_magic.events import (
@@ -55,17 +55,8 @@ class TurnFold:
     """The first steps of the turn, rendered: no fact that is still expected changes them."""
 
 
-def advance(fold: TurnFold, fact: Fact, reading: Reading | None = None) -> TurnFold:
+def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     """Return the fold after one more fact of the task.
-
-    Parameters
-    ----------
-    fold
-        All facts before.
-    fact
-        The next one.
-    reading
-        The meter after it, where that is at hand; None computes it.
 
     Notes
     -----
@@ -73,7 +64,7 @@ def advance(fold: TurnFold, fact: Fact, reading: Reading | None = None) -> TurnF
     its tool results is known. Should a fact concern a settled step all the same, that step and
     those after it are rendered again.
     """
-    reading = reading or advance_reading(fold.reading, fact)
+    reading = advance_reading(fold.reading, fact)
     facts, settled, bill = fold.facts, fold.settled, fold.bill
     if reading.turn != fold.reading.turn:
         facts, settled = TurnFacts(), ()
@@ -82,15 +73,7 @@ def advance(fold: TurnFold, fact: Fact, reading: Reading | None = None) -> TurnF
         settled = _settle(facts, settled, fact)
     if isinstance(fact, StepFinished):
         bill = add_to_bill(bill, fact, facts.settings, fold.prices)
-    return TurnFold(
-        task=fold.task,
-        prices=fold.prices,
-        word=fold.word,
-        reading=reading,
-        facts=facts,
-        bill=bill,
-        settled=settled,
-    )
+    return replace(fold, reading=reading, facts=facts, bill=bill, settled=settled)
 
 
 def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:

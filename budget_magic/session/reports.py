@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from budget_magic.events import Fact, Live, Record, Suggestion, TurnStarted
-from budget_magic.meter import Reading
+from budget_magic.events import Live, Record, Suggestion, TurnStarted
 from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.numbers import ceiling_dollars, exact
 from budget_magic.report.turn_fold import TurnFold, advance
@@ -25,7 +24,7 @@ class Reports:
     task
         Its name.
     bus
-        Its records come from it; its meter stands at the last of them.
+        Gives the records and the redactor.
     settings
         Gives the settings in force.
     session
@@ -47,14 +46,11 @@ class Reports:
 
     def record(self, record: Record) -> None:
         """Take one fact."""
-        self.add(record.fact, self._bus.reading)
-
-    def add(self, fact: Fact, reading: Reading | None = None) -> None:
-        """Fold one fact; `reading` is the meter after it, None computes that."""
-        last, fold = self.fold.reading.turn, self.fold
+        fact, last = record.fact, self.fold.reading.turn
+        fold = self.fold
         if isinstance(fact, TurnStarted):
             fold = replace(fold, prices=self._settings().prices)
-        fold = advance(fold, fact, reading)
+        fold = advance(fold, fact)
         turn = fold.reading.turn
         for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
             self._folds[earlier] = advance(self._folds[earlier], fact)

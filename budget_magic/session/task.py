@@ -175,7 +175,7 @@ class Task:
         learned, model = self.chosen.client.learned, ""
         toolbox = make_toolbox(self._settings, self.session)
         for record in self.bus.records:
-            self._reports.add(record.fact)
+            self._reports.record(record)
             match record.fact:
                 case TurnStarted() | SettingsChanged() as fact:
                     model = fact.settings.model

@@ -91,7 +91,7 @@ def test_a_refused_prompt_leaves_the_history() -> None:
     second = task.run("Something good.")
 
     assert (first.state, first.reason) == ("halted", "refusal")
-    assert "rephrase and run the cell" in first.detail
+    assert "rephrase the prompt and run it again" in first.detail
     assert second.state == "completed"
     assert [block["text"] for block in last_content(simulator.requests[1])] == ["Something good."]
     assert len(sent(simulator.requests[1])) == 1

@@ -82,6 +82,7 @@ def test_the_bundle_holds_four_forms_of_one_turn() -> None:
     view = story.view("port")
     made = bundle(view, turn_json(story.fold("port")))
     assert list(made) == ["text/html", "text/markdown", "text/plain", TURN_MIME]
+    assert [type(made[mime]) for mime in list(made)[:3]] == [str, str, str]
     turn = json.loads(json.dumps(made[TURN_MIME]))
     assert list(turn) == [
         "version", "task", "turn", "state", "reason", "detail", "budget", "remaining", "spend",

@@ -61,8 +61,10 @@ def assert_goes_on_alike(
     task: Task, simulator: Simulator, beside: Simulator, journal: Journal
 ) -> None:
     """The rebuilt task stands as the recorded one does, and sends the same next request."""
-    # Not open: a random script may call tools for ever.
-    raised = Ceilings(cost_usd=None, total_tokens=None, steps=task.spend.steps + 2)
+    last = facts(task, TurnFinished)[-1]
+    resumes = last.state != "completed"
+    one_more = (last.step if resumes else 0) + 1
+    raised = Ceilings(cost_usd=None, total_tokens=None, steps=one_more)
     task.change(replace(task.settings, ceilings=raised))
     with Session() as session:
         rebuilt = Task.from_records(
@@ -80,7 +82,6 @@ def assert_goes_on_alike(
         assert [turn.is_superseded for turn in rebuilt.turns] == [
             turn.is_superseded for turn in task.turns
         ]
-        resumes = facts(task, TurnFinished)[-1].state != "completed"
         again = next_request(beside, lambda: go_on(rebuilt, resumes=resumes))
     assert again == next_request(simulator, lambda: go_on(task, resumes=resumes)) != ""
 

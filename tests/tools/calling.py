@@ -17,10 +17,13 @@ from budget_magic.tools import (
     file_tools,
     run_tool,
 )
+from budget_magic.tools.loop_thread import FunctionLoop
 
 T = TypeVar("T")
 
 NOTHING_SECRET = Redactor({})
+FUNCTION_LOOP = FunctionLoop()
+"""As a session has one for all its tasks."""
 
 
 async def here(function: Callable[[], T], /) -> T:
@@ -42,6 +45,7 @@ def context(run_in_caller: RunInCaller = here) -> ToolContext:
         emit=lambda _: None,
         reserve=no_money,
         run_in_caller=run_in_caller,
+        function_loop=FUNCTION_LOOP,
     )
 
 

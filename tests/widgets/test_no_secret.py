@@ -16,9 +16,9 @@ from budget_magic.events import (
     AttemptFailed,
     Delta,
     Live,
+    MessageAppended,
     Record,
     RetryScheduled,
-    StepFinished,
     ToolFinished,
     ToolStarted,
     TurnFinished,
@@ -161,8 +161,8 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
     panel.finish()
 
     assert outcome.state == ("failed" if ends_badly else "completed")
-    kinds = (TurnStarted, AttemptFailed, RetryScheduled, StepFinished, ApprovalAsked, ApprovalGiven,
-             ToolStarted, ToolFinished, TurnFinished)  # fmt: skip
+    kinds = (TurnStarted, AttemptFailed, RetryScheduled, MessageAppended, ApprovalAsked,
+             ApprovalGiven, ToolStarted, ToolFinished, TurnFinished)  # fmt: skip
     for kind in kinds:
         mine = facts(task, kind)
         assert mine, kind
