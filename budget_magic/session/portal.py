@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools.loop_thread import LoopThread
+from budget_magic.tools.loop_thread import LoopThread, call_on_loop
 
 T = TypeVar("T")
 AsyncFunction = Callable[[], Coroutine[Any, Any, T]]
@@ -30,11 +30,6 @@ class Portal:
         self._ending: asyncio.Task[None] | None = None
         atexit.register(self.close)
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the calling thread is the loop's own."""
-        return self._thread.is_here
-
     def call(self, function: Callable[[], T]) -> T:
         """Return what a function returns on the loop's thread; called there, it runs at once.
 
@@ -45,20 +40,9 @@ class Portal:
         ConfigurationError
             The portal is closed.
         """
-        if self.is_here:
-            return function()
         if self._loop.is_closed():
             raise ConfigurationError("the session is closed; run the task in a new one")
-        answered: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                answered.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - raised again in the caller
-                answered.set_exception(error)
-
-        self._loop.call_soon_threadsafe(work)
-        return answered.result()
+        return call_on_loop(self._loop, function)
 
     def start(self, function: AsyncFunction[T]) -> Future[T]:
         """Run a coroutine function on the loop, without waiting for it; from any thread."""

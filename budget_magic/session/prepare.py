@@ -16,11 +16,11 @@ from budget_magic.meter.cost import price_table
 from budget_magic.meter.reserve import Account
 from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.caller_executor import CallerExecutor
+from budget_magic.session.checks import check
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
-from budget_magic.session.settings import check
 from budget_magic.settings import Settings
 from budget_magic.tools.approval import parse_policy
 from budget_magic.tools.context import CURRENT_CALL

@@ -41,11 +41,6 @@ class LoopThread:
         self._thread = kind(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the calling thread is the loop's own."""
-        return threading.current_thread() is self._thread
-
     def end(self) -> None:
         """Cancel what runs and close the loop; called on it."""
         self._is_over = True
