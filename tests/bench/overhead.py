@@ -116,25 +116,33 @@ def _bare(client: anthropic.AsyncAnthropic, steps: int) -> float:
     return asyncio.run(run())
 
 
+async def bare_step(client: anthropic.AsyncAnthropic, **params: Any) -> Any:
+    """One reply, streamed to its end as one would by hand."""
+    async with client.beta.messages.stream(
+        model=MODEL,
+        max_tokens=32_000,
+        thinking={"type": "adaptive", "display": "summarized"},
+        output_config={"effort": "high", "task_budget": {"type": "tokens", "total": 64_000}},
+        betas=["task-budgets-2026-03-13"],
+        **params,
+    ) as stream:
+        async for _event in stream:
+            pass
+        return await stream.get_final_message()
+
+
 async def _bare_loop(client: anthropic.AsyncAnthropic) -> int:
     """What one would write by hand: stream, run the calls, append, again."""
     tool = anthropic.beta_tool(look)
     messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": PROMPT}]}]
     steps = 0
     while True:
-        async with client.beta.messages.stream(
-            model=MODEL,
-            max_tokens=32_000,
+        message = await bare_step(
+            client,
             system=[{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}],
             tools=[tool.to_dict()],
             messages=[*messages[:-1], _marked(messages[-1])],
-            thinking={"type": "adaptive", "display": "summarized"},
-            output_config={"effort": "high", "task_budget": {"type": "tokens", "total": 64_000}},
-            betas=["task-budgets-2026-03-13"],
-        ) as stream:
-            async for _event in stream:
-                pass
-            message = await stream.get_final_message()
+        )
         steps += 1
         content = message.to_dict()["content"]
         messages.append({"role": "assistant", "content": content})

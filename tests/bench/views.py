@@ -20,7 +20,7 @@ from budget_magic.report.bundle import bundle, turn_json
 from budget_magic.report.view import view_turn
 from budget_magic.session import default_session
 from budget_magic.widgets.panel_sync import PanelSync
-from tests.bench.overhead import MODEL, PROMPT, server
+from tests.bench.overhead import PROMPT, bare_step, server
 from tests.report.records import Story, call, thought
 
 FEW: Final = 100
@@ -146,15 +146,5 @@ def _bare(url: str) -> Iterator[float]:
 
 async def _bare_turn(client: anthropic.AsyncAnthropic, messages: list[Any]) -> None:
     messages.append({"role": "user", "content": [{"type": "text", "text": PROMPT}]})
-    async with client.beta.messages.stream(
-        model=MODEL,
-        max_tokens=32_000,
-        messages=messages,
-        thinking={"type": "adaptive", "display": "summarized"},
-        output_config={"effort": "high", "task_budget": {"type": "tokens", "total": 64_000}},
-        betas=["task-budgets-2026-03-13"],
-    ) as stream:
-        async for _event in stream:
-            pass
-        message = await stream.get_final_message()
+    message = await bare_step(client, messages=messages)
     messages.append({"role": "assistant", "content": message.to_dict()["content"]})
