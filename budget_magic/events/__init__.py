@@ -1,4 +1,4 @@
-"""WHAT HAPPENED: frozen facts and their stamps, standard library only."""
+"""WHAT HAPPENED: frozen facts, their stamps, and what a user can do next."""
 
 from budget_magic.events.facts import (
     ApprovalAsked,

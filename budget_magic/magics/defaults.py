@@ -8,7 +8,7 @@ import traitlets
 from traitlets.config import Configurable
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.settings import TABLE, Defaults, put
+from budget_magic.settings import TABLE, Defaults, evolve
 from budget_magic.settings.row import Row
 
 
@@ -35,4 +35,4 @@ class TaskDefaults(Configurable):
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""
-        return put(Defaults(), {name: getattr(self, name) for name in TABLE})
+        return evolve(Defaults(), {name: getattr(self, name) for name in TABLE})

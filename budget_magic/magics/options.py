@@ -12,7 +12,7 @@ from typing import Any, Final
 from IPython.utils.process import arg_split  # type: ignore[attr-defined] # re-exported there
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.settings import TABLE, Settings, put
+from budget_magic.settings import TABLE, Settings, evolve
 from budget_magic.settings.parsers import flag
 from budget_magic.settings.row import Row
 
@@ -181,7 +181,7 @@ def apply(
                 f"--client {client}: there is no {client} in the notebook; make it first, or use"
                 " auto or simulator"
             ) from None
-    return put(settings, changes)
+    return evolve(settings, changes)
 
 
 def help_text(magic: str) -> str:

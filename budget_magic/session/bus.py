@@ -149,14 +149,14 @@ class Bus:
     def _record(self, record: Record) -> None:
         if isinstance(record.fact, TurnStarted):
             self.failure = ""
-        try:
-            for sink in self._required:
+        for sink in self._required:
+            try:
                 sink.record(record)
-        except KeyboardInterrupt:
-            self.on_interrupt()
-            self.failure = "it was interrupted"
-        except BaseException as error:  # noqa: BLE001 - it must not unwind the loop between two facts
-            self.failure = self.redactor.redact(explained(error))
+            except KeyboardInterrupt:
+                self.on_interrupt()
+                self.failure = "it was interrupted"
+            except BaseException as error:  # noqa: BLE001 - must not unwind between two facts
+                self.failure = self.redactor.redact(explained(error))
 
     def _fold(self, record: Record, shown: Fact) -> None:
         self._parents.note(record)

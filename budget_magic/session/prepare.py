@@ -43,7 +43,7 @@ class Prepared:
     """The run that was the last one at that time."""
 
 
-class Recorded(NamedTuple):
+class RecordedClient(NamedTuple):
     """The client that a task's turns were recorded with."""
 
     name: str
@@ -174,7 +174,7 @@ def _refuse_without_price(model: str, account: Account, session: Session) -> Non
     )
 
 
-def choose(task: Task, settings: Settings, recorded: Recorded | None = None) -> Chosen:
+def choose(task: Task, settings: Settings, recorded: RecordedClient | None = None) -> Chosen:
     """Return the task's client; it stays the one of the first turn.
 
     Parameters
@@ -190,7 +190,9 @@ def choose(task: Task, settings: Settings, recorded: Recorded | None = None) -> 
         The settings ask for another one, or for none that can be had.
     """
     clients, chosen = task.session.clients, task.chosen
-    was = recorded or (Recorded(chosen.name, chosen.simulated is not None) if chosen else None)
+    was = recorded or (
+        RecordedClient(chosen.name, chosen.simulated is not None) if chosen else None
+    )
     if task.turns and was is not None:
         _refuse_another_client(task, settings, was)
         if chosen is not None and (chosen.name == SIMULATOR or settings.client != AUTO):
@@ -202,7 +204,7 @@ def choose(task: Task, settings: Settings, recorded: Recorded | None = None) -> 
     )
 
 
-def _refuse_another_client(task: Task, settings: Settings, was: Recorded) -> None:
+def _refuse_another_client(task: Task, settings: Settings, was: RecordedClient) -> None:
     if settings.client == AUTO:
         now = task.session.clients.kind_of_auto()
     else:

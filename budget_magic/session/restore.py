@@ -15,7 +15,7 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
-from budget_magic.session.prepare import Recorded
+from budget_magic.session.prepare import RecordedClient
 from budget_magic.session.session import Session
 from budget_magic.session.turns import Prompt, Turn, turn_key
 from budget_magic.settings import Settings
@@ -34,8 +34,13 @@ def settings_of(records: Sequence[Record], session: Session) -> Settings:
     Raises
     ------
     ConfigurationError
-        No turn was recorded.
+        They are not the records of one whole task.
     """
+    places = [(record.task, record.sequence) for record in records]
+    if places != [(records[0].task, number) for number in range(1, len(records) + 1)]:
+        raise ConfigurationError(
+            "the records are not those of one task without gaps; give all of them, oldest first"
+        )
     for record in reversed(records):
         if isinstance(record.fact, TurnStarted | SettingsChanged):
             return settings_from(record.fact.settings, _tags(records), session)
@@ -94,10 +99,10 @@ def turns_of(records: Sequence[Record], session: Session) -> list[Turn]:
     return list(turns.values())
 
 
-def recorded_client(records: Sequence[Record]) -> Recorded:
+def recorded_client(records: Sequence[Record]) -> RecordedClient:
     """Return the client of the last recorded turn."""
     *_, started = (one.fact for one in records if isinstance(one.fact, TurnStarted))
-    return Recorded(started.settings.client, started.settings.simulated is not None)
+    return RecordedClient(started.settings.client, started.settings.simulated is not None)
 
 
 def _tags(records: Sequence[Record]) -> dict[str, str]:

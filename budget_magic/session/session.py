@@ -113,7 +113,7 @@ class Session:
         return self._shared().account
 
     def close(self) -> None:
-        """Stop what runs, wait until it is booked, and end the thread."""
+        """Stop what runs, wait until it is booked, and end the threads; again, do nothing."""
         if self._made is not None:
             self._made.portal.close()
             self._made.function_loop.close()

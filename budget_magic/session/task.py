@@ -49,7 +49,7 @@ from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
 from budget_magic.session.warnings import low_budget_warning
-from budget_magic.settings import Settings, put
+from budget_magic.settings import Settings, evolve
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.toolbox import Toolbox
@@ -128,7 +128,8 @@ class Task:
         Raises
         ------
         ConfigurationError
-            The records tell of no turn, or a client, tool or setting cannot be had again.
+            The records are not those of a whole task, or a client, tool or setting cannot be had
+            again.
 
         Notes
         -----
@@ -279,7 +280,7 @@ class Task:
         **changes
             Settings that hold from now on, by name, such as `max_cost=15`; see `change`.
         """
-        start = Start(settings=put(self.settings, changes))
+        start = Start(settings=evolve(self.settings, changes))
         return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), start, run=run))
 
     def wait(self) -> Outcome:
@@ -376,7 +377,7 @@ class Task:
         """
         self.refuse_while_running()
         with no_secrets_in_errors(self.bus.redactor.redact):
-            changed = put(settings or self._settings, changes)
+            changed = evolve(settings or self._settings, changes)
             self._settings = checked(changed, self.session)
 
     def change_now(self, change: Change) -> None:

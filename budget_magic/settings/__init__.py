@@ -2,7 +2,7 @@
 
 from budget_magic.settings.ceilings import Ceilings
 from budget_magic.settings.parsers import StuckRule
-from budget_magic.settings.table import TABLE, Carry, Defaults, RecordedSettings, Settings, put
+from budget_magic.settings.table import TABLE, Carry, Defaults, RecordedSettings, Settings, evolve
 
 __all__ = [
     "TABLE",
@@ -12,5 +12,5 @@ __all__ = [
     "RecordedSettings",
     "Settings",
     "StuckRule",
-    "put",
+    "evolve",
 ]

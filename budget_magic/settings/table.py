@@ -161,10 +161,10 @@ class Defaults:
 _Group = TypeVar("_Group", bound="Defaults | Settings | Ceilings")
 
 
-def put(group: _Group, values: Mapping[str, Any]) -> _Group:
+def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
     """Return a copy with new values by name of the setting; a ceiling has a name of its own.
 
-    >>> put(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
+    >>> evolve(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
     9
 
     Raises
@@ -177,7 +177,7 @@ def put(group: _Group, values: Mapping[str, Any]) -> _Group:
         value, name = getattr(group, part.name), _name(part)
         if isinstance(value, Settings | Ceilings):
             inner = {row.name: left.pop(row.name) for row in _rows(value) if row.name in left}
-            changes[part.name] = put(value, inner)
+            changes[part.name] = evolve(value, inner)
         if name in left:
             changes[part.name] = left.pop(name)
     return replace(group, **changes, **left)

@@ -166,7 +166,9 @@ class FunctionLoop:
     def close(self) -> None:
         """Cancel what runs and end the loop."""
         if self._thread is not None:
-            self._thread.loop.call_soon_threadsafe(self._thread.end)
+            with suppress(RuntimeError):  # closed already
+                self._thread.loop.call_soon_threadsafe(self._thread.end)
+            self._thread.join(CLEAN_UP_S)
 
     def _started(self) -> LoopThread:
         if self._thread is None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from budget_magic import Ceilings, Task
+from budget_magic import Ceilings, ConfigurationError, Task
 from budget_magic.events import Record, TurnFinished
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.compaction import ASK
@@ -194,3 +194,23 @@ def test_whatever_a_task_did_comes_back(
     work(task)
 
     assert_goes_on_alike(task, simulator, beside, journal)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _records: [],
+        lambda records: records[1:],
+        lambda records: [*records[:3], *records[4:]],
+        lambda records: records[::-1],
+        lambda records: [*records, replace(records[-1], task="other")],
+    ],
+)
+def test_records_that_are_not_those_of_a_whole_task_are_refused(
+    journal: Journal, spoil: Callable[[list[Record]], list[Record]]
+) -> None:
+    task_on(Simulator(scene)).run("Look.")
+    with Session() as session:
+        with pytest.raises(ConfigurationError, match=r"^the(se)? records"):
+            Task.from_records(spoil(journal.records()), session=session)
+        assert not session.tasks

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from budget_magic import Ceilings, ConfigurationError, Task
+from budget_magic import Ceilings, ConfigurationError, Task, tool
 from budget_magic.events import (
     Fact,
     Live,
@@ -99,6 +99,24 @@ def test_closing_a_session_stops_and_books_what_runs() -> None:
         task.run("Once more.")
 
 
+def test_a_session_that_ran_async_functions_is_closed_twice() -> None:
+    @tool(reads=True)
+    async def lookup(word: str) -> str:
+        """Look up a word."""
+        return f"{word} is a word"
+
+    session = Session()
+    client = simulated_client(Simulator(steps(1)).transport())
+    task = Task("audit", session=session, client=client, tools=[lookup], approve="all")
+    assert task.run("Look.").state == "completed"
+
+    session.close()
+    session.close()
+
+    with pytest.raises(ConfigurationError, match="the session is closed"):
+        task.run("Once more.")
+
+
 def test_a_task_of_another_session_is_refused_inside_a_tool() -> None:
     other = Session()
     refused: list[str] = []
@@ -180,6 +198,16 @@ def test_what_cannot_be_recorded_is_not_sent(kind: type[Fact]) -> None:
         assert session.account.requests_held == 0
         assert outcome.spend.unconfirmed_usd == 0
         assert task.resume().state == "completed"
+
+
+def test_every_required_sink_is_told_though_another_fails() -> None:
+    failing, whole = Journal(fails_with=StepStarted), Journal()
+    with Session(required_sinks=[failing, whole]) as session:
+        task = task_in(session, Simulator(steps(1)), "audit")
+        assert task.run("Look.").reason == "configuration"
+
+    assert [record.sequence for record in whole.records] == list(range(1, len(task.events) + 1))
+    assert len(failing.records) == len(whole.records) - 1
 
 
 def test_a_call_that_cannot_be_recorded_does_not_run() -> None:

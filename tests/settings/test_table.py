@@ -16,7 +16,7 @@ from budget_magic.magics.options import OPTIONS, parse
 from budget_magic.meter.cost import REGION_FACTORS
 from budget_magic.models import EFFORT_LEVELS
 from budget_magic.session.live import Change
-from budget_magic.settings import TABLE, Defaults, RecordedSettings, StuckRule, put
+from budget_magic.settings import TABLE, Defaults, RecordedSettings, StuckRule, evolve
 from budget_magic.settings.row import Row
 from budget_magic.simulator import Reply, Simulator
 from tests.loop.running import facts, task_on
@@ -144,10 +144,10 @@ def test_words_that_name_other_tables_entries_are_theirs() -> None:
 
 
 def test_values_are_put_where_they_belong_and_others_are_a_type_error() -> None:
-    changed = put(Defaults(), {"max_steps": 9, "session_cost": 3})
+    changed = evolve(Defaults(), {"max_steps": 9, "session_cost": 3})
 
     with pytest.raises(TypeError, match="again"):
-        put(Defaults(), {"again": True})
+        evolve(Defaults(), {"again": True})
 
     assert changed.settings.ceilings == Ceilings(steps=9)
     assert changed.session_cost_usd == 3
