@@ -17,7 +17,7 @@ from budget_magic.tools.secrets import Redactor, StreamRedactor
 from budget_magic.tools.text import as_text
 from budget_magic.tools.tool import Tool
 from budget_magic.tools.tool_decorator import tool
-from budget_magic.tools.toolbox import Toolbox, build_toolbox, split_names
+from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 __all__ = [
     "Call",
@@ -42,7 +42,6 @@ __all__ = [
     "image_block",
     "parse_policy",
     "run_tool",
-    "split_names",
     "text_block",
     "to_answer",
     "tool",

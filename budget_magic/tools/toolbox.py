@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import anyio
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
+from budget_magic.settings.parsers import tools as parse_tools
 from budget_magic.tools.files import FILE_TOOL_NAMES, file_tools
 from budget_magic.tools.functions import function_tool
 from budget_magic.tools.text import explained
@@ -112,17 +113,6 @@ async def _close(tool: Tool) -> None:
         logger.warning("closing the tool %s failed with %s", tool.name, type(error).__name__)
 
 
-def split_names(text: str) -> list[str]:
-    """Return the names in a list of tools.
-
-    Examples
-    --------
-    >>> split_names("files, row_count")
-    ['files', 'row_count']
-    """
-    return [name for part in text.split(",") if (name := part.strip())]
-
-
 def build_toolbox(
     entries: str | Sequence[object],
     *,
@@ -147,7 +137,7 @@ def build_toolbox(
     ConfigurationError
         An entry is unknown, given twice, of a later version, or cannot be a tool.
     """
-    asked = split_names(entries) if isinstance(entries, str) else list(entries)
+    asked = parse_tools(entries)
     words = [entry for entry in asked if isinstance(entry, str)]
     if "none" in words:
         if len(asked) > 1:

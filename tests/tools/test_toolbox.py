@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools import Toolbox, build_toolbox, split_names, tool
+from budget_magic.settings.parsers import tools as parse_tools
+from budget_magic.tools import Toolbox, build_toolbox, tool
 
 
 def row_count(table: str) -> int:
@@ -121,7 +122,7 @@ def test_one_text_is_split_at_its_commas(tmp_path: Path) -> None:
 
 
 def test_a_list_of_names_is_split_at_commas() -> None:
-    assert split_names(" files,row_count , ,x") == ["files", "row_count", "x"]
+    assert parse_tools(" files,row_count , ,x") == ("files", "row_count", "x")
 
 
 def test_importing_the_room_imports_nothing_heavy() -> None:
