@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 HTTP_OK: Final = 200
+CLOSED: Final = "the session is closed; make the task anew in an open one"
 
 
 def one_line(error: BaseException) -> list[str]:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import TypeVar
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.events import Fact, NoticePosted
+from budget_magic.events import NoticePosted
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.task import TurnContext
 from budget_magic.meter.reserve import Amount
 from budget_magic.report.numbers import dollars
-from budget_magic.tools.context import Reservation, ToolContext
+from budget_magic.tools.context import Reservation, ToolContext, amount
 from budget_magic.tools.loop_thread import call_on_loop
 
 T = TypeVar("T")
@@ -32,9 +32,12 @@ def tool_context(turn: TurnContext, call: OpenCall) -> ToolContext:
 
         return call_on_loop(loop, while_open)
 
-    def emit(fact: Fact | str) -> None:
-        noted = NoticePosted(turn=turn.turn, text=fact) if isinstance(fact, str) else fact
-        on_loop(partial(task.emit, noted))
+    def emit(notice: NoticePosted | str) -> None:
+        if isinstance(notice, str):
+            notice = NoticePosted(turn=turn.turn, text=notice)
+        if not isinstance(notice, NoticePosted):
+            raise ToolRefusal("a tool emits notices only: a text or a NoticePosted")
+        on_loop(partial(task.emit, notice))
 
     def book(held: Amount, spent: Amount, unconfirmed: Amount) -> None:
         # Also after the call was answered: what is held must not stay.
@@ -46,9 +49,9 @@ def tool_context(turn: TurnContext, call: OpenCall) -> ToolContext:
         )
 
     def reserve(*, usd: Decimal = Decimal(0), tokens: int = 0) -> Reservation:
-        amount = Amount(usd=usd, tokens=tokens)
-        on_loop(partial(_hold, turn, amount))
-        return Reservation(partial(book, amount), amount)
+        held = amount(usd, tokens)
+        on_loop(partial(_hold, turn, held))
+        return Reservation(partial(book, held), held)
 
     return ToolContext(
         turn=turn.turn,

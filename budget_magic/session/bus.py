@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from budget_magic.errors import ConfigurationError
 from budget_magic.events import (
     AttemptFailed,
     Fact,
@@ -30,8 +31,6 @@ from budget_magic.tools.text import explained
 F = TypeVar("F", bound=Fact)
 
 logger = logging.getLogger("budget_magic")
-
-T = TypeVar("T")
 
 
 class Recorder(Protocol):
@@ -99,7 +98,18 @@ class Bus:
         self._live = LiveRedactor(redactor)
 
     def subscribe(self, view: Sink) -> Callable[[], None]:
-        """Hand a view what is emitted from now on; the result ends that."""
+        """Hand a view what is emitted from now on; the result ends that.
+
+        Raises
+        ------
+        ConfigurationError
+            It takes no records.
+        """
+        if not callable(getattr(view, "record", None)):
+            raise ConfigurationError(
+                f"{type(view).__name__} is not a view: give it a method `record(record)`, and"
+                " `live(event)` for what streams"
+            )
         self._views = (*self._views, view)
 
         def unsubscribe() -> None:
@@ -130,7 +140,7 @@ class Bus:
         self._record(record)
         self._fold(record, shown)
         for view in self._views:
-            self._hand(view.record, self.records[-1])
+            self._hand(view, "record", self.records[-1])
         return exact
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -167,11 +177,13 @@ class Bus:
     def _show(self, events: Iterator[Live]) -> None:
         for event in events:
             for view in self._views:
-                self._hand(view.live, event)
+                self._hand(view, "live", event)
 
-    def _hand(self, take: Callable[[T], None], what: T) -> None:
+    def _hand(self, view: Sink, method: str, what: Record | Live) -> None:
         try:
-            take(what)
+            take = getattr(view, method, None)
+            if take is not None:  # a view may leave out what streams
+                take(what)
         except KeyboardInterrupt:
             self.on_interrupt()
         except BaseException as error:  # noqa: BLE001 - a view must not break a run

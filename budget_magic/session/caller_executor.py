@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Protocol, TypeVar
@@ -136,11 +136,11 @@ class CallerExecutor:
             on_interrupt()
             _refuse(job, KeyboardInterrupt())
         elif isinstance(failed, Exception) and not isinstance(failed, StopIteration):
-            job.loop.call_soon_threadsafe(_fail, job.answered, failed)
+            _answer(job, _fail, failed)
         elif failed is not None:  # a future takes no StopIteration either
             _refuse(job, failed)
         else:
-            job.loop.call_soon_threadsafe(_succeed, job.answered, result)
+            _answer(job, _succeed, result)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
@@ -214,7 +214,12 @@ def _on_sigint(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
 
 
 def _refuse(job: _Job, error: BaseException) -> None:
-    job.loop.call_soon_threadsafe(_fail, job.answered, ToolRefusal(explained(error)))
+    _answer(job, _fail, ToolRefusal(explained(error)))
+
+
+def _answer(job: _Job, how: Callable[[asyncio.Future[Any], Any], None], what: object) -> None:
+    with suppress(RuntimeError):  # the session was closed meanwhile: nobody waits for it any more
+        job.loop.call_soon_threadsafe(how, job.answered, what)
 
 
 def _succeed(answered: asyncio.Future[Any], result: object) -> None:

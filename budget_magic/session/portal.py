@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from budget_magic.errors import ConfigurationError
+from budget_magic.errors import CLOSED, ConfigurationError
 from budget_magic.tools.loop_thread import LoopThread, call_on_loop
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Portal:
             The portal is closed.
         """
         if self._loop.is_closed():
-            raise ConfigurationError("the session is closed; run the task in a new one")
+            raise ConfigurationError(CLOSED)
         return call_on_loop(self._loop, function)
 
     def start(self, function: AsyncFunction[T]) -> Future[T]:

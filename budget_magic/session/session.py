@@ -6,6 +6,7 @@ import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from budget_magic.errors import CLOSED, ConfigurationError
 from budget_magic.session.host import Host, PythonHost
 from budget_magic.settings import Defaults
 
@@ -57,6 +58,7 @@ class Session:
         self._tasks: dict[str, Task] = {}
         self._last: str | None = None
         self._made: Shared | None = None
+        self._is_closed = False
         # An interrupt may call back into the session while this thread holds it.
         self._lock = threading.RLock()
 
@@ -114,6 +116,7 @@ class Session:
 
     def close(self) -> None:
         """Stop what runs, wait until it is booked, and end the threads; again, do nothing."""
+        self._is_closed = True
         if self._made is not None:
             self._made.portal.close()
             self._made.function_loop.close()
@@ -123,6 +126,8 @@ class Session:
             from budget_magic.session.shared import Shared  # noqa: PLC0415 - loading stays cheap
 
             with self._lock:
+                if self._made is None and self._is_closed:
+                    raise ConfigurationError(CLOSED)
                 if self._made is None:
                     self._made = Shared()
         return self._made

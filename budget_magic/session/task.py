@@ -128,8 +128,8 @@ class Task:
         Raises
         ------
         ConfigurationError
-            The records are not those of a whole task, or a client, tool or setting cannot be had
-            again.
+            The records are not those of a whole task, a task of that name runs, or a client, tool
+            or setting cannot be had again.
 
         Notes
         -----
@@ -137,6 +137,9 @@ class Task:
         """
         session = session or current_session()
         settings = replace(settings_of(records, session), **changes)
+        known = session.tasks.get(records[0].task)
+        if known is not None:
+            known.refuse_while_running()
         task = cls.from_settings(records[0].task, settings, session)
         task._restore(records)  # noqa: SLF001 - another way to construct this class
         session.register(task)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Protocol, Self, TypeVar
 
-from budget_magic.events import Fact
+from budget_magic.errors import ToolRefusal
+from budget_magic.events import NoticePosted
 from budget_magic.meter.reserve import Account, Amount
 from budget_magic.tools.loop_thread import FunctionLoop
 
@@ -90,8 +91,14 @@ class Reservation:
         self._settle(Amount(), self._held)
 
     def settle(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> None:
-        """Book what was spent and release the rest; only the first call counts."""
-        self._settle(Amount(usd=usd, tokens=tokens), Amount())
+        """Book what was spent and release the rest; only the first call counts.
+
+        Raises
+        ------
+        ToolRefusal
+            An amount is not a number of at least 0.
+        """
+        self._settle(amount(usd, tokens), Amount())
 
     def _settle(self, spent: Amount, unconfirmed: Amount) -> None:
         if self._is_open:
@@ -103,8 +110,24 @@ class Reserve(Protocol):
     """Holds an amount under every ceiling of the task."""
 
     def __call__(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> Reservation:
-        """Return the reservation; raises `ToolRefusal` at once where a ceiling has no room."""
+        """Return the reservation; raises `ToolRefusal` where a ceiling has no room for it now."""
         ...
+
+
+def amount(usd: Decimal, tokens: int) -> Amount:
+    """Return an amount that a tool reserves or has spent.
+
+    Raises
+    ------
+    ToolRefusal
+        It is not a number of at least 0: less would lift a ceiling.
+    """
+    is_money = isinstance(usd, Decimal | int) and Decimal(usd).is_finite() and usd >= 0
+    if not (is_money and isinstance(tokens, int) and tokens >= 0):
+        raise ToolRefusal(
+            "a tool reserves and spends a Decimal of US dollars and whole tokens >= 0"
+        )
+    return Amount(usd=Decimal(usd), tokens=tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +140,8 @@ class ToolContext:
     turn: int
     step: int
     call_id: str
-    emit: Callable[[Fact | str], None]
-    """Record a fact; a text is recorded as a notice to the reader."""
+    emit: Callable[[NoticePosted | str], None]
+    """Record a notice to the reader; other facts are for the loop to state."""
     reserve: Reserve
     run_in_caller: RunInCaller
     function_loop: FunctionLoop = field(default_factory=FunctionLoop)

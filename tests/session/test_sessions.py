@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from budget_magic import Ceilings, ConfigurationError, Task, tool
+from budget_magic import Ceilings, ConfigurationError, Task, TaskInterrupted, tool
 from budget_magic.events import (
     Fact,
     Live,
@@ -257,3 +258,71 @@ def test_a_subscription_outlives_turns_until_it_is_ended() -> None:
     task.run("Third.")
 
     assert {record.fact.turn for record in seen.records} == {1, 2}
+
+
+class OnlyRecords:
+    """A view that leaves out what streams."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def record(self, record: Record) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+def test_a_view_may_leave_out_what_streams() -> None:
+    view: Any = OnlyRecords()
+    task = task_in(default_session(), Simulator(steps(1)), "audit")
+    task.subscribe(view)
+
+    outcome = task.run("Look.")
+
+    assert outcome.state == "completed"
+    assert outcome.spend.unconfirmed_usd == 0
+    assert len(view.records) == len(task.events)
+
+
+@pytest.mark.parametrize("view", [None, object(), "view"])
+def test_what_takes_no_records_is_not_a_view(view: Any) -> None:
+    task = task_in(default_session(), Simulator(steps(1)), "audit")
+    with pytest.raises(ConfigurationError, match="is not a view: give it a method"):
+        task.subscribe(view)
+    assert task.run("Look.").state == "completed"
+
+
+def test_closing_a_session_while_a_function_runs_interrupts_the_turn() -> None:
+    session = Session()
+
+    def close() -> str:
+        """Close the session that runs this."""
+        session.close()
+        return "closed"
+
+    client = simulated_client(Simulator([Reply(calls=[Call("close", {})]), *steps(0)]).transport())
+    task = Task("audit", session=session, client=client, tools=[close], approve="all")
+
+    with pytest.raises(TaskInterrupted):
+        task.run("Go.")
+    assert facts(task, TurnFinished)[-1].state == "interrupted"
+
+
+def test_a_session_closed_before_anything_ran_is_closed() -> None:
+    with Session() as session:
+        task = task_in(session, Simulator(steps(1)), "audit")
+    with pytest.raises(ConfigurationError, match="the session is closed"):
+        task.run("Look.")
+
+
+def test_a_running_task_is_not_rebuilt_beside_itself() -> None:
+    go_on, journal = Signal(), Journal()
+    simulator = Simulator(steps(1), faults=[hold(go_on, on=0)])
+    with Session(required_sinks=[journal]) as session:
+        task = task_in(session, simulator, "audit")
+        task.start("Look.")
+        assert simulator.arrival(0).wait()
+        with pytest.raises(ConfigurationError, match="audit runs already"):
+            Task.from_records(journal.records, session=session)
+        assert session.tasks["audit"] is task
+        go_on.set()
+        assert task.wait().state == "completed"

@@ -247,6 +247,47 @@ def test_what_a_failing_tool_had_reserved_stays_unconfirmed() -> None:
     assert spent.unconfirmed_usd == Decimal("0.50")
 
 
+WRONG_AMOUNTS: list[dict[str, Any]] = [
+    {"usd": Decimal(-100)}, {"usd": Decimal("nan")}, {"usd": Decimal("inf")}, {"usd": 0.5},
+    {"tokens": -1}, {"tokens": 1.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_AMOUNTS)
+@pytest.mark.parametrize("door", ["reserve", "settle"])
+def test_an_amount_that_would_lift_a_ceiling_is_refused(wrong: dict[str, Any], door: str) -> None:
+    def work(context: ToolContext) -> str:
+        if door == "reserve":
+            context.reserve(**wrong)
+        with context.reserve(usd=Decimal("0.10")) as reservation:
+            reservation.settle(**wrong)
+        return "spent"
+
+    task, _ = plotting(Plot(work, "worker"), ceilings=Ceilings(cost_usd=1))
+    task.run("Look.")
+
+    assert "whole tokens >= 0" in results(task)[0]
+    held = Decimal("0.10") if door == "settle" else 0
+    assert task.account.unconfirmed.usd == held
+    assert task.account.spent_below.usd == 0
+    assert task.account.held.usd == 0
+
+
+def test_a_tool_states_no_facts_of_the_loop() -> None:
+    emitted: list[Any] = []
+
+    def work(context: ToolContext) -> str:
+        emitted.append(facts(task, StepFinished)[-1])
+        context.emit(emitted[0])
+        return "counted twice"
+
+    task, simulator = plotting(Plot(work, "worker"))
+    outcome = task.run("Look.")
+
+    assert "a tool emits notices only" in results(task)[0]
+    assert outcome.spend.steps == len(simulator.requests) == 2
+
+
 def test_a_task_that_a_tool_runs_does_not_wait_for_what_the_tool_holds() -> None:
     inner = task_on(Simulator([Reply(text="Inner.")]), "inner")
 
