@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
@@ -19,8 +20,9 @@ from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
+from budget_magic.session.start import Start, start_turn
 from budget_magic.session.task import Task
-from budget_magic.session.turns import Prompt, Start, Turn
+from budget_magic.session.turns import Prompt, Turn, plan_turn
 from budget_magic.settings import Settings
 
 FIRST_NAME = "task-1"
@@ -98,7 +100,8 @@ class Cells:
         prompt = Prompt(
             typed=body, sent=filled.text.strip(), inserted=filled.inserted, cell_id=cell_id
         )
-        plan = task.plan(prompt, self._options(task, given), again="again" in given)
+        change = self._options(given)
+        plan = plan_turn(task.turns, prompt, task.settings, change, again="again" in given)
         old = plan.turn
         if plan.kind == "show" and old is not None:
             return ShownAgain(task=task, turn=old, out=given.get("out"))
@@ -111,14 +114,13 @@ class Cells:
             sinks=show.sinks,
             approver=show.approver,
             background="background" in given,
+            rewind_to=old if plan.kind == "rewind" else None,
+            note=self._note_on_name(name) if is_new else "",
         )
-        note = self._note_on_name(name) if is_new else ""
+        asked = old if plan.kind == "go_on" and old is not None else prompt
 
         def begin(run: Run) -> None:
-            if plan.kind == "go_on" and old is not None:
-                task.begin_again(old, start, run=run)
-            else:
-                task.begin(prompt, start, run=run, rewind_to=old, note=note)
+            start_turn(task, asked, start, run)
             if cell_id is not None:
                 self._tasks_of_cells[cell_id] = name
 
@@ -137,13 +139,13 @@ class Cells:
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
             return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
-        settings = self._options(task, line.given)(task.settings)
+        settings = self._options(line.given)(task.settings)
         show = make_display(self._shell_context, task, self.ended_panels)
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
         return CellTurn(
             task=task,
             run=task.new_run(),
-            begin=lambda run: task.begin_again(turn, start, run=run),
+            begin=lambda run: start_turn(task, turn, start, run),
             display=show,
             out=line.given.get("out"),
         )
@@ -156,7 +158,7 @@ class Cells:
             self.existing(line.task).refuse_while_running()
         name = line.task or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in line.given)
-        settings = self._options(task, line.given)(task.settings)
+        settings = self._options(line.given)(task.settings)
         if line.given or is_new:
             task.change(settings)
         if is_new:
@@ -203,13 +205,8 @@ class Cells:
         name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None
         return name if name in self._session.tasks else None
 
-    def _options(self, task: Task, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
-        def change(settings: Settings) -> Settings:
-            return options.apply(
-                settings, given, lookup=self._shell_context.lookup, has_run=bool(task.turns)
-            )
-
-        return change
+    def _options(self, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
+        return partial(options.apply, given=given, lookup=self._shell_context.lookup)
 
     def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
         """Say what a large insertion costs; where an interactive user is attached, ask.

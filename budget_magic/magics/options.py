@@ -146,7 +146,6 @@ def apply(
     given: Mapping[str, Any],
     *,
     lookup: Callable[[str], object],
-    has_run: bool,
 ) -> Settings:
     """Return the settings with the options of a line put in.
 
@@ -156,20 +155,13 @@ def apply(
         In force so far, and values as `parse` reads them.
     lookup
         Finds an object of the notebook by name; raises LookupError where there is none.
-    has_run
-        Whether the task has a turn already: its system prompt is fixed then.
 
     Raises
     ------
     ConfigurationError
-        `--system` on a later turn, or a client that the notebook does not have.
+        It names a client that the notebook does not have.
     """
     changes = {name: value for name, value in given.items() if name in SETTINGS}
-    if has_run and given.get("system", settings.system) != settings.system:
-        raise ConfigurationError(
-            "--system is for a task's first turn: Claude's thinking is bound to it;"
-            " use --new to start afresh"
-        )
     if "tags" in given:
         changes["tags"] = {**settings.tags, **given["tags"]}
     client = given.get("client")

@@ -1,28 +1,52 @@
-"""A task rebuilt from its records: its settings and its turns as they stood."""
+"""How a task is rebuilt from its records: its settings, turns, account and history."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import (
     Record,
     SettingsChanged,
+    StepFinished,
     TurnFinished,
     TurnSettings,
     TurnStarted,
 )
+from budget_magic.loop.learning import learn
+from budget_magic.meter.restore import restore
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
-from budget_magic.session.prepare import RecordedClient
+from budget_magic.session.prepare import RecordedClient, choose
 from budget_magic.session.session import Session
 from budget_magic.session.turns import Prompt, Turn, turn_key
 from budget_magic.settings import Settings
 from budget_magic.settings.table import SYSTEM
 
+if TYPE_CHECKING:
+    from budget_magic.session.task import Task
+
 KEPT_CLIENTS: Final = {ANTHROPIC: AUTO, SIMULATOR: SIMULATOR}
 """Clients that need no object, with what chooses them."""
+
+
+def restore_task(task: Task, records: Sequence[Record]) -> None:
+    """Bring a new task to where the records end; nobody is told."""
+    task.bus.restore(records)
+    task.turns = turns_of(records, task.session)
+    restore(task.account, [record.fact for record in records])
+    task.chosen = choose(task, task.settings, recorded=_recorded_client(records))
+    model = ""
+    for record in task.bus.records:
+        task.reports.record(record)
+        match record.fact:
+            case TurnStarted() | SettingsChanged() as fact:
+                model = fact.settings.model
+            case StepFinished() as fact:
+                learn(task.chosen.client.learned, fact, asked_model=model)
+            case TurnFinished() as fact:
+                task.keep_outcome(fact, task.reports.fold.reading, record.at)
 
 
 def settings_of(records: Sequence[Record], session: Session) -> Settings:
@@ -94,12 +118,10 @@ def turns_of(records: Sequence[Record], session: Session) -> list[Turn]:
                     settings_before=before,
                     key=turn_key(settings),
                 )
-        elif isinstance(fact, TurnFinished):
-            turns[fact.turn].ended_at = record.at
     return list(turns.values())
 
 
-def recorded_client(records: Sequence[Record]) -> RecordedClient:
+def _recorded_client(records: Sequence[Record]) -> RecordedClient:
     """Return the client of the last recorded turn."""
     *_, started = (one.fact for one in records if isinstance(one.fact, TurnStarted))
     return RecordedClient(started.settings.client, started.settings.simulated is not None)

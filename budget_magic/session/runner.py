@@ -28,7 +28,7 @@ BOOKED_WITHIN_S: Final = 5.0
 """How long a failing caller waits for its turn to be stopped and booked."""
 STOPPED_WAITING: Final = "stopped waiting; the turn itself was not stopped: `task.stop()` does that"
 
-Keep = Callable[[Turn, TurnFinished], None]
+Keep = Callable[[TurnFinished], None]
 
 
 def nothing() -> None:
@@ -243,8 +243,7 @@ class Run:
             if self._stopped is not None:
                 task.cancel()
             finished = await run_turn(turn, lambda: self._stopped)
-            if self.turn is not None:
-                keep(self.turn, finished)
+            keep(finished)
             self.finished = finished
         except BaseException as error:  # noqa: BLE001 - raised again where the turn is waited for
             self._error = error

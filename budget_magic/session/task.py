@@ -4,55 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
 from budget_magic.events import (
     HeldReleased,
-    NoticePosted,
     Reason,
     Record,
-    SettingsChanged,
-    StepFinished,
     Suggestion,
-    ToolsOffered,
     ToolStarted,
     TurnFinished,
-    TurnStarted,
 )
-from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
-from budget_magic.loop.learning import learn
+from budget_magic.loop import Approver, TaskContext
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
 from budget_magic.meter.reserve import Account
-from budget_magic.meter.restore import restore
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView
-from budget_magic.session.approvers import by_input
 from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import Change, apply_change
-from budget_magic.session.prepare import Prepared, checked, choose, make_toolbox, prepare
+from budget_magic.session.prepare import Prepared, checked, make_toolbox
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
-from budget_magic.session.restore import recorded_client, settings_of, turns_of
+from budget_magic.session.restore import restore_task, settings_of
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
-from budget_magic.session.turns import Plan, Prompt, Start, Turn, in_force, plan_turn, turn_key
-from budget_magic.session.warnings import low_budget_warning
+from budget_magic.session.start import Start, start_turn
+from budget_magic.session.turns import Prompt, Turn, in_force
 from budget_magic.settings import Settings, evolve
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.loop_thread import is_loop_thread
-from budget_magic.tools.toolbox import Toolbox
 
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 
@@ -141,7 +130,7 @@ class Task:
         if known is not None:
             known.refuse_while_running()
         task = cls.from_settings(records[0].task, settings, session)
-        task._restore(records)  # noqa: SLF001 - another way to construct this class
+        restore_task(task, records)
         session.register(task)
         return task
 
@@ -166,30 +155,10 @@ class Task:
         """The task as the loop sees it; None before the first turn."""
         self.current_run: Run | None = None
         """The run under way, or the last one."""
+        self.reports = Reports(name, self.bus, lambda: self._settings, session)
         self._end_views: list[Callable[[], None]] = []
-        self._reports = Reports(name, self.bus, lambda: self._settings, session)
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
-
-    def _restore(self, records: Sequence[Record]) -> None:
-        self.bus.restore(records)
-        self.turns = turns_of(records, self.session)
-        restore(self.account, [record.fact for record in records])
-        self.chosen = choose(self, self._settings, recorded=recorded_client(records))
-        learned, model = self.chosen.client.learned, ""
-        toolbox = make_toolbox(self._settings, self.session)
-        for record in self.bus.records:
-            self._reports.record(record)
-            match record.fact:
-                case TurnStarted() | SettingsChanged() as fact:
-                    model = fact.settings.model
-                case StepFinished() as fact:
-                    learn(learned, fact, asked_model=model)
-                case ToolStarted() as fact:
-                    self.turns[fact.turn - 1].changed_things |= changes(toolbox, fact.name)
-                case TurnFinished() as fact:
-                    reading = self._reports.fold.reading
-                    self.turns[fact.turn - 1].outcome = self._outcome(fact, reading)
 
     # What it is
 
@@ -242,13 +211,12 @@ class Task:
         ConfigurationError
             It cannot run; nothing was sent.
         """
-        return self._to_the_end(lambda run: self.begin(Prompt(typed=prompt, sent=prompt), run=run))
+        return self._to_the_end(Prompt(typed=prompt, sent=prompt), Start())
 
     async def arun(self, prompt: str) -> Outcome:
         """Return the same as `run` in async code; cancelling it stops the turn."""
-        run = self.new_run()
-        with run:
-            self.begin(Prompt(typed=prompt, sent=prompt), run=run)
+        with self.new_run() as run:
+            start_turn(self, Prompt(typed=prompt, sent=prompt), Start(), run)
             await self._await(run)
         return self._ended()
 
@@ -273,7 +241,8 @@ class Task:
         ConfigurationError
             It cannot run; nothing was sent.
         """
-        self.begin(Prompt(typed=prompt, sent=prompt), Start(sinks=sinks, approver=approver))
+        start = Start(sinks=sinks, approver=approver)
+        start_turn(self, Prompt(typed=prompt, sent=prompt), start, self.new_run())
 
     def resume(self, **changes: Any) -> Outcome:
         """Go on after a halt, an interruption or a failure, without a new prompt.
@@ -284,7 +253,7 @@ class Task:
             Settings that hold from now on, by name, such as `max_cost=15`; see `change`.
         """
         start = Start(settings=evolve(self.settings, changes))
-        return self._to_the_end(lambda run: self.begin_again(self.turn_to_resume(), start, run=run))
+        return self._to_the_end(self.turn_to_resume(), start)
 
     def wait(self) -> Outcome:
         """Wait for the turn that runs, or give the outcome of the last one.
@@ -336,15 +305,30 @@ class Task:
 
     def report(self, turn: int | None = None) -> dict[str, object]:
         """Return the static report of a turn by MIME type; of the last one where none is named."""
-        return self._reports.bundle(turn)
+        return self.reports.bundle(turn)
 
     def view(self, turn: int) -> TurnView:
         """Return what a reader of a turn is shown at this moment."""
-        return self._reports.view(turn)
+        return self.reports.view(turn)
+
+    def has_changed_things(self, turn: Turn) -> bool:
+        """Return whether a tool ran in a turn that is not known to only read."""
+        if self.context is None:
+            toolbox = make_toolbox(self._settings, self.session)
+        else:
+            toolbox = self.context.toolbox
+        facts = (record.fact for record in self.bus.records)
+        called = {
+            fact.name
+            for fact in facts
+            if isinstance(fact, ToolStarted) and fact.turn == turn.number
+        }
+        tools = map(toolbox.get, called)
+        return any(tool is None or tool.needs_approval for tool in tools)
 
     def fold(self) -> TurnFold:
         """Return the fold of all records so far."""
-        return self._reports.fold
+        return self.reports.fold
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         return self.report()
@@ -353,20 +337,6 @@ class Task:
         return f"Task({self.name!r}, turns={len(self.turns)})"
 
     # Changing it
-
-    def plan(self, prompt: Prompt, change: Callable[[Settings], Settings], *, again: bool) -> Plan:
-        """Return what running a cell with this prompt and these settings means; change nothing.
-
-        Parameters
-        ----------
-        prompt
-            What the cell asks.
-        change
-            Puts the cell's settings in.
-        again
-            Whether the cell asks to be run anew.
-        """
-        return plan_turn(self.turns, prompt, self._settings, change, again=again)
 
     def change(self, settings: Settings | None = None, **changes: Any) -> None:
         """Put settings in force from the next turn on, all or nothing.
@@ -381,6 +351,7 @@ class Task:
         self.refuse_while_running()
         with no_secrets_in_errors(self.bus.redactor.redact):
             changed = evolve(settings or self._settings, changes)
+            self.refuse_another_system(changed)
             self._settings = checked(changed, self.session)
 
     def change_now(self, change: Change) -> None:
@@ -444,75 +415,11 @@ class Task:
         """Change the effort from the next turn on, also while one runs."""
         self._settings = checked(replace(self._settings, effort=effort), self.session)
 
-    # Starting it
+    # For the rooms that start its turns
 
     def new_run(self) -> Run:
         """Return a run for a turn of this task, made on the thread that waits for it."""
         return Run(self.session.portal)
-
-    def begin(
-        self,
-        prompt: Prompt,
-        start: Start | None = None,
-        *,
-        run: Run | None = None,
-        rewind_to: Turn | None = None,
-        note: str = "",
-    ) -> Run:
-        """Start a new turn; from `rewind_to` on, earlier turns are superseded.
-
-        Parameters
-        ----------
-        prompt, start
-            What is asked, and how.
-        run
-            Owned by whoever waits for the turn; None makes one.
-        rewind_to
-            The turn before which the task goes back.
-        note
-            Recorded with the start.
-
-        Raises
-        ------
-        ConfigurationError
-            It cannot run; nothing was sent and nothing changed.
-        """
-        if not prompt.sent.strip():
-            raise ConfigurationError("the prompt is empty; write what Claude should do")
-        before = self._settings if rewind_to is None else rewind_to.settings_before
-        start, run = start or Start(), run or self.new_run()
-        prepared = self._prepared(start, run)
-
-        def enter() -> TurnContext:
-            self._put_in_force(prepared)
-            if rewind_to is not None:
-                for turn in self.turns[self.turns.index(rewind_to) :]:
-                    turn.is_superseded = True
-            run.turn = Turn(
-                number=len(self.turns) + 1,
-                prompt=prompt,
-                shown_prompt=prepared.context.redactor.redact(prompt.typed),
-                settings_before=before,
-                key=turn_key(prepared.settings),
-            )
-            self.turns.append(run.turn)
-            return self._enter_turn(prepared, run, start.sinks, note=note, rewind_to=rewind_to)
-
-        run.start(enter, self._keep)
-        return run
-
-    def begin_again(self, turn: Turn, start: Start | None = None, *, run: Run | None = None) -> Run:
-        """Let a turn that did not complete go on."""
-        start, run = start or Start(), run or self.new_run()
-        prepared = self._prepared(start, run)
-
-        def enter() -> TurnContext:
-            self._put_in_force(prepared)
-            run.turn = turn
-            return self._enter_turn(prepared, run, start.sinks, resumed=True)
-
-        run.start(enter, self._keep)
-        return run
 
     def turn_to_resume(self) -> Turn:
         """Return the last turn in force.
@@ -529,34 +436,24 @@ class Task:
         return turns[-1]
 
     def refuse_while_running(self) -> None:
-        """Refuse where a turn runs.
-
-        Raises
-        ------
-        ConfigurationError
-            One does.
-        """
+        """Raise ConfigurationError where a turn runs."""
         if self.is_running:
             stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
             raise ConfigurationError(f"{self.name} runs already", stop)
 
-    def _prepared(self, start: Start, run: Run) -> Prepared:
-        """Everything that a turn needs; changes nothing."""
-        self.refuse_while_running()
-        run.caller.is_attended = not start.background
-        call = CURRENT_CALL.get()
-        if call is not None:
-            call.cancel.on_cancel(partial(run.stop, "stop_button"))
-        with no_secrets_in_errors(self.bus.redactor.redact):
-            return prepare(
-                self,
-                start.settings or self._settings,
-                caller=run.caller,
-                approver=start.approver or by_input(run.caller, self.session.host),
-                reads_only=start.background,
+    def refuse_another_system(self, settings: Settings, rewind_to: Turn | None = None) -> None:
+        """Raise ConfigurationError where the history has begun with another system prompt."""
+        standing = in_force(self.turns)
+        kept = standing if rewind_to is None else standing[: standing.index(rewind_to)]
+        sent, redact = self.reports.fold.facts.settings, self.bus.redactor.redact
+        if kept and sent is not None and redact(sent.system) != redact(settings.system_text):
+            raise ConfigurationError(
+                "the system prompt is for a task's first turn: Claude's thinking is bound to it",
+                Suggestion(action="restart", task=self.name, effect="to use another"),
             )
 
-    def _put_in_force(self, prepared: Prepared) -> None:
+    def put_in_force(self, prepared: Prepared, run: Run, sinks: Sequence[Sink]) -> None:
+        """Take over what was prepared for a turn; on the loop's thread."""
         self.refuse_while_running()
         if self.current_run is not prepared.after:
             raise ConfigurationError(
@@ -564,92 +461,41 @@ class Task:
             )
         settings = self._settings = prepared.settings
         self.chosen = prepared.chosen
+        self.current_run = run
         self.bus.redact_with(prepared.context.redactor)
+        self.bus.on_interrupt = lambda: run.stop("keyboard")
         self.account.simulated = prepared.chosen.simulated is not None
         self.account.cost_usd = settings.ceilings.cost_usd
         self.account.total_tokens = settings.ceilings.total_tokens
-
-    def _enter_turn(  # noqa: PLR0913 - what a turn starts with
-        self,
-        prepared: Prepared,
-        run: Run,
-        sinks: Sequence[Sink],
-        *,
-        note: str = "",
-        rewind_to: Turn | None = None,
-        resumed: bool = False,
-    ) -> TurnContext:
-        """Record the start, so that the first thing shown has its budget and model."""
-        context, turn, call = prepared.context, run.turn, CURRENT_CALL.get()
-        assert turn is not None  # noqa: S101 - made just before
-        self.current_run = run
         for unsubscribe in self._end_views:
             unsubscribe()
         self._end_views = [self.subscribe(view) for view in sinks]
-        self.bus.on_interrupt = lambda: run.stop("keyboard")
-        self.bus.outer = None if call is None else call.parent
-        self.session.register(self)
-        if call is None:  # else a tool of another task runs it; that one is the cell's
-            self.session.note_used(self)
-        spent = self.bus.reading.this_turn if resumed else Spend()
-        if context.definitions != self.bus.history.definitions:
-            self.bus.emit(ToolsOffered(turn=turn.number, definitions=context.definitions))
-        self.bus.emit(
-            TurnStarted(
-                turn=turn.number,
-                settings=prepared.sent,
-                prompt_typed=turn.prompt.typed,
-                prompt_sent=turn.prompt.sent,
-                inserted=turn.prompt.inserted,
-                cell_id=turn.prompt.cell_id,
-                resumed=resumed,
-                rewinds_to=None if rewind_to is None else rewind_to.number,
-                tags=dict(self._settings.tags),
-            )
-        )
-        self.context = context
-        if note:
-            self.bus.emit(NoticePosted(turn=turn.number, text=note))
-        warning = low_budget_warning(context, turn.number, self.remaining)
-        if warning is not None:
-            self.bus.emit(warning)
-        watch = Stopwatch(time.monotonic, spent.elapsed_s)
-        return TurnContext(task=context, turn=turn.number, watch=watch, step=spent.steps)
 
-    def _keep(self, turn: Turn, finished: TurnFinished) -> None:
-        assert self.context is not None  # noqa: S101 - a turn has run
-        toolbox = self.context.toolbox
-        turn.ended_at = datetime.now(UTC)
-        for record in reversed(self.bus.records):
-            fact = record.fact
-            if isinstance(fact, TurnStarted):
-                break
-            turn.changed_things |= isinstance(fact, ToolStarted) and changes(toolbox, fact.name)
-        turn.outcome = self._outcome(finished, self.bus.reading)
-
-    def _outcome(self, finished: TurnFinished, reading: Reading) -> Outcome:
-        word = self.session.host.word
-        return Outcome(
+    def keep_outcome(self, finished: TurnFinished, reading: Reading, ended_at: datetime) -> None:
+        """Keep how a turn ended."""
+        turn = self.turns[finished.turn - 1]
+        turn.ended_at = ended_at
+        turn.outcome = Outcome(
             task=self.name,
             turn=finished.turn,
             state=finished.state,
             reason=finished.reason,
-            detail=join_clauses(finished.detail, map(word, finished.suggestions)),
+            detail=join_clauses(finished.detail, map(self.session.host.word, finished.suggestions)),
             text=finished.text,
             spend=reading.this_turn,
             total=reading.total,
             budget=reading.budget,
             remaining=reading.remaining,
-            bundle=lambda: self._reports.bundle(finished.turn),
+            bundle=lambda: self.reports.bundle(finished.turn),
         )
 
     # Inside
 
-    def _to_the_end(self, begin: Callable[[Run], Run]) -> Outcome:
+    def _to_the_end(self, asked: Prompt | Turn, start: Start) -> Outcome:
         self._refuse_on_the_loop()
         run = self.new_run()
         with interrupts_stop(run), run:
-            begin(run)
+            start_turn(self, asked, start, run)
             run.wait()
         return self._ended()
 
@@ -685,12 +531,6 @@ class Task:
         awaits_cells = self.session.host.awaits_cells()
         if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
             raise asyncio.CancelledError
-
-
-def changes(toolbox: Toolbox, tool_name: str) -> bool:
-    """Return whether a call of this tool may change something; an unknown one may."""
-    tool = toolbox.get(tool_name)
-    return tool is None or tool.needs_approval
 
 
 def current_session() -> Session:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from budget_magic.loop import Approver
 from budget_magic.meter import Outcome
-from budget_magic.session.bus import Sink
 from budget_magic.settings import TABLE, Settings
 
 
@@ -23,20 +21,6 @@ class Prompt:
     """The `{{ }}` expressions that were filled in."""
     cell_id: str | None = None
     """The front end's id of the cell; None where it gives none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """How a cell starts a turn."""
-
-    settings: Settings | None = None
-    """Put in force if the turn can run; None keeps those of the task."""
-    sinks: Sequence[Sink] = ()
-    """Views that watch this turn only."""
-    approver: Approver | None = None
-    """Who is asked about calls; None asks by `input()`."""
-    background: bool = False
-    """Whether nobody waits for the turn: only tools that read are offered."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +40,6 @@ class Turn:
     ended_at: datetime | None = None
     is_superseded: bool = False
     """Whether the task went back to before this turn."""
-    changed_things: bool = False
-    """Whether a tool ran that is not read-only: showing the turn again does not bring that back."""
 
     def __repr__(self) -> str:
         state = "running" if self.outcome is None else self.outcome.state

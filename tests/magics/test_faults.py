@@ -32,6 +32,7 @@ from budget_magic.magics.actions import Actions
 from budget_magic.magics.cells import CellTurn
 from budget_magic.magics.display import TurnDisplay
 from budget_magic.session import default_session
+from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client
@@ -333,7 +334,7 @@ def test_a_display_that_fails_anywhere_leaves_no_turn_running(
     cell = CellTurn(
         task=task,
         run=task.new_run(),
-        begin=lambda run: task.begin(prompt, run=run),
+        begin=lambda run: start_turn(task, prompt, Start(), run),
         display=show,
     )
     actions = faults.actions

@@ -12,7 +12,6 @@ import pytest
 from budget_magic import Task, tool
 from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
 from budget_magic.loop.task import Decision
-from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from tests.loop.running import facts, results, sent, task_on
@@ -234,9 +233,9 @@ def test_a_call_that_holds_a_secret_is_denied_where_no_user_is_attached(policy: 
     assert expected in results(task)[0]
 
 
-def test_a_task_in_the_background_denies_a_call_that_holds_a_secret() -> None:
+def test_a_task_that_nobody_watches_denies_a_call_that_holds_a_secret() -> None:
     task = task_on(scripted(Call("look", {"text": KEY})), tools=[look])
-    task.begin(Prompt(typed="Go.", sent="Go."), Start(background=True))
+    task.start("Go.")
     task.wait()
 
     assert "always requires approval" in results(task)[0]

@@ -10,7 +10,6 @@ import pytest
 from budget_magic import Task, tasks
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import NoticePosted, StepFinished, StepStarted
-from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Simulator
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.rewriting import Rewriting
@@ -170,19 +169,6 @@ def test_a_model_without_regional_prices_is_neither_asked_nor_charged_for_one() 
     assert regions_sent(simulator) == [None] * 3
     assert outcome.total.cost_usd == simulator.bill.total_usd
     assert outcome.total.unconfirmed_usd == 0
-
-
-def test_a_stated_region_stays_when_a_cell_is_run_anew() -> None:
-    simulator = Simulator([*same_size(0), *same_size(0)])
-    task = task_on(simulator, inference_geo="us")
-    cell = Prompt(typed="Look.", sent="Look.", cell_id="cell")
-    run = task.begin(cell)
-    run.wait()
-
-    plan = task.plan(cell, lambda settings: settings, again=True)
-
-    assert plan.kind == "rewind"
-    assert plan.settings.inference_geo == "us"
 
 
 def test_a_region_that_cannot_be_had_is_refused_before_anything_is_sent() -> None:

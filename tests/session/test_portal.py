@@ -229,7 +229,6 @@ def end_the_loop(arrival=simulator.arrival(len(simulator.requests))):
 threading.Thread(target=end_the_loop).start()
 task.run("Write.")
 if LEAVE_RUNNING:
-    from budget_magic.session.turns import Prompt
     arrival = simulator.arrival(len(simulator.requests))
     task.start("x")
     arrival.wait()

@@ -16,6 +16,7 @@ from budget_magic.loop.compaction import ASK
 from budget_magic.loop.task import Decision
 from budget_magic.meter import Outcome
 from budget_magic.session import Session, set_default_session
+from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from budget_magic.tools.approval import Call as AskedCall
@@ -141,7 +142,8 @@ def rewind(task: Task) -> None:
     """Three turns, of which the last two are gone back before."""
     for prompt in ("First.", "Second.", "Third."):
         task.run(prompt)
-    task.begin(Prompt(typed="Otherwise.", sent="Otherwise."), rewind_to=task.turns[1])
+    otherwise = Prompt(typed="Otherwise.", sent="Otherwise.")
+    start_turn(task, otherwise, Start(rewind_to=task.turns[1]), task.new_run())
     task.wait()
 
 

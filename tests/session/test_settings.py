@@ -145,3 +145,16 @@ def test_ceilings_that_are_no_ceilings_are_refused() -> None:
 def test_a_fraction_of_a_step_or_token_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"the ceiling {name} is 2.5; give a whole"):
         Ceilings(**{name: 2.5})  # type: ignore[arg-type] # what a user may write
+
+
+def test_the_system_prompt_is_fixed_from_the_first_turn_on() -> None:
+    task = task_on(Simulator([Reply(text="Done.")]), system="Be brief.")
+    task.change(system="Be thorough.")
+    task.run("Look.")
+
+    with pytest.raises(ConfigurationError, match="the system prompt is for a task's first turn"):
+        task.change(system="Be brief.")
+    with pytest.raises(ConfigurationError, match="the system prompt is for a task's first turn"):
+        task.resume(system="Be brief.")
+
+    assert task.settings.system == "Be thorough."

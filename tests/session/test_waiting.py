@@ -14,11 +14,9 @@ from budget_magic import Task
 from budget_magic.events import TurnFinished
 from budget_magic.session import default_session
 from budget_magic.session.runner import Run
-from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
 from tests.loop.running import results, steps, task_on
 
-PROMPT = Prompt(typed="Look.", sent="Look.")
 FINISHED = TurnFinished(
     turn=1, step=1, state="completed", reason="end_turn", detail="", text="", elapsed_s=0.0
 )
@@ -82,7 +80,7 @@ def test_a_cancellation_that_comes_with_something_to_do_is_not_lost(
 
 def test_ctrl_c_ends_only_the_waiting_for_a_background_turn() -> None:
     task, simulator, go_on = held()
-    task.begin(PROMPT, Start(background=True))
+    task.start("Look.")
     assert simulator.arrival(0).wait()
 
     with pytest.raises(KeyboardInterrupt, match="the turn itself was not stopped"):
@@ -111,7 +109,7 @@ def test_ctrl_c_ends_only_the_waiting_for_a_turn_of_another_thread() -> None:
 
 def test_cancelling_await_end_ends_only_the_waiting() -> None:
     task, _, go_on = held()
-    task.begin(PROMPT, Start(background=True))
+    task.start("Look.")
 
     async def main() -> None:
         waiting = asyncio.create_task(task.await_end())
@@ -141,7 +139,7 @@ def test_an_interrupted_function_of_a_watched_turn_is_answered_and_the_turn_runs
 
     simulator = Simulator([Reply(calls=[Call("impatient", {})]), Reply(text="Done.")])
     task = task_on(simulator, tools=[impatient])
-    task.begin(PROMPT)
+    task.start("Look.")
 
     async def wait() -> None:
         await task.await_end()

@@ -16,7 +16,6 @@ from budget_magic import Ceilings, Task
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted, StepFinished, TasksRun, ToolFinished, ToolStarted
 from budget_magic.events.codec import from_json, to_json
-from budget_magic.session.turns import Prompt, Start
 from budget_magic.simulator import Call, Reply, Simulator
 from budget_magic.tools import (
     Tool,
@@ -316,7 +315,7 @@ def test_a_tool_in_a_worker_thread_is_told_that_the_turn_stops() -> None:
 
     tool = Plot(work, "worker")
     task, _ = plotting(tool)
-    task.begin(Prompt(typed="Look.", sent="Look."), Start())
+    task.start("Look.")
     assert started.wait(GUARD_S)
     task.stop()
     outcome = interruption(task.wait)
