@@ -502,8 +502,8 @@ class Task:
     def _refuse_on_the_loop(self) -> None:
         if is_loop_thread():
             raise ConfigurationError(
-                f"an async tool declared with reads=True cannot block for {self.name}:"
-                " use `await task.arun(...)` there"
+                f"async tools and sinks run on the session's loop, which waits for no turn of"
+                f" {self.name}: use `await task.arun(...)` there"
             )
 
     def _any_run(self) -> Run:
