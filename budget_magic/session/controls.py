@@ -5,30 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from typing import Final, Literal
 
 from budget_magic.loop import Approver
 from budget_magic.loop.task import Decision
 from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
-from budget_magic.report.numbers import clock, compact
 from budget_magic.report.view_models import CeilingKind
 from budget_magic.session.approvers import by_input
-from budget_magic.session.live import (
-    MORE_SECONDS,
-    MORE_STEPS,
-    Change,
-    ceiling_of,
-    more_tokens,
-    more_usd,
-    raised,
-    rewrite,
-)
+from budget_magic.session.live import raised, raises, rewrite
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
-from budget_magic.widgets.controls import Raise
 
 BUDGET_FACTOR: Final = 2
 
@@ -65,7 +53,7 @@ class TaskControls:
         if level not in self.offers().levels:
             return
         if when == "now":
-            self._task.change_now(Change(effort=level))
+            self._task.change_now(effort=level)
         else:
             self._task.change_next(level)
 
@@ -73,15 +61,15 @@ class TaskControls:
         """Raise the task's budget, if it still is the one from which that was offered."""
         with self._lock:
             if self._task.settings.budget == value < total:
-                self._task.change_now(Change(budget=total))
+                self._task.change_now(budget=total)
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """Raise a ceiling, if it still is the one from which that was offered."""
         with self._lock:
-            offered = self._raises().get(ceiling)
+            offered = raises(self._task.settings.ceilings).get(ceiling)
             if offered is not None and (offered.value, offered.to) == (value, to):
                 ceilings = raised(self._task.settings.ceilings, ceiling)
-                self._task.change_now(Change(ceilings=ceilings))
+                self._task.change_now(ceilings=ceilings)
 
     def offers(self) -> Offers:
         """Return what is offered at this moment."""
@@ -98,7 +86,7 @@ class TaskControls:
             by_message=model is not None and model.effort_per_message,
             next_budget=None if settings.budget is None else settings.budget * BUDGET_FACTOR,
             budget=settings.budget,
-            ceilings=self._raises(),
+            ceilings=raises(settings.ceilings),
         )
 
     def approver(self, answers: Callable[[], Awaitable[bool]]) -> Approver:
@@ -125,31 +113,7 @@ class TaskControls:
 
         return ask
 
-    def _raises(self) -> dict[CeilingKind, Raise]:
-        ceilings = self._task.settings.ceilings
-        by: dict[CeilingKind, str] = {}
-        if ceilings.cost_usd is not None:
-            by["cost"] = f"+${_short(more_usd(ceilings.cost_usd))}"
-        if ceilings.total_tokens is not None:
-            by["tokens"] = f"+{compact(more_tokens(ceilings.total_tokens))}"
-        if ceilings.steps is not None:
-            by["steps"] = f"+{MORE_STEPS} steps"
-        if ceilings.elapsed_s is not None:
-            by["time"] = f"+{clock(MORE_SECONDS)}"
-        return {
-            kind: Raise(
-                by=text,
-                value=str(ceiling_of(ceilings, kind)),
-                to=str(ceiling_of(raised(ceilings, kind), kind)),
-            )
-            for kind, text in by.items()
-        }
-
 
 def _answer(waiting: asyncio.Future[Decision], decision: Decision) -> None:
     if not waiting.done():
         waiting.set_result(decision)
-
-
-def _short(usd: Decimal) -> str:
-    return f"{usd:.2f}".removesuffix(".00")

@@ -2,105 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 
 from budget_magic.events import Ceilings, SettingsChanged
 from budget_magic.loop import TaskContext, TurnContext
 from budget_magic.meter.cost import rewrite_usd
+from budget_magic.report.numbers import clock, compact
 from budget_magic.report.view_models import CeilingKind
+from budget_magic.widgets.controls import Raise
 
-_FIELDS: Final[dict[CeilingKind, str]] = {
-    "cost": "cost_usd", "tokens": "total_tokens", "steps": "steps", "time": "elapsed_s",
-}  # fmt: skip
-MORE_STEPS: Final = 25
-MORE_SECONDS: Final = 600.0
-LEAST_USD: Final = Decimal("0.50")
-LEAST_TOKENS: Final = 100_000
-SHARE: Final = Decimal("0.4")
+_SHARE: Final = Decimal("0.4")
 """A raise adds about this share of the ceiling."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What is to be different from the next request on; None leaves it."""
+class _Step(NamedTuple):
+    """How one of the ceilings is raised."""
 
-    effort: str | None = None
-    budget: int | None = None
-    ceilings: Ceilings | None = None
-    max_tokens: int | None = None
+    field: str
+    more: Callable[[Any], Any]
+    """Returns what a raise adds to a ceiling."""
+    text: Callable[[Any], str]
 
 
-def apply_change(turn: TurnContext, change: Change) -> None:
-    """Put a change in force; called on the loop's thread."""
-    task = turn.task
-    before = task.settings
-    settings = before
-    if change.effort is not None:
-        # The next request takes it up, by a message or at the top level.
-        settings = replace(settings, effort=change.effort)
-    if change.max_tokens is not None:
-        settings = replace(settings, max_tokens=change.max_tokens)
-    if change.budget is not None and change.budget != before.budget:
-        settings = replace(settings, budget=change.budget)
-    if change.ceilings is not None:
-        settings = replace(settings, ceilings=change.ceilings)
-        task.account.cost_usd = change.ceilings.cost_usd
-        task.account.total_tokens = change.ceilings.total_tokens
-        turn.cut_by = None
-    if settings == before:
-        return
-    task.emit(SettingsChanged(turn=turn.turn, settings=settings))
-    if turn.deadline is not None:
-        left_s = turn.left_s
-        turn.deadline.deadline = anyio.current_time() + (float("inf") if left_s is None else left_s)
+_STEPS: Final[dict[CeilingKind, _Step]] = {
+    "cost": _Step(
+        "cost_usd",
+        lambda usd: _share(usd, Decimal("0.50")),
+        lambda by: f"+${by:.2f}".removesuffix(".00"),
+    ),
+    "tokens": _Step(
+        "total_tokens", lambda tokens: int(_share(tokens, 100_000)), lambda by: f"+{compact(by)}"
+    ),
+    "steps": _Step("steps", lambda _: 25, lambda by: f"+{by} steps"),
+    "time": _Step("elapsed_s", lambda _: 600.0, lambda by: f"+{clock(by)}"),
+}
+
+
+def _share(ceiling: Decimal | int, unit: Decimal | int) -> Decimal:
+    return max((ceiling * _SHARE / unit).to_integral_value(), Decimal(1)) * unit
+
+
+def raises(ceilings: Ceilings) -> dict[CeilingKind, Raise]:
+    """Return how each ceiling can be raised; an open one stays open.
+
+    >>> raises(Ceilings(cost_usd=0.9, total_tokens=1_000_000))["tokens"]
+    Raise(by='+400k', value='1000000', to='1400000')
+    """
+    return {
+        kind: Raise(by=step.text(more), value=str(value), to=str(value + more))
+        for kind, step in _STEPS.items()
+        if (value := getattr(ceilings, step.field)) is not None
+        for more in [step.more(value)]
+    }
 
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
     """Return the ceilings with one raised by what is offered; an open one stays open."""
-    before: Any = ceiling_of(ceilings, kind)
-    if before is None:
-        return ceilings
-    by: Any
-    match kind:
-        case "cost":
-            by = more_usd(before)
-        case "tokens":
-            by = more_tokens(before)
-        case "steps":
-            by = MORE_STEPS
-        case "time":
-            by = MORE_SECONDS
-    changed: dict[str, Any] = {_FIELDS[kind]: before + by}
-    return replace(ceilings, **changed)
+    step = _STEPS[kind]
+    value: Any = getattr(ceilings, step.field)
+    changes: dict[str, Any] = {} if value is None else {step.field: value + step.more(value)}
+    return replace(ceilings, **changes)
 
 
-def ceiling_of(ceilings: Ceilings, kind: CeilingKind) -> Decimal | float | None:
-    """Return one of the four ceilings; None where it is open."""
-    ceiling: Decimal | float | None = getattr(ceilings, _FIELDS[kind])
-    return ceiling
+def apply_changes(turn: TurnContext, changes: dict[str, Any]) -> None:
+    """Put settings in force from the next request on; called on the loop's thread.
 
-
-def more_usd(ceiling: Decimal) -> Decimal:
-    """Return what a raise of the cost ceiling adds: half dollars.
-
-    >>> more_usd(Decimal(5)), more_usd(Decimal("0.9"))
-    (Decimal('2.00'), Decimal('0.50'))
+    Parameters
+    ----------
+    turn
+        That runs.
+    changes
+        Settings of the turn by name.
     """
-    halves = (ceiling * SHARE / LEAST_USD).to_integral_value()
-    return max(halves, Decimal(1)) * LEAST_USD
-
-
-def more_tokens(ceiling: int) -> int:
-    """Return what a raise of the token ceiling adds: hundreds of thousands.
-
-    >>> more_tokens(1_000_000)
-    400000
-    """
-    return max(round(ceiling * float(SHARE) / LEAST_TOKENS), 1) * LEAST_TOKENS
+    task = turn.task
+    before, settings = task.settings, replace(task.settings, **changes)
+    if settings == before:
+        return
+    if settings.ceilings != before.ceilings:
+        task.account.cost_usd = settings.ceilings.cost_usd
+        task.account.total_tokens = settings.ceilings.total_tokens
+        turn.cut_by = None
+    task.emit(SettingsChanged(turn=turn.turn, settings=settings))
+    if turn.deadline is not None:
+        left_s = turn.left_s
+        turn.deadline.deadline = anyio.current_time() + (float("inf") if left_s is None else left_s)
 
 
 def rewrite(task: TaskContext) -> tuple[int, Decimal | None]:

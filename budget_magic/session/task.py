@@ -30,7 +30,7 @@ from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
-from budget_magic.session.live import Change, apply_change
+from budget_magic.session.live import apply_changes
 from budget_magic.session.prepare import Prepared, checked, make_toolbox
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
@@ -354,21 +354,15 @@ class Task:
             self.refuse_another_system(changed)
             self._settings = checked(changed, self.session)
 
-    def change_now(self, change: Change) -> None:
-        """Change effort, budget or ceilings of the turn that runs; from any thread."""
+    def change_now(self, **changes: Any) -> None:
+        """Change effort, budget or ceilings also of the turn that runs; from any thread."""
         run = self.current_run
         if run is None or not self.is_running:
             return
-        before = self._settings
-        settings = self._settings = replace(
-            before,
-            effort=change.effort or before.effort,
-            budget=change.budget or before.budget,
-            ceilings=change.ceilings or before.ceilings,
-        )
-        if change.effort is not None:
-            change = replace(change, max_tokens=settings.reply_tokens)
-        run.on_loop(lambda turn: apply_change(turn, change))
+        settings = self._settings = replace(self._settings, **changes)
+        if "effort" in changes:
+            changes["max_tokens"] = settings.reply_tokens
+        run.on_loop(lambda turn: apply_changes(turn, changes))
 
     def join(self, group: Account | None) -> None:
         """Draw on the cap of a group too, from the next turn on; None leaves the group.

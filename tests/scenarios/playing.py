@@ -14,7 +14,6 @@ from budget_magic.events import Delta, Live, Record
 from budget_magic.meter import Outcome
 from budget_magic.meter.reserve import Account
 from budget_magic.session.accounts import group_account
-from budget_magic.session.live import Change
 from budget_magic.simulator import Scripted, Simulator, scene_from_data
 from budget_magic.wire.sdk import simulated_client
 
@@ -105,7 +104,7 @@ class Play:
             """Look something up."""
             if "raised_to" in self.run:
                 raised = self._ceilings(self.run["raised_to"], None)
-                self.agents[FIRST].task.change_now(Change(ceilings=raised))
+                self.agents[FIRST].task.change_now(ceilings=raised)
             answer = answers.get(what, {})
             if "error" in answer:
                 raise ToolRefusal(answer["error"] + PADDING)
