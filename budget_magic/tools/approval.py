@@ -35,11 +35,11 @@ class Call:
     @property
     def summary(self) -> str:
         """The whole call on one line, characters that cannot be seen escaped."""
-        inside = ", ".join(
+        inside = (
             f"{name if name.isidentifier() and name.isascii() else _exact(name)}={_exact(value)}"
             for name, value in self.arguments.items()
         )
-        return f"{self.name}({inside})"
+        return f"{self.name}({', '.join(inside)})"
 
 
 def _exact(value: object) -> str:
@@ -60,13 +60,7 @@ class Denied:
 
 
 def parse_policy(value: object) -> Policy:
-    """Return a policy as typed or given in Python.
-
-    Raises
-    ------
-    ConfigurationError
-        It is neither one of the three words nor a function.
-    """
+    """Return a policy; raises `ConfigurationError` for what is neither a word nor a function."""
     for policy in POLICIES:
         if value == policy:
             return policy
@@ -82,8 +76,7 @@ def decide(
 ) -> Literal["run", "ask"] | Denied:
     """Return what happens to a call before anybody is asked.
 
-    A tool that needs no approval runs, and so does one approved for the rest of the task; but a
-    call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
+    A call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
     `verdict`.
     """
     if not secrets and (not tool.needs_approval or already_approved or policy == "all"):
@@ -102,11 +95,7 @@ def why_asked(tool: Tool, secrets: Sequence[str]) -> str:
 
 
 def labels(secrets: Sequence[str]) -> str:
-    """Return what stands for the secrets, as a list in words.
-
-    >>> labels(["A", "B"])
-    '[secret A] and [secret B]'
-    """
+    """Return what stands for the secrets, such as "[secret A] and [secret B]"."""
     return " and ".join(f"[secret {name}]" for name in secrets)
 
 

@@ -17,8 +17,8 @@ from budget_magic.tools.path_sandbox import (
     Found,
     PathSandbox,
     forbidden,
-    open_regular,
     shown,
+    unreadable,
     usable_root,
 )
 from budget_magic.tools.search import glob_files, grep_files
@@ -33,26 +33,11 @@ BINARY_PROBE_BYTES: Final = 8192
 CHUNK_BYTES: Final = 64 * 1024
 MEDIA_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".bmp", ".tif", ".tiff")
 FILE_TOOL_NAMES: Final = ("glob", "grep", "list", "read")
-
-
-class FileTool(FunctionTool):
-    """One file tool: it changes nothing, so it does not ask, and runs beside others."""
-
-    approval_reason = "It only reads files under the root folder, so it does not ask."
-
-    def __init__(self, name: str, function: Callable[..., str]) -> None:
-        super().__init__(name, function, reads_only=True)
+ONLY_READS: Final = "It only reads files under the root folder, so it does not ask."
 
 
 def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
-    """Return the four file tools, confined to a root folder.
-
-    Parameters
-    ----------
-    root
-        The only folder they may touch.
-    limit_s
-        Seconds after which a call is ended.
+    """Return the four file tools, confined to a root folder; `limit_s` seconds end a call.
 
     Raises
     ------
@@ -61,10 +46,9 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
 
     Notes
     -----
-    Names and arguments are those of the SDK's agent toolset (`anthropic.lib.tools.agent_toolset`),
-    which also resolves the paths. Its tools themselves cannot be used: its `grep` and `glob` meet
-    hidden and credential files and may run without end outside the main thread; its `read` sends
-    images and refuses text that is not UTF-8.
+    Names and arguments are those of the SDK's agent toolset (`anthropic.lib.tools.agent_toolset`).
+    Its tools cannot be used: `grep` and `glob` meet hidden and credential files and may run without
+    end outside the main thread; `read` sends images and refuses text that is not UTF-8.
     """
     sandbox = PathSandbox(usable_root(root))
 
@@ -103,11 +87,15 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
         """  # noqa: E501 - sent to the model as it stands
         return list_folder(sandbox, path, TimeLimit(limit_s))
 
+    functions: dict[str, Callable[..., str]] = {
+        "glob": glob,
+        "grep": grep,
+        "list": list_,
+        "read": read,
+    }
     return [
-        FileTool("glob", glob),
-        FileTool("grep", grep),
-        FileTool("list", list_),
-        FileTool("read", read),
+        FunctionTool(name, function, reads_only=True, approval_reason=ONLY_READS)
+        for name, function in functions.items()
     ]
 
 
@@ -116,11 +104,18 @@ def read_file(
 ) -> str:
     """Return the text of a file, or of some of its lines."""
     with sandbox.open() as root:
-        found = sandbox.existing(root, file_path)
+        found = sandbox.find(root, file_path)
         name = shown(found.parts)
         if name.casefold().endswith(MEDIA_ENDINGS):
             raise ToolRefusal(f"{name}: images and PDFs are not read yet")
-        file = open_regular(root, found)
+        if found.is_folder:
+            raise ToolRefusal(f"{name} is a folder; use `list` on it")
+        if not found.is_file:
+            raise ToolRefusal(f"{name} is not an ordinary file")
+        try:
+            file = root.open(found.parts)
+        except OSError as error:
+            raise unreadable(name, error) from error
     with file:
         probe = file.read(BINARY_PROBE_BYTES)
         if b"\0" in probe or probe.startswith((b"%PDF-", b"\x89PNG")):
@@ -176,7 +171,7 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], limit: TimeLimit) -
 def list_folder(sandbox: PathSandbox, path: str | None, limit: TimeLimit) -> str:
     """Return the entries of a folder, subfolders first, files with their sizes."""
     with sandbox.open() as root:
-        folder = sandbox.existing(root, path or ".")
+        folder = sandbox.find(root, path or ".")
         if not folder.is_folder:
             raise ToolRefusal(f"{path} is a file; use `read` on it")
         try:
@@ -185,11 +180,9 @@ def list_folder(sandbox: PathSandbox, path: str | None, limit: TimeLimit) -> str
                 seen = takewhile(lambda _: not limit.is_over, entries)
                 found = [(entry.name, _found(sandbox, root, folder, entry)) for entry in seen]
         except OSError as error:
-            message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
-            raise ToolRefusal(message) from error
-    named = [(shown((*folder.parts, name)), one) for name, one in found if one is not None]
-    lines = [f"{name}/" for name, one in named if one.is_folder]
-    lines += [f"{name}  {_size(one)}" for name, one in named if not one.is_folder]
+            raise unreadable(shown(folder.parts), error) from error
+    lines = [_line(folder, name, one) for name, one in found if one and one.is_folder]
+    lines += [_line(folder, name, one) for name, one in found if one and not one.is_folder]
     if not lines:
         return f"[nothing to show; {NEVER_SHOWN}]"
     if len(lines) > LIST_LIMIT:
@@ -201,8 +194,12 @@ def list_folder(sandbox: PathSandbox, path: str | None, limit: TimeLimit) -> str
     return "\n".join(lines)
 
 
-def _size(found: Found) -> str:
-    return f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
+def _line(folder: Found, name: str, found: Found) -> str:
+    path = shown((*folder.parts, name))
+    if found.is_folder:
+        return f"{path}/"
+    size = f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
+    return f"{path}  {size}"
 
 
 def _found(
@@ -214,7 +211,7 @@ def _found(
     parts = (*folder.parts, entry.name)
     try:
         if entry.is_symlink():
-            return sandbox.existing(root, "/".join(parts))
+            return sandbox.find(root, "/".join(parts))
         return Found(parts=parts, stat=entry.stat(follow_symlinks=False))
     except (ToolRefusal, OSError):
         return None

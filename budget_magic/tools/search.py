@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
@@ -29,14 +30,16 @@ def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
     wanted = GlobPattern(pattern)
     found: list[tuple[float, Parts]] = []
     with sandbox.open() as root:
-        start = sandbox.existing(root, path or ".")
+        start = sandbox.find(root, path or ".")
         if not start.is_folder:
             raise ToolRefusal(f"{path} is not a folder")
         walk = DirectoryWalk(root, start.parts, limit)
         for parts, entry in walk.files(wanted.may_match_below):
             if wanted.matches(parts):
-                found.append((_changed(entry), (*start.parts, *parts)))
-    found.sort(key=lambda item: (-item[0], item[1]))
+                with suppress(OSError):  # removed meanwhile
+                    changed = entry.stat(follow_symlinks=False).st_mtime
+                    found.append((-changed, (*start.parts, *parts)))
+    found.sort()
     lines = [shown(parts) for _, parts in found[:GLOB_LIMIT]]
     if not lines:
         lines = ["no matches", f"[{NEVER_SHOWN}]"]
@@ -52,7 +55,7 @@ def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
     with sandbox.open() as root:
-        start = sandbox.existing(root, path or ".")
+        start = sandbox.find(root, path or ".")
         if not start.is_file and not start.is_folder:
             raise ToolRefusal(f"{path} is not an ordinary file")
         walk = DirectoryWalk(root, start.parts, limit)
@@ -78,13 +81,6 @@ def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
     if not lines:
         lines.append("no matches" if is_complete else "no matches so far")
     return "\n".join([*lines, *notes])
-
-
-def _changed(entry: os.DirEntry[str]) -> float:
-    try:
-        return entry.stat(follow_symlinks=False).st_mtime
-    except OSError:
-        return 0.0
 
 
 def _notes(report: dict[str, Any]) -> Iterable[str]:
