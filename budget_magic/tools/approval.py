@@ -6,17 +6,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from budget_magic.characters import UNSEEN
 from budget_magic.errors import ConfigurationError
+from budget_magic.settings import parsers
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool
-
-Word: TypeAlias = Literal["ask", "all", "none"]
-POLICIES: Final[tuple[Word, ...]] = ("ask", "all", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ def _exact(value: object) -> str:
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
-Policy: TypeAlias = Word | ApprovalFunction
+Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,11 @@ class Denied:
 
 def parse_policy(value: object) -> Policy:
     """Return a policy; raises `ConfigurationError` for what is neither a word nor a function."""
-    for policy in POLICIES:
-        if value == policy:
-            return policy
-    if callable(value) and not isinstance(value, type):
-        return value
-    raise ConfigurationError(
-        f"{value!r} is not a policy; use ask, all or none, or a function", setting="approve"
-    )
+    try:
+        return cast("Policy", parsers.policy(value))
+    except ConfigurationError:
+        message = f"{value!r} is not a policy; use ask, all or none, or a function"
+        raise ConfigurationError(message, setting="approve") from None
 
 
 def decide(

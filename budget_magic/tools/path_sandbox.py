@@ -82,21 +82,36 @@ def forbidden(name: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class PathSandbox:
-    """The folder that the file tools stay in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Something under the root."""
 
-    root: Path
-    """As `usable_root` gives it."""
+    parts: Parts
+    """Its path below the root, every link followed."""
+    stat: os.stat_result
 
-    def open(self) -> DirectoryHandle:
-        """Open the root folder for one call; raises `ToolRefusal`."""
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.stat.st_mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an ordinary file."""
+        return stat.S_ISREG(self.stat.st_mode)
+
+
+class PathSandbox(DirectoryHandle):
+    """The folder that the file tools stay in, held open for one call; `root` as `usable_root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
         try:
-            return DirectoryHandle(str(self.root))
+            super().__init__(str(root))
         except OSError as error:
             raise unreadable("the root folder", error) from error
 
-    def find(self, root: DirectoryHandle, path: str) -> Found:
+    def find(self, path: str) -> Found:
         """Return the file or folder that is meant, every link followed.
 
         Raises
@@ -106,7 +121,7 @@ class PathSandbox:
         """
         parts = self._inside(path)
         try:
-            found = Found(parts=parts, stat=root.stat(parts))
+            found = Found(parts=parts, stat=self.stat(parts))
         except (FileNotFoundError, NotADirectoryError):
             raise ToolRefusal(f"{path} does not exist") from None
         except OSError as error:
@@ -132,25 +147,6 @@ class PathSandbox:
         parts = real.relative_to(self.root).parts
         _check_names(path, parts)
         return parts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Something under the root."""
-
-    parts: Parts
-    """Its path below the root, every link followed."""
-    stat: os.stat_result
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder."""
-        return stat.S_ISDIR(self.stat.st_mode)
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is an ordinary file."""
-        return stat.S_ISREG(self.stat.st_mode)
 
 
 def shown(parts: Iterable[str]) -> str:

@@ -46,7 +46,7 @@ def main() -> None:
                     search.file(index, file)
             except OSError:
                 search.report["unreadable"] += 1
-            if search.report["full"]:
+            if search.report["is_full"]:
                 break
     say(search.report)
 
@@ -64,7 +64,7 @@ class Search:
         self.hits_left: int = job["hit_limit"]
         self.line_bytes: int = job["line_bytes"]
         self.shown_chars: int = job["shown_chars"]
-        self.report: dict[str, Any] = {"long_lines": 0, "unreadable": 0, "full": False}
+        self.report: dict[str, Any] = {"long_lines": 0, "unreadable": 0, "is_full": False}
 
     def file(self, index: int, file: BinaryIO) -> None:
         """Print the hits of one file, unless it is binary."""
@@ -72,7 +72,7 @@ class Search:
             return
         file.seek(0)
         number = 0
-        while (line := file.readline(self.line_bytes)) and not self.report["full"]:
+        while (line := file.readline(self.line_bytes)) and not self.report["is_full"]:
             number += 1
             text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").rstrip("\r\n")
             found = self.pattern.search(text)
@@ -80,7 +80,7 @@ class Search:
                 self.hits_left -= 1
                 say([index, number, around(text, found.start(), self.shown_chars)])
             elif found:
-                self.report["full"] = True
+                self.report["is_full"] = True
             if len(line) == self.line_bytes and not line.endswith(b"\n"):
                 self.report["long_lines"] += 1
                 while (part := file.readline(self.line_bytes)) and not part.endswith(b"\n"):
