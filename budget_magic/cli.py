@@ -17,16 +17,12 @@ from budget_magic.session.clients import CHOICE_VARIABLE, SIMULATOR
 NOTEBOOK: Final = "01_first_task.ipynb"
 SAMPLE: Final = "sample"
 DEMO_FOLDER: Final = "budget-magic-demo"
-PARAMETERS: Final = "parameters"
 TIMEOUT_S: Final = 600
 INTERRUPTED: Final = 130
-NOT_COPIED: Final = ("__pycache__", ".ipynb_checkpoints")
-QUIET_KERNEL: Final = ("--IPKernelApp.log_level=ERROR",)
-"""The kernel of the demo is on loopback and warns about that at every start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the result is its exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(
         prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
     )
@@ -37,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo_parser.add_argument(
         "folder", nargs="?", type=Path, help="folder to audit; a small sample without it"
     )
-    demo_parser.set_defaults(run=_demo)
+    demo_parser.set_defaults(run=lambda given: demo(given.folder))
     simulator_parser = commands.add_parser(
         "simulator", help="serve the simulator as a local Messages API"
     )
@@ -57,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def demo(folder: Path | None, beside: Path | None = None) -> Path:
-    """Run the first notebook on the simulator, print its report, and give its place.
+    """Run the first notebook on the simulator, print its report, and return its path.
 
     Parameters
     ----------
@@ -79,7 +75,7 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     with as_file(_carried()) as carried:
         shutil.copy(carried / NOTEBOOK, place / NOTEBOOK)
         if folder is None:
-            ignored = shutil.ignore_patterns(*NOT_COPIED)
+            ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
             shutil.copytree(carried / SAMPLE, place / SAMPLE, ignore=ignored)
     target = SAMPLE if folder is None else str(folder.resolve())
     notebook = _execute(place / NOTEBOOK, target)
@@ -88,16 +84,11 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     return place / NOTEBOOK
 
 
-def _demo(given: argparse.Namespace) -> None:
-    demo(given.folder)
-
-
 def _carried() -> Any:
     """Return the notebook and the sample: inside the package in a wheel, else beside it."""
-    carried = files("budget_magic") / "carried"
-    if carried.is_dir():
-        return carried
-    return files("budget_magic") / ".." / "notebooks"
+    package = files("budget_magic")
+    carried = package / "carried"
+    return carried if carried.is_dir() else package / ".." / "notebooks"
 
 
 def _new_folder(beside: Path) -> Path:
@@ -121,17 +112,17 @@ def _execute(path: Path, folder: str) -> Any:
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # untyped library
     for cell in notebook.cells:
-        if PARAMETERS in cell.metadata.get("tags", []):
+        if "parameters" in cell.metadata.get("tags", []):
             cell.source = f"folder = {folder!r}  # the folder to audit; nothing outside it is read"
-    environment = {**os.environ, CHOICE_VARIABLE: SIMULATOR}
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT_S,
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=list(QUIET_KERNEL),
+        # The kernel is on loopback and warns about that at every start.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     try:
-        client.execute(env=environment)
+        client.execute(env={**os.environ, CHOICE_VARIABLE: SIMULATOR})
     except CellExecutionError as error:
         raise ConfigurationError(
             f"a cell of {path} failed with {error.ename}: {error.evalue}; open it to see more"

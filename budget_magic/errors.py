@@ -16,15 +16,10 @@ Reaching a ceiling is a normal ending and raises nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 HTTP_OK: Final = 200
 CLOSED: Final = "the session is closed; make the task anew in an open one"
-
-
-def one_line(error: BaseException) -> list[str]:
-    """Return what IPython shows in place of a traceback."""
-    return [f"{type(error).__name__}: {error}"]
 
 
 def join_clauses(told: str, clauses: Iterable[str]) -> str:
@@ -37,20 +32,6 @@ def join_clauses(told: str, clauses: Iterable[str]) -> str:
         between = ", " if clause.startswith(("or ", "then ")) else "; "
         told += (" " if told.endswith((":", "?")) else between) + clause
     return told
-
-
-class Ending(Protocol):
-    """What the two errors that end a cell carry: an `Outcome` (which lives above this room)."""
-
-    @property
-    def detail(self) -> str:
-        """One sentence with the way out."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why it ended, such as `keyboard`."""
-        ...
 
 
 class BudgetMagicError(Exception):
@@ -89,18 +70,14 @@ class WireError(BudgetMagicError):
 
 
 class ApiError(WireError):
-    """The server said no.
+    """The server answered with an error.
 
     Parameters
     ----------
-    message
-        What it said.
     status
         HTTP status; 200 for an `error` event in mid-stream.
-    error_type
-        `error.type` of the body, such as `overloaded_error`; None where there was none.
-    error_code
-        `error.details.error_code` of the body; None where there was none.
+    error_type, error_code
+        `error.type` and `error.details.error_code` of the body; None where there was none.
     retry_after_s
         Seconds the server asks to wait; None where it did not say.
     """
@@ -127,48 +104,49 @@ class ApiError(WireError):
 
 
 class ConnectionBroken(WireError):  # noqa: N818 - says what happened
-    """No connection, a dropped stream, or a stream without `message_stop`.
-
-    Parameters
-    ----------
-    message
-        What broke.
-    reached
-        Whether the request may have reached the server; False releases what was held for it.
-    """
+    """No connection, a dropped stream, or a stream without `message_stop`."""
 
     def __init__(self, message: str, *, reached: bool) -> None:
         super().__init__(message)
         self.reached = reached
+        """Whether the request may have reached the server; False releases what was held for it."""
 
 
 class ToolRefusal(BudgetMagicError):  # noqa: N818 - the field's word
     """A tool declines a call; the message is sent to the model as an error result."""
 
 
-class TaskFailed(BudgetMagicError):  # noqa: N818 - public name
+class Ending(Protocol):
+    """What the two errors that end a cell carry: an `Outcome` (which lives above this room)."""
+
+    @property
+    def detail(self) -> str:
+        """One sentence with the way out."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, such as `keyboard`."""
+        ...
+
+
+class _EndsCell(BaseException):
+    """An error that carries an outcome, pickles, and shows as one line in IPython."""
+
+    def __init__(self, outcome: Ending) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Ending]]:
+        return type(self), (self.outcome,)
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class TaskFailed(_EndsCell, BudgetMagicError):  # noqa: N818 - public name
     """A turn ended in state `failed`; `outcome` tells why and how to go on."""
 
-    def __init__(self, outcome: Ending) -> None:
-        super().__init__(outcome.detail)
-        self.outcome = outcome
 
-    def __reduce__(self) -> tuple[type[TaskFailed], tuple[Ending]]:
-        return type(self), (self.outcome,)
-
-    def _render_traceback_(self) -> list[str]:
-        return one_line(self)
-
-
-class TaskInterrupted(KeyboardInterrupt):
+class TaskInterrupted(_EndsCell, KeyboardInterrupt):
     """A turn was stopped by a person; `outcome` tells what was done and what it may cost."""
-
-    def __init__(self, outcome: Ending) -> None:
-        super().__init__(outcome.detail)
-        self.outcome = outcome
-
-    def __reduce__(self) -> tuple[type[TaskInterrupted], tuple[Ending]]:
-        return type(self), (self.outcome,)
-
-    def _render_traceback_(self) -> list[str]:
-        return one_line(self)

@@ -10,16 +10,11 @@ from contextlib import contextmanager
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from budget_magic.errors import ConfigurationError
+from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
 from budget_magic.magics import options
-from budget_magic.magics.cells import (
-    Cells,
-    CellTurn,
-    ShownAgain,
-    raise_ending,
-)
+from budget_magic.magics.cells import Cells, CellTurn
 from budget_magic.magics.shell_context import ShellContext
-from budget_magic.magics.tables import TaskTable, shown_again
+from budget_magic.magics.tables import TaskTable
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.redaction import session_redactor
 from budget_magic.session.session import Session
@@ -32,15 +27,7 @@ BEAT_S = 0.2
 
 
 class Actions:
-    """What the magics of one shell do.
-
-    Parameters
-    ----------
-    shell_context
-        The shell and what is known of it.
-    session
-        Whose tasks they run.
-    """
+    """What the magics of one shell do with a session's tasks."""
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self.shell_context, self.session = shell_context, session
@@ -56,18 +43,14 @@ class Actions:
             told = error.worded(self.session.host.word, self.session.host.setting)
             raise UsageError(session_redactor(self.session).redact(told)) from None
 
-    def close(self) -> None:
-        """Take away what is left of ended turns."""
-        self.cells.ended_panels.close()
-
     def run_cell(self, line: str, cell: str) -> None:
-        """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
+        """Run one turn of a budgeted task."""
         prepared = self._prepare_cell(line, cell)
         if prepared is not None:
             self.wait_for(prepared)
 
     async def run_cell_awaited(self, line: str, cell: str) -> None:
-        """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
+        """Run one turn of a budgeted task, awaiting it."""
         prepared = self._prepare_cell(line, cell)
         if prepared is not None:
             await self._await(prepared)
@@ -91,17 +74,17 @@ class Actions:
 
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
-        prepared = self._prepare_resume(line)
-        if isinstance(prepared, CellTurn):
+        task, prepared = self._prepare_resume(line)
+        if prepared is not None:
             self.wait_for(prepared)
-        return None if prepared is None else prepared.task
+        return task
 
     async def resume_awaited(self, line: str) -> Task | None:
-        """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
-        prepared = self._prepare_resume(line)
-        if isinstance(prepared, CellTurn):
+        """Go on with a turn, awaiting it."""
+        task, prepared = self._prepare_resume(line)
+        if prepared is not None:
             await self._await(prepared)
-        return None if prepared is None else prepared.task
+        return task
 
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
@@ -121,40 +104,30 @@ class Actions:
             self._parse(line, frozenset())
             return TaskTable(list(self.session.tasks.values()))
 
-    def _parse(self, line: str, allowed: frozenset[str] = options.CELL) -> options.Line:
+    def _parse(self, line: str, allowed: frozenset[str]) -> options.Line:
         return options.parse(options.split(line, self.shell_context.expand), allowed)
 
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
         """Return what the cell waits for; None where there is nothing to wait for."""
         with self._usage_errors():
-            parsed = self._parse(line)
+            parsed = self._parse(line, options.CELL)
             if parsed.wants_help:
                 print(options.help_text("%%claude_task"))
                 return None
             prepared = self.cells.prepare(parsed, cell)
-            if isinstance(prepared, ShownAgain):
-                self._show_again(prepared)
-                return None
-            if prepared.background:
+            if prepared is not None and prepared.background:
                 self.leave_running(prepared)
                 return None
             return prepared
 
-    def _prepare_resume(self, line: str) -> CellTurn | ShownAgain | None:
+    def _prepare_resume(self, line: str) -> tuple[Task | None, CellTurn | None]:
         with self._usage_errors():
             parsed = self._parse(line, options.SETTINGS | {"out"})
             if parsed.wants_help:
                 print(options.help_text("%claude_resume"))
-                return None
-            prepared = self.cells.prepare_resume(parsed)
-            if isinstance(prepared, ShownAgain):
-                self._show_again(prepared)
-            return prepared
-
-    def _show_again(self, shown: ShownAgain) -> None:
-        display(shown_again(shown.task, shown.turn), raw=True)
-        if shown.turn.outcome is not None:
-            self.cells.keep(shown.out, shown.turn.outcome)
+                return None, None
+            task = self.cells.existing(parsed.task)
+            return task, self.cells.prepare_resume(task, parsed)
 
     def leave_running(self, cell: CellTurn) -> None:
         """Start a turn in the background; a thread of its own looks after its display."""
@@ -165,7 +138,8 @@ class Actions:
                 target=_finish_later, args=(cell,), name="budget_magic display", daemon=True
             ).start()
             return
-        self._end(cell)  # an interrupt came in between
+        self._show_end(cell)  # an interrupt came in between
+        _raise_ending(cell)
 
     def wait_for(self, cell: CellTurn) -> None:
         """Run a turn to its end and end the cell as it ended."""
@@ -187,23 +161,23 @@ class Actions:
         finally:
             if cell.run.finished is not None:
                 self._show_end(cell)
-        self._raise_ending(cell)
-
-    def _end(self, cell: CellTurn) -> None:
-        self._show_end(cell)
-        self._raise_ending(cell)
+        _raise_ending(cell)
 
     def _show_end(self, cell: CellTurn) -> None:
         try:
             cell.display.finish()
         finally:
-            if cell.turn.outcome is not None:
-                self.cells.keep(cell.out, cell.turn.outcome)
+            self.cells.bind(cell.out, cell.turn.outcome)
 
-    def _raise_ending(self, cell: CellTurn) -> None:
-        cell.run.result()
-        if cell.turn.outcome is not None:
-            raise_ending(cell.turn.outcome)
+
+def _raise_ending(cell: CellTurn) -> None:
+    """End the cell with an error where its turn did not end well."""
+    cell.run.result()
+    outcome = cell.turn.outcome
+    if outcome is not None and outcome.state == "interrupted":
+        raise TaskInterrupted(outcome)
+    if outcome is not None and outcome.state == "failed":
+        raise TaskFailed(outcome)
 
 
 def _finish_later(cell: CellTurn) -> None:

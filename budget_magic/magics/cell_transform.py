@@ -24,11 +24,10 @@ _SHOWN: Final = re.compile(
 
 
 def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[str]]:
-    """Return an entry for `input_transformers_post`.
+    """Return an entry for `input_transformers_post`: IPython does not await magics by itself.
 
-    IPython does not await magics by itself. Terminals, nested calls (`%%time`, `%run`,
-    `ip.run_cell`) and shells whose autoawait is off or runs something else than asyncio keep the
-    blocking form.
+    Terminals, nested calls (`%%time`, `%run`, `ip.run_cell`) and shells whose autoawait is off or
+    runs something else than asyncio keep the blocking form.
     """
 
     def transform(lines: list[str]) -> list[str]:

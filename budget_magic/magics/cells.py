@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
+from IPython.display import display
+
+from budget_magic.errors import ConfigurationError
 from budget_magic.magics import options
-from budget_magic.magics.display import EndedPanels, TurnDisplay, make_display
+from budget_magic.magics.display import TurnDisplay, make_display
 from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
 from budget_magic.magics.shell_context import ShellContext
+from budget_magic.magics.tables import shown_again
 from budget_magic.meter import Outcome
 from budget_magic.meter.cost import price_table
 from budget_magic.session.approvers import YES
@@ -24,6 +27,9 @@ from budget_magic.session.start import Start, start_turn
 from budget_magic.session.task import Task
 from budget_magic.session.turns import Prompt, Turn, plan_turn
 from budget_magic.settings import Settings
+
+if TYPE_CHECKING:
+    from budget_magic.widgets import Panel
 
 FIRST_NAME = "task-1"
 
@@ -42,13 +48,7 @@ class CellTurn:
     background: bool = False
 
     def start(self) -> None:
-        """Start the turn and show that it runs.
-
-        Raises
-        ------
-        ConfigurationError
-            It cannot run; nothing was sent and nothing changed.
-        """
+        """Start the turn and show that it runs; where that is refused, nothing was sent."""
         self.begin(self.run)
         self.display.start(self.turn.number)
 
@@ -60,25 +60,18 @@ class CellTurn:
         return self.run.turn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownAgain:
-    """A turn that is only shown, nothing is sent."""
-
-    task: Task
-    turn: Turn
-    out: str | None = None
-
-
 class Cells:
     """Prepares turns for cells and remembers which cell belongs to which task."""
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self._shell_context, self._session = shell_context, session
         self._tasks_of_cells: dict[str, str] = {}
-        self.ended_panels = EndedPanels()
+        self.ended_panels: list[Panel] = []
 
-    def prepare(self, line: Line, body: str) -> CellTurn | ShownAgain:
+    def prepare(self, line: Line, body: str) -> CellTurn | None:
         """Prepare what a `%%claude_task` cell asks for; nothing runs yet.
+
+        None where a turn that is paid for was shown again.
 
         Raises
         ------
@@ -92,7 +85,7 @@ class Cells:
             )
         if not body.strip():
             raise ConfigurationError("the prompt is empty; write below the first line what to do")
-        cell_id = self._shell_context.cell_id()
+        cell_id = self._shell_context.cell_id
         name = line.task or self._task_of_cell(cell_id) or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
         task.refuse_while_running()
@@ -104,51 +97,26 @@ class Cells:
         plan = plan_turn(task.turns, prompt, task.settings, change, again="again" in given)
         old = plan.turn
         if plan.kind == "show" and old is not None:
-            return ShownAgain(task=task, turn=old, out=given.get("out"))
+            self._show_again(task, old, given.get("out"))
+            return None
         if plan.kind != "go_on":
             self._agree_to_insert(filled, task, plan.settings)
-        background = "background" in given and self._shell_context.has_stdin()
-        show = make_display(self._shell_context, task, self.ended_panels, background=background)
         start = Start(
             settings=plan.settings,
-            sinks=show.sinks,
-            approver=show.approver,
-            background="background" in given,
             rewind_to=old if plan.kind == "rewind" else None,
             note=self._note_on_name(name) if is_new else "",
         )
         asked = old if plan.kind == "go_on" and old is not None else prompt
+        return self._cell_turn(task, asked, start, given)
 
-        def begin(run: Run) -> None:
-            start_turn(task, asked, start, run)
-            if cell_id is not None:
-                self._tasks_of_cells[cell_id] = name
-
-        return CellTurn(
-            task=task,
-            run=task.new_run(),
-            begin=begin,
-            display=show,
-            out=given.get("out"),
-            background=background,
-        )
-
-    def prepare_resume(self, line: Line) -> CellTurn | ShownAgain:
-        """Prepare what `%claude_resume` asks for; nothing runs yet."""
-        task = self.existing(line.task)
+    def prepare_resume(self, task: Task, line: Line) -> CellTurn | None:
+        """Prepare what `%claude_resume` asks for, as `prepare` does."""
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
-            return ShownAgain(task=task, turn=turn, out=line.given.get("out"))
+            self._show_again(task, turn, line.given.get("out"))
+            return None
         settings = self._options(line.given)(task.settings)
-        show = make_display(self._shell_context, task, self.ended_panels)
-        start = Start(settings=settings, sinks=show.sinks, approver=show.approver)
-        return CellTurn(
-            task=task,
-            run=task.new_run(),
-            begin=lambda run: start_turn(task, turn, start, run),
-            display=show,
-            out=line.given.get("out"),
-        )
+        return self._cell_turn(task, turn, Start(settings=settings), line.given)
 
     def configure(self, line: Line) -> Task:
         """Change settings without running, as `%claude_task` does."""
@@ -183,10 +151,39 @@ class Cells:
             raise ConfigurationError(f"there is no task {wanted}; {hint}")
         return found
 
-    def keep(self, out: str | None, outcome: Outcome) -> None:
-        """Bind the outcome in the notebook."""
-        if out is not None:
+    def bind(self, out: str | None, outcome: Outcome | None) -> None:
+        """Bind the outcome in the notebook, where a variable was named."""
+        if out is not None and outcome is not None:
             self._shell_context.shell.push({out: outcome})
+
+    def _cell_turn(
+        self, task: Task, asked: Prompt | Turn, start: Start, given: Mapping[str, Any]
+    ) -> CellTurn:
+        # Where no user is attached, the cell waits all the same.
+        background = "background" in given and self._shell_context.has_stdin()
+        show = make_display(self._shell_context, task, self.ended_panels, background=background)
+        start = replace(
+            start, sinks=show.sinks, approver=show.approver, background="background" in given
+        )
+
+        def begin(run: Run) -> None:
+            start_turn(task, asked, start, run)
+            prompt = asked.prompt if isinstance(asked, Turn) else asked
+            if prompt.cell_id is not None:
+                self._tasks_of_cells[prompt.cell_id] = task.name
+
+        return CellTurn(
+            task=task,
+            run=task.new_run(),
+            begin=begin,
+            display=show,
+            out=given.get("out"),
+            background=background,
+        )
+
+    def _show_again(self, task: Task, turn: Turn, out: str | None) -> None:
+        display(shown_again(task, turn), raw=True)
+        self.bind(out, turn.outcome)
 
     def _task(self, name: str, *, is_new: bool) -> tuple[Task, bool]:
         known = self._session.tasks.get(name)
@@ -202,20 +199,14 @@ class Cells:
         return f"new task {name} (not {close[0]})" if close else ""
 
     def _task_of_cell(self, cell_id: str | None) -> str | None:
-        name = self._tasks_of_cells.get(cell_id) if cell_id is not None else None
+        name = self._tasks_of_cells.get(cell_id or "")
         return name if name in self._session.tasks else None
 
     def _options(self, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         return partial(options.apply, given=given, lookup=self._shell_context.lookup)
 
     def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
-        """Say what a large insertion costs; where an interactive user is attached, ask.
-
-        Raises
-        ------
-        ConfigurationError
-            The user did not agree.
-        """
+        """Say what a large insertion costs; an interactive user must agree to it."""
         prices = price_table(settings.model, settings.prices)
         sentence = insert_sentence(filled, task.ratios(), prices)
         if not sentence:
@@ -230,17 +221,3 @@ class Cells:
             said = ""
         if said.strip().lower() not in YES:
             raise ConfigurationError(f"{sentence}: not sent; insert less text")
-
-
-def raise_ending(outcome: Outcome) -> None:
-    """End the cell with an error where its turn did not end well.
-
-    Raises
-    ------
-    TaskInterrupted, TaskFailed
-        The turn was stopped, or failed.
-    """
-    if outcome.state == "interrupted":
-        raise TaskInterrupted(outcome)
-    if outcome.state == "failed":
-        raise TaskFailed(outcome)

@@ -14,18 +14,39 @@ from budget_magic.magics.shell_context import ShellContext
 
 if TYPE_CHECKING:
     from budget_magic.magics.actions import Actions
-    from budget_magic.magics.tables import TaskTable
     from budget_magic.session.session import Session
-    from budget_magic.session.task import Task
 
-# IPython annotates these decorators for functions without arguments.
-_cell_magic: Any = cell_magic
-_line_magic: Any = line_magic
+
+def _door(kind: Any, magic: str, action: str, doc: str) -> Any:
+    """Return a magic that calls a method of `Actions`."""
+
+    def door(magics: ClaudeTaskMagics, *line_and_cell: str) -> Any:
+        return getattr(magics.actions, action)(*line_and_cell)
+
+    door.__name__, door.__doc__ = action, doc  # IPython finds the method by this name
+    return no_var_expand(kind(magic)(door))
 
 
 @magics_class
 class ClaudeTaskMagics(Magics, TaskDefaults):
     """Budgeted tasks on Claude; `%config ClaudeTaskMagics` lists the defaults."""
+
+    # fmt: off
+    run_cell = _door(cell_magic, "claude_task", "run_cell",
+        "Run one turn of a budgeted task; `%%claude_task --help` lists the options.")
+    run_cell_awaited = _door(cell_magic, AWAITED_CELL, "run_cell_awaited",
+        "Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs.")
+    configure = _door(line_magic, "claude_task", "configure",
+        "Change a task's settings without running it, and show it.")
+    resume = _door(line_magic, "claude_resume", "resume",
+        "Go on after a halt, an interruption or a failure, without a new prompt.")
+    resume_awaited = _door(line_magic, AWAITED_RESUME, "resume_awaited",
+        "Go on with a turn; how `%claude_resume` runs at the top of a cell.")
+    stop = _door(line_magic, "claude_stop", "stop",
+        "Stop the turn that runs, in the background or in another cell's thread.")
+    list_tasks = _door(line_magic, "claude_tasks", "list_tasks",
+        "Show a table of the tasks in this kernel.")
+    # fmt: on
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         super().__init__(shell_context.shell)
@@ -39,45 +60,3 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
         from budget_magic.magics.actions import Actions  # noqa: PLC0415 - keeps loading cheap
 
         return Actions(self.shell_context, self.session)
-
-    @no_var_expand
-    @_cell_magic("claude_task")
-    def run_cell(self, line: str, cell: str) -> None:
-        """Run one turn of a budgeted task; `%%claude_task --help` lists the options."""
-        self.actions.run_cell(line, cell)
-
-    @no_var_expand
-    @_cell_magic(AWAITED_CELL)
-    async def run_cell_awaited(self, line: str, cell: str) -> None:
-        """Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs."""
-        await self.actions.run_cell_awaited(line, cell)
-
-    @no_var_expand
-    @_line_magic("claude_task")
-    def configure(self, line: str) -> Task | None:
-        """Change a task's settings without running it, and show it."""
-        return self.actions.configure(line)
-
-    @no_var_expand
-    @_line_magic("claude_resume")
-    def resume(self, line: str) -> Task | None:
-        """Go on after a halt, an interruption or a failure, without a new prompt."""
-        return self.actions.resume(line)
-
-    @no_var_expand
-    @_line_magic(AWAITED_RESUME)
-    async def resume_awaited(self, line: str) -> Task | None:
-        """Go on with a turn; how `%claude_resume` runs at the top of a cell."""
-        return await self.actions.resume_awaited(line)
-
-    @no_var_expand
-    @_line_magic("claude_stop")
-    def stop(self, line: str) -> None:
-        """Stop the turn that runs, in the background or in another cell's thread."""
-        self.actions.stop(line)
-
-    @no_var_expand
-    @_line_magic("claude_tasks")
-    def list_tasks(self, line: str) -> TaskTable:
-        """Show a table of the tasks in this kernel."""
-        return self.actions.list_tasks(line)

@@ -19,8 +19,6 @@ from budget_magic.session.session import Session
 _LINE: Final = re.compile(
     r"^\s*(?:[\w.]+\s*=\s*)?(?P<magic>%%?claude_(?:task|resume|stop))(?P<rest>\s.*)$"
 )
-
-
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
@@ -33,25 +31,20 @@ def make_matcher(shell_context: ShellContext, session: Session) -> Matcher:
         if found is None or not is_first_line:
             return SimpleMatcherResult(completions=[], suppress=False)
         words = found["rest"].split(" ")
-        texts = _candidates(shell_context, session, found["magic"], words[1:-1], words[-1])
-        token = context.token
+        word, token = words[-1], context.token
+        texts = _candidates(shell_context, session, found["magic"], words[1:-1])
         # The token may begin inside the word, behind a dash: only what follows is replaced.
-        skipped = len(words[-1]) - len(token) if words[-1].endswith(token) else 0
-        return SimpleMatcherResult(
-            completions=[
-                SimpleCompletion(text[skipped:], type="magic")
-                for text in texts
-                if text.startswith(words[-1])
-            ],
-            suppress=True,
-        )
+        skipped = len(word) - len(token) if word.endswith(token) else 0
+        fitting = [text[skipped:] for text in texts if text.startswith(word)]
+        completions = [SimpleCompletion(text, type="magic") for text in fitting]
+        return SimpleMatcherResult(completions=completions, suppress=True)
 
     marked: Matcher = context_matcher(identifier="budget_magic")(matcher)
     return marked
 
 
 def _candidates(
-    shell_context: ShellContext, session: Session, magic: str, before: list[str], word: str
+    shell_context: ShellContext, session: Session, magic: str, before: list[str]
 ) -> Iterable[str]:
     from budget_magic.magics import options  # noqa: PLC0415 - keeps loading cheap
     from budget_magic.models import MODELS  # noqa: PLC0415 - likewise
@@ -64,8 +57,7 @@ def _candidates(
     names = [] if is_named else list(session.tasks)
     if magic == "%claude_stop":
         return names
-    taken = {"%%claude_task": options.CELL, "%claude_task": options.LINE}.get(
-        magic, options.SETTINGS
-    )
-    flags = [f"--{row.option}" for row in options.OPTIONS.values() if row.name in taken]
-    return [*names, *flags] if not word.startswith("-") else flags
+    by_magic = {"%%claude_task": options.CELL, "%claude_task": options.LINE}
+    taken = by_magic.get(magic, options.SETTINGS)
+    rows = options.OPTIONS.values()
+    return [*names, *(f"--{row.option}" for row in rows if row.name in taken)]

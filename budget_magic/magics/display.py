@@ -32,10 +32,9 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class TurnDisplay:
-    """One display of one turn; itself a sink where it watches the turn."""
+    """One display of one turn; itself a sink where it is among its `sinks`."""
 
     sinks: tuple[Sink, ...] = ()
-    """What watches the turn."""
     approver: Approver | None = None
     """Who is asked about calls; None asks by `input()`."""
 
@@ -73,14 +72,13 @@ class NotebookDisplay(TurnDisplay):
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self._id = f"budget-magic-{uuid.uuid4().hex}"
+        self._id = _new_id()
         self._changed = False
         self.sinks = (self,)
 
     def record(self, record: Record) -> None:
         """Note that something changed."""
-        if isinstance(record.fact, TurnStarted | StepFinished):
-            self._changed = True
+        self._changed |= isinstance(record.fact, TurnStarted | StepFinished)
 
     def start(self, turn: int) -> None:
         """Show the turn."""
@@ -98,31 +96,14 @@ class NotebookDisplay(TurnDisplay):
         update_display(self._task.report(self._turn), raw=True, display_id=self._id)
 
 
-class EndedPanels:
-    """The widgets of ended turns, kept for pages that were loaded again while a turn ran.
+class PanelDisplay(TurnDisplay):
+    """The live panel, replaced by the static report at the end.
 
-    Such a page has the widget in its output, and asks for it once the cell is over.
+    Its widget is then kept among the `ended` ones: a page that was loaded again while the turn ran
+    has it in its output, and asks for it once the cell is over.
     """
 
-    def __init__(self) -> None:
-        self._panels: list[Panel] = []
-
-    def keep(self, panel: Panel) -> None:
-        """Keep one more, and close the oldest of too many."""
-        self._panels.append(panel)
-        while len(self._panels) > KEPT_PANELS:
-            self._panels.pop(0).close()
-
-    def close(self) -> None:
-        """Close them all."""
-        while self._panels:
-            self._panels.pop().close()
-
-
-class PanelDisplay(TurnDisplay):
-    """The live panel, replaced by the static report at the end."""
-
-    def __init__(self, task: Task, ended: EndedPanels) -> None:
+    def __init__(self, task: Task, ended: list[Panel]) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
         super().__init__(task)
@@ -147,7 +128,7 @@ class PanelDisplay(TurnDisplay):
         """Show the same panel in one more place."""
         if self._panel is None:
             return
-        self._ids.append(f"budget-magic-{uuid.uuid4().hex}")
+        self._ids.append(_new_id())
         shown = {**self._panel.mime_bundle(), **self._task.report(self._turn)}
         display(shown, raw=True, display_id=self._ids[-1])
 
@@ -164,15 +145,17 @@ class PanelDisplay(TurnDisplay):
             update_display(self._task.report(self._turn), raw=True, display_id=display_id)
         if self._panel is not None:
             self._panel.finish()
-            self._ended.keep(self._panel)
+            self._ended.append(self._panel)
+            while len(self._ended) > KEPT_PANELS:
+                self._ended.pop(0).close()
 
     async def _answers(self) -> bool:
         """Return whether the panel answered within two seconds, so that its buttons work."""
-        while True:
-            answers = self._panel is not None and self._panel.said_hello.is_set()
-            if answers or self._has_passed(HELLO_WITHIN_S):
-                return answers
+        while not (self._panel and self._panel.said_hello.is_set()):
+            if self._has_passed(HELLO_WITHIN_S):
+                return False
             await anyio.sleep(HELLO_BEAT_S)
+        return True
 
 
 class TerminalDisplay(TurnDisplay):
@@ -238,12 +221,16 @@ class BackgroundDisplay(TurnDisplay):
             print(f"{told}; `%claude_task {self._task.name}` shows it\n", end="", flush=True)
 
 
+def _new_id() -> str:
+    return f"budget-magic-{uuid.uuid4().hex}"
+
+
 def _is_utf8() -> bool:
     return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 def make_display(
-    shell_context: ShellContext, task: Task, ended: EndedPanels, *, background: bool = False
+    shell_context: ShellContext, task: Task, ended: list[Panel], *, background: bool = False
 ) -> TurnDisplay:
     """Return the display for this host: a panel only where a user is attached."""
     if shell_context.kernel is None:

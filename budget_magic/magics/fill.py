@@ -45,50 +45,33 @@ class Filled:
 def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     r"""Return the prompt with each `{{ expression }}` replaced by its value as text.
 
-    Parameters
-    ----------
-    prompt
-        As typed; `\{{` is a literal `{{`.
-    namespace
-        The notebook's variables.
-
     Raises
     ------
     ConfigurationError
         An expression fails, or is more than names, attributes, subscripts and literals without a
         double underscore.
 
-    Examples
-    --------
     >>> fill(r"{{ n }} of \{{ x }}", {"n": 3}).text
     '3 of {{ x }}'
     """
     inserted: list[str] = []
-    values: list[str] = []
+    characters = 0
 
     def replace(match: re.Match[str]) -> str:
+        nonlocal characters
         if match[1] is None:
             return "{{"
         inserted.append(match[1].strip())
-        values.append(_value(match[1].strip(), namespace))
-        return values[-1]
+        value = _value(inserted[-1], namespace)
+        characters += len(value)
+        return value
 
     text = _PLACE.sub(replace, prompt)
-    return Filled(text=text, inserted=tuple(inserted), characters=sum(map(len, values)))
+    return Filled(text=text, inserted=tuple(inserted), characters=characters)
 
 
 def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -> str:
-    """Return what a large insertion takes and costs, as a sentence; empty where it is not large.
-
-    Parameters
-    ----------
-    filled
-        The prompt with what was inserted.
-    ratios
-        Characters per token of the task.
-    prices
-        Of the model that will read it; None where unknown.
-    """
+    """Return what a large insertion takes and costs, as a sentence; empty where it is not large."""
     tokens = ratios.tokens("text", filled.characters)
     if tokens <= LARGE_TOKENS:
         return ""
@@ -114,7 +97,8 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
         )
     names = {**namespace, "__builtins__": {}}
     try:
-        return _as_text(eval(compile(tree, "<prompt>", "eval"), names))  # noqa: S307 - it only looks
+        value = eval(compile(tree, "<prompt>", "eval"), names)  # noqa: S307 - it only looks
+        return markdown_table(value) if is_data_frame(value) else str(value)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a value's own `__str__` may raise SystemExit
@@ -144,7 +128,3 @@ def _only_looks(node: ast.AST) -> bool:
             return None not in node.keys  # `{**d}` would call what `d` says
         case _:
             return isinstance(node, _ALLOWED)
-
-
-def _as_text(value: object) -> str:
-    return markdown_table(value) if is_data_frame(value) else str(value)

@@ -8,7 +8,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
-from budget_magic.magics.host import IPythonHost
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.host import PythonHost
 from budget_magic.session.session import default_session
@@ -36,17 +35,12 @@ def load(shell: InteractiveShell) -> None:
         matchers, matcher = shell.Completer.custom_matchers, make_matcher(shell_context, session)
         matchers.insert(0, matcher)
         magics.on_unload.callback(lambda: matchers.remove(matcher))
-    session.host = IPythonHost(shell_context, magics)
+    shell_context.defaults = magics.as_defaults
+    session.host = shell_context
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Remove what `load` added.
-
-    Raises
-    ------
-    UsageError
-        A task runs.
-    """
+    """Remove what `load` added; raises `UsageError` while a task runs."""
     magics = _loaded(shell)
     if magics is None:
         return
@@ -56,7 +50,8 @@ def unload(shell: InteractiveShell) -> None:
             f"{', '.join(running)} still runs; `%claude_stop` stops it, then unload again"
         )
     if "actions" in vars(magics):
-        magics.actions.close()
+        for panel in magics.actions.cells.ended_panels:
+            panel.close()
     magics.on_unload.close()
     magics.session.host = PythonHost()
 

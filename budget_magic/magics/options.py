@@ -6,8 +6,7 @@ import difflib
 import keyword
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from IPython.utils.process import arg_split  # type: ignore[attr-defined] # re-exported there
 
@@ -19,18 +18,16 @@ from budget_magic.settings.row import Row
 _EQUALS_QUOTE: Final = re.compile(r"(?<!\S)(--[\w-]+)=(?=[\"'])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """A magic's line, read."""
 
-    task: str | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
+    task: str | None
+    given: Mapping[str, Any]
     """Values by name of the setting."""
     wants_help: bool = False
 
 
-def variable(text: str) -> str:
-    """Parse the name of a notebook variable."""
+def _variable(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise ConfigurationError("give the name of a variable, such as outcome")
     return text
@@ -45,7 +42,7 @@ OPTIONS: Final[Mapping[str, Row]] = {
     **{row.name: row for row in TABLE.values() if row.option},
     **{row.name: row for row in (
         _of_turn("out", "binds the turn's Outcome in the notebook",
-                 short="o", takes="VAR", parse=variable, default=None),
+                 short="o", takes="VAR", parse=_variable, default=None),
         _of_turn("new", "start afresh under NAME"),
         _of_turn("again", "run this cell's turn anew though its result is paid for"),
         _of_turn("background", "return at once; task.wait() waits"),
@@ -79,7 +76,7 @@ def split(line: str, expand: Callable[[str], str]) -> list[str]:
     ]
 
 
-def parse(words: list[str], allowed: frozenset[str] | None = None) -> Line:
+def parse(words: list[str], allowed: frozenset[str] = frozenset(OPTIONS)) -> Line:
     """Parse the words of a line; `allowed` are the names of settings that its magic takes.
 
     Raises
@@ -93,7 +90,7 @@ def parse(words: list[str], allowed: frozenset[str] | None = None) -> Line:
     while rest:
         word = rest.pop(0)
         if word in {"--help", "-h"}:
-            return Line(wants_help=True)
+            return Line(None, {}, wants_help=True)
         if not word.startswith("-") or word == "-":
             names.append(word)
             continue
@@ -116,17 +113,17 @@ def parse(words: list[str], allowed: frozenset[str] | None = None) -> Line:
         raise ConfigurationError(
             f"{' '.join(names)!r} is more than a task name: the prompt goes below the first line"
         )
-    return Line(task=names[0] if names else None, given=given)
+    return Line(names[0] if names else None, given)
 
 
-def _find(key: str, allowed: frozenset[str] | None) -> Row:
+def _find(key: str, allowed: frozenset[str]) -> Row:
     row = FLAGS.get(key)
     if row is None:
         whole = [flag for flag in FLAGS if key.startswith("--") and flag.startswith(key)]
         close = whole or difflib.get_close_matches(key, FLAGS, n=1)
         hint = f"did you mean {' or '.join(close)}?" if close else "--help lists the options"
         raise ConfigurationError(f"there is no option {key}; {hint}")
-    if allowed is not None and row.name not in allowed:
+    if row.name not in allowed:
         magic = "%%claude_task" if row.name in CELL else "%claude_task NAME"
         raise ConfigurationError(f"{key} has no meaning here; use it with {magic}")
     return row
@@ -178,10 +175,9 @@ def apply(
 
 def help_text(magic: str) -> str:
     """Return the table that `--help` prints."""
-    rows = []
+    lines = [f"{magic} [NAME] [options]"]
+    width = max(len(f"-x, --{row.option} {row.takes}") for row in OPTIONS.values())
     for row in OPTIONS.values():
         short = f"-{row.short}, " if row.short else "    "
-        rows.append((f"{short}--{row.option} {row.takes}".rstrip(), row.option_help))
-    width = max(len(flags) for flags, _ in rows)
-    lines = [f"{magic} [NAME] [options]", *(f"  {flags:<{width}}  {told}" for flags, told in rows)]
+        lines.append(f"  {f'{short}--{row.option} {row.takes}':<{width}}  {row.option_help}")
     return "\n".join(lines)

@@ -1,13 +1,16 @@
-"""Where the magics run: a kernel with or without a person, or a terminal."""
+"""IPython as the host of a session: a kernel with or without a person, or a terminal."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+from budget_magic.magics import wording
+from budget_magic.settings import Defaults
 
 _CELL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What nbformat accepts as a cell id."""
@@ -16,10 +19,17 @@ _CELL_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 class ShellContext:
     """One shell: its namespace, its cell, and whether a user is attached."""
 
+    word = staticmethod(wording.word)
+    setting = staticmethod(wording.setting)
+
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.depth = 0
-        self._cell_id: str | None = None
+        """How many cells and nested calls run, one inside the other."""
+        self.cell_id: str | None = None
+        """The front end's id of the cell that runs; None where it gives none."""
+        self.defaults: Callable[[], Defaults] = Defaults
+        """Returns the defaults as `%config` has them now."""
 
     @property
     def kernel(self) -> Any:
@@ -33,9 +43,9 @@ class ShellContext:
         parent = self.kernel.get_parent("shell") or {}
         return bool(parent.get("content", {}).get("allow_stdin", False))
 
-    def cell_id(self) -> str | None:
-        """Return the front end's id of the cell that runs; None where it gives none."""
-        return self._cell_id
+    def awaits_cells(self) -> bool:
+        """Return whether this is a kernel: interrupting it cancels the cell's coroutine."""
+        return self.kernel is not None
 
     def lookup(self, name: str) -> object:
         """Return an object of the notebook by name, attributes after dots."""
@@ -46,23 +56,20 @@ class ShellContext:
         return found
 
     def candidates(self) -> Iterable[str]:
-        """Names of the functions that the notebook defines."""
-        return [
-            name
-            for name, value in self.shell.user_ns.items()
-            if callable(value) and not name.startswith("_")
-        ]
+        """Return the names of the functions that the notebook defines."""
+        names = self.shell.user_ns.items()
+        return [name for name, value in names if callable(value) and not name.startswith("_")]
 
     def expand(self, word: str) -> str:
-        """IPython's expansion of `$x` and `{x}`, by the notebook's variables only."""
+        """Expand `$x` and `{x}` as IPython does, by the notebook's variables only."""
         return str(self.shell.var_expand(word, depth=sys.getrecursionlimit()))
 
     def before_code(self) -> None:
-        """One more cell or nested call begins."""
+        """Count a cell or nested call that begins."""
         self.depth += 1
 
     def after_code(self) -> None:
-        """It ended."""
+        """Count one that ended."""
         self.depth = max(self.depth - 1, 0)
 
     def before_cell(self, info: ExecutionInfo) -> None:
@@ -70,4 +77,4 @@ class ShellContext:
         if self.depth == 1:
             cell_id = info.cell_id
             valid = isinstance(cell_id, str) and _CELL_ID.fullmatch(cell_id)
-            self._cell_id = cell_id if valid else None
+            self.cell_id = cell_id if valid else None

@@ -33,7 +33,7 @@ class TaskTable:
         if not self.tasks:
             return "no tasks yet; start one with %%claude_task"
         table = [HEADINGS, *self.rows]
-        widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return "\n".join(
             "  ".join(
                 cell.ljust(width) if heading in LEFT_ALIGNED else cell.rjust(width)
@@ -45,29 +45,30 @@ class TaskTable:
     def _repr_html_(self) -> str:
         if not self.tasks:
             return f"<p>{html.escape(repr(self))}</p>"
-        head = "".join(_cell("th", heading, heading) for heading in HEADINGS)
-        body = "".join("<tr>" + "".join(map(_td, HEADINGS, row)) + "</tr>" for row in self.rows)
-        return f"<table><tr>{head}</tr>{body}</table>"
+        rows = [_html_row("th", HEADINGS), *(_html_row("td", row) for row in self.rows)]
+        return f"<table>{''.join(rows)}</table>"
 
 
-def _td(heading: str, text: str) -> str:
-    return _cell("td", heading, text)
-
-
-def _cell(tag: str, heading: str, text: str) -> str:
-    side = "left" if heading in LEFT_ALIGNED else "right"
-    # A lone $ is safe, but two in one text node are typeset as a formula in JupyterLab.
-    shown = html.escape(text).replace("$", "<span>$</span>")
-    return f'<{tag} style="text-align:{side}">{shown}</{tag}>'
+def _html_row(tag: str, cells: Sequence[str]) -> str:
+    shown = ""
+    for heading, text in zip(HEADINGS, cells, strict=True):
+        side = "left" if heading in LEFT_ALIGNED else "right"
+        # A lone $ is safe, but two in one text node are typeset as a formula in JupyterLab.
+        escaped = html.escape(text).replace("$", "<span>$</span>")
+        shown += f'<{tag} style="text-align:{side}">{escaped}</{tag}>'
+    return f"<tr>{shown}</tr>"
 
 
 def _row(task: Task) -> tuple[str, ...]:
-    spend, outcome = task.spend, task.outcome
-    state = "running" if task.is_running else "not run yet"
-    if not task.is_running and outcome is not None:
-        state = (
-            outcome.state if outcome.state == "completed" else f"{outcome.state}: {outcome.reason}"
-        )
+    spend, held, outcome = task.spend, task.held, task.outcome
+    if task.is_running:
+        state = "running"
+    elif outcome is None:
+        state = "not run yet"
+    else:
+        is_completed = outcome.state == "completed"
+        state = outcome.state if is_completed else f"{outcome.state}: {outcome.reason}"
+    held_text = dollars(held.usd) if held.usd else f"{exact(held.tokens)} tokens"
     return (
         task.name,
         state,
@@ -76,18 +77,10 @@ def _row(task: Task) -> tuple[str, ...]:
         exact(spend.budget_tokens),
         "no budget" if task.remaining is None else exact(task.remaining),
         dollars(spend.cost_usd),
-        _held(task),
+        held_text if held.requests else "-",
         task.client_text,
         clean_text(task.settings.model),
     )
-
-
-def _held(task: Task) -> str:
-    """Return what requests of unknown cost hold; `-` where nothing does."""
-    held = task.held
-    if not held.requests:
-        return "-"
-    return dollars(held.usd) if held.usd else f"{exact(held.tokens)} tokens"
 
 
 def shown_again(task: Task, turn: Turn) -> dict[str, object]:

@@ -34,12 +34,8 @@ def word(suggestion: Suggestion) -> str:
         name = f"`{setting(name)}`" if name in TABLE else name
     elif name:
         options.append(f"{setting(name)} {TABLE[name].takes}")
-    return suggestion.worded(
-        _WORDS,
-        setting=name,
-        option=" ".join(options),
-        options="".join(f" {option}" for option in options),
-    )
+    behind = "".join(f" {option}" for option in options)
+    return suggestion.worded(_WORDS, setting=name, option=" ".join(options), options=behind)
 
 
 def setting(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -60,34 +61,25 @@ class Ceilings:
         steps: int | None = 50,
         elapsed_s: float | None = 1800.0,
     ) -> None:
-        cost = _number("cost_usd", cost_usd)
-        tokens = _count("total_tokens", total_tokens)
-        count = _count("steps", steps)
-        seconds = _number("elapsed_s", elapsed_s)
-        object.__setattr__(self, "cost_usd", cost)
-        object.__setattr__(self, "total_tokens", tokens)
-        object.__setattr__(self, "steps", count)
-        object.__setattr__(self, "elapsed_s", None if seconds is None else float(seconds))
+        for name, value, kind in (
+            ("cost_usd", cost_usd, Decimal),
+            ("total_tokens", total_tokens, int),
+            ("steps", steps, int),
+            ("elapsed_s", elapsed_s, float),
+        ):
+            object.__setattr__(self, name, None if value is None else _number(name, value, kind))
 
 
-def _count(name: str, value: Any) -> int | None:
-    number = _number(name, value)
-    if number is None:
-        return None
-    if number != int(number):
-        raise ConfigurationError(f"the ceiling {name} is {value!r}; give a whole number, or None")
-    return int(number)
-
-
-def _number(name: str, value: Any) -> Decimal | None:
-    if value is None:
-        return None
+def _number(name: str, value: Any, kind: Callable[[Decimal], Any]) -> Any:
+    """Return a ceiling as a number of its kind."""
     try:
-        number = Decimal("nan") if isinstance(value, bool) else Decimal(str(value))
+        number = Decimal("nan" if isinstance(value, bool) else str(value))
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite() or number < 0:
         raise ConfigurationError(
             f"the ceiling {name} is {value!r}; give a number of at least 0, or None for no ceiling"
         )
-    return number
+    if kind is int and number % 1:
+        raise ConfigurationError(f"the ceiling {name} is {value!r}; give a whole number, or None")
+    return kind(number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
@@ -72,13 +73,11 @@ def usd(text: str) -> Decimal:
     >>> usd("$2.50"), usd("none")
     (Decimal('2.50'), None)
     """
-    try:
+    with suppress(InvalidOperation):
         amount = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise _expected(text, "give US dollars, such as 5 or 0.50, or none")
-    return amount
+        if amount.is_finite() and amount >= 0:
+            return amount
+    raise _expected(text, "give US dollars, such as 5 or 0.50, or none")
 
 
 @_or_none
@@ -142,8 +141,9 @@ def flag(value: object) -> bool:
 
 def policy(value: object) -> object:
     """Parse an approval policy: a word or a function."""
-    is_function = callable(value) and not isinstance(value, type)
-    return value if is_function else one_of("ask", "all", "none")(value)
+    if callable(value) and not isinstance(value, type):
+        return value
+    return one_of("ask", "all", "none")(value)
 
 
 def tools(value: Any) -> tuple[ToolEntry, ...]:

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     repeats: bool = False
     """Whether the option may be given again; the values, mappings, add up."""
     counts: bool = False
-    """Whether a change makes a cell that is run again count as changed."""
+    """Whether a cell that is run again counts as changed where the setting differs."""
     live: bool = False
     """Whether it can be changed while a turn runs."""
 

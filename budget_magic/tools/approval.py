@@ -6,17 +6,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from budget_magic.characters import UNSEEN
 from budget_magic.errors import ConfigurationError
+from budget_magic.settings import parsers
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool
-
-Word: TypeAlias = Literal["ask", "all", "none"]
-POLICIES: Final[tuple[Word, ...]] = ("ask", "all", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +33,11 @@ class Call:
     @property
     def summary(self) -> str:
         """The whole call on one line, characters that cannot be seen escaped."""
-        inside = ", ".join(
+        inside = (
             f"{name if name.isidentifier() and name.isascii() else _exact(name)}={_exact(value)}"
             for name, value in self.arguments.items()
         )
-        return f"{self.name}({inside})"
+        return f"{self.name}({', '.join(inside)})"
 
 
 def _exact(value: object) -> str:
@@ -49,7 +47,7 @@ def _exact(value: object) -> str:
 
 
 ApprovalFunction: TypeAlias = Callable[[Call], bool | str | Awaitable[bool | str]]
-Policy: TypeAlias = Word | ApprovalFunction
+Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +58,12 @@ class Denied:
 
 
 def parse_policy(value: object) -> Policy:
-    """Return a policy as typed or given in Python.
-
-    Raises
-    ------
-    ConfigurationError
-        It is neither one of the three words nor a function.
-    """
-    for policy in POLICIES:
-        if value == policy:
-            return policy
-    if callable(value) and not isinstance(value, type):
-        return value
-    raise ConfigurationError(
-        f"{value!r} is not a policy; use ask, all or none, or a function", setting="approve"
-    )
+    """Return a policy; raises `ConfigurationError` for what is neither a word nor a function."""
+    try:
+        return cast("Policy", parsers.policy(value))
+    except ConfigurationError:
+        message = f"{value!r} is not a policy; use ask, all or none, or a function"
+        raise ConfigurationError(message, setting="approve") from None
 
 
 def decide(
@@ -82,8 +71,7 @@ def decide(
 ) -> Literal["run", "ask"] | Denied:
     """Return what happens to a call before anybody is asked.
 
-    A tool that needs no approval runs, and so does one approved for the rest of the task; but a
-    call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
+    A call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
     `verdict`.
     """
     if not secrets and (not tool.needs_approval or already_approved or policy == "all"):
@@ -102,11 +90,7 @@ def why_asked(tool: Tool, secrets: Sequence[str]) -> str:
 
 
 def labels(secrets: Sequence[str]) -> str:
-    """Return what stands for the secrets, as a list in words.
-
-    >>> labels(["A", "B"])
-    '[secret A] and [secret B]'
-    """
+    """Return what stands for the secrets, such as "[secret A] and [secret B]"."""
     return " and ".join(f"[secret {name}]" for name in secrets)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -33,8 +33,6 @@ class RunInCaller(Protocol):
 class CancelToken:
     """Tells a call, on whatever thread it runs, that nobody waits for it any more.
 
-    Examples
-    --------
     >>> token = CancelToken()
     >>> token.cancel()
     >>> token.is_cancelled
@@ -42,35 +40,30 @@ class CancelToken:
     """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], object]] = []
+        self._cancelled: Future[None] = Future()
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the call should end now."""
-        return self._event.is_set()
+        return self._cancelled.done()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until cancelled, at most this long; return whether it was cancelled."""
-        return self._event.wait(timeout_s)
+        return bool(wait([self._cancelled], timeout_s).done)
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have a function called when the call is cancelled; at once if it was already."""
-        with self._lock:
-            self._callbacks.append(callback)
-            if not self._event.is_set():
-                return
-        callback()
+
+        def call(_: Future[None]) -> None:
+            with suppress(Exception):  # a tool's own must not keep the turn from stopping
+                callback()
+
+        self._cancelled.add_done_callback(call)
 
     def cancel(self) -> None:
         """Cancel the call; later cancellations do nothing."""
-        with self._lock:
-            callbacks = [] if self._event.is_set() else list(self._callbacks)
-            self._event.set()
-        for callback in callbacks:
-            with suppress(Exception):  # a tool's own must not keep the turn from stopping
-                callback()
+        with suppress(InvalidStateError):
+            self._cancelled.set_result(None)
 
 
 class Reservation:
@@ -149,7 +142,6 @@ class ToolContext:
     cancel: CancelToken = field(default_factory=CancelToken)
     """Set when the turn stops, is interrupted, or runs out of time during the call."""
     session: object = None
-    """The session that the task belongs to."""
     parent: str | None = None
     """Id of the record of this call: the parent of what tasks that the tool runs record."""
     accounts: tuple[Account, ...] = ()

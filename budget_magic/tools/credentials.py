@@ -16,15 +16,11 @@ _STRONG_NAME: Final = re.compile(
 """Names that count whatever their ending says."""
 _WEAK_NAME: Final = re.compile(
     r"^(?:AWS|ANTHROPIC)_|TOKEN$|(?:^|_)TOKEN_|(?:_KEY|_PWD|_PAT|_SK|CREDENTIALS?)$"
-    r"|DSN$|BEARER|COOKIE|WEBHOOK|JWT(?:_|$)|(?:^|_)CREDS(?:_|$)|(?:^|_)SIGNING"
+    r"|DSN$|BEARER|COOKIE|WEBHOOK|JWT(?:_|$)|(?:^|_)CREDS(?:_|$)|(?:^|_)(?:SIGNING|SESSION)"
+    r"|(?:^|_)PASS(?!ENGER|IVE|PORT|_?THR)"
+    r"|AUTH(?!OR(?!I[SZ]))"  # but no author and no authority
 )
-"""Names that count unless their ending says that they hold something else."""
-_BROAD_NAME: Final = re.compile(
-    r"(?:^|_)PASS(?!ENGER|IVE|PORT|_?THR)"  # PASS*
-    r"|AUTH(?!OR(?!I[SZ]))"  # *AUTH*, but no author and no authority
-    r"|(?:^|_)SESSION"  # SESSION*
-)
-"""Names that often hold something else too: see `_HARMLESS_NAMES`."""
+"""Names that count unless they, or their ending, are known to hold something else."""
 _HARMLESS_ENDING: Final = re.compile(
     r"_(?:UR[LI]|ENDPOINT|HOST|PORT|FILE|PATH|DIR|HOME|BUDGET|LIMIT|MODEL|REGION|PROFILE|OUTPUT"
     r"|NAME|MODE|TYPE|ENV|ARN|VERSION|LOG|LEVEL|TTL|TIMEOUT|RETRIES|ATTEMPTS|COUNT|LENGTH|SIZE"
@@ -151,7 +147,7 @@ def _is_credential(name: str, value: str) -> bool:
     if not _STRONG_NAME.search(name):
         if name in _HARMLESS_NAMES or _HARMLESS_ENDING.search(name):
             return False
-        if not (_WEAK_NAME.search(name) or _BROAD_NAME.search(name)):
+        if not _WEAK_NAME.search(name):
             return False
     if _PATH.fullmatch(value) or _DRIVE_PATH.match(value):
         return False

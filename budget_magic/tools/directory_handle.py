@@ -1,15 +1,15 @@
 """A folder held open, so that nothing below it is opened through a link that leads outside.
 
-A path that was checked may lead elsewhere by the time it is opened, if a folder in it was replaced
-by a link. Here each name is opened relative to the folder before it (`openat`), and none may be a
-link. Where a platform has no such calls (Windows), paths are opened as they stand, and such a
-replacement is not noticed.
+Between the check of a path and its opening, a folder in it may be replaced by a link. Here each
+name is opened relative to the folder before it (`openat`), and none may be a link. Platforms
+without such calls (Windows) open the path as a whole and do not notice the replacement.
 
 The search process imports this file on its own, so it uses the standard library only.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,6 @@ HAS_HANDLES = (
     and hasattr(os, "O_NOFOLLOW")
     and hasattr(os, "O_DIRECTORY")
 )
-
-
 Parts = tuple[str, ...]
 """A path below a folder, name by name."""
 
@@ -35,12 +33,8 @@ def _flags(*names: str) -> int:
 _FOLDER = _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 # A folder may be passed through that may not be listed (Linux).
 _PASSED = _FOLDER | _flags("O_PATH")
-# A pipe is not waited for.
+# Opening a pipe must not block.
 _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
-
-
-class NotRegularFile(OSError):  # noqa: N818 - says what it met
-    """The path names no ordinary file."""
 
 
 class DirectoryHandle:
@@ -68,49 +62,42 @@ class DirectoryHandle:
 
     def stat(self, parts: Sequence[str]) -> os.stat_result:
         """Return the status of a path; links are not followed."""
-        if self._fd is None:
-            return os.lstat(os.path.join(self._root, *parts))  # noqa: PTH118 - no links, no Path
-        if not parts:
-            return os.fstat(self._fd)
-        with self._folder(parts[:-1]) as folder:
-            return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+        with self._parent(parts) as (folder, name):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
     def open(self, parts: Sequence[str]) -> BinaryIO:
-        """Return an ordinary file, open for reading; raises `NotRegularFile` for anything else."""
-        if self._fd is None:
-            fd = os.open(os.path.join(self._root, *parts), _FILE)  # noqa: PTH118 - as above
-        else:
-            with self._folder(parts[:-1]) as folder:
-                fd = os.open(parts[-1], _FILE, dir_fd=folder)
+        """Return an ordinary file, open for reading; raises `OSError` for anything else."""
+        with self._parent(parts) as (folder, name):
+            fd = os.open(name, _FILE, dir_fd=folder)
         if stat.S_ISREG(os.fstat(fd).st_mode):
             return os.fdopen(fd, "rb")
         os.close(fd)
-        raise NotRegularFile
+        raise OSError(errno.EINVAL, "not an ordinary file")
 
     @contextmanager
     def scan(self, parts: Sequence[str]) -> Iterator[Iterator[os.DirEntry[str]]]:
         """Yield the entries of a folder; their `stat` works inside only."""
-        if self._fd is None:
-            with os.scandir(os.path.join(self._root, *parts)) as entries:  # noqa: PTH118 - as above
-                yield entries
-            return
-        with self._folder(parts) as folder:
-            listed = os.open(".", _FOLDER, dir_fd=folder)
+        with self._parent(parts) as (folder, name):
+            listed = name if folder is None else os.open(name, _FOLDER, dir_fd=folder)
         try:
             with os.scandir(listed) as entries:
                 yield entries
         finally:
-            os.close(listed)
+            if isinstance(listed, int):
+                os.close(listed)
 
     @contextmanager
-    def _folder(self, parts: Sequence[str]) -> Iterator[int]:
-        assert self._fd is not None  # noqa: S101 - asked for by the callers
+    def _parent(self, parts: Sequence[str]) -> Iterator[tuple[int | None, str]]:
+        """Yield the folder that a path is in and its name there; without handles, the path."""
+        if self._fd is None:
+            yield None, os.path.join(self._root, *parts)  # noqa: PTH118 - no links, no Path
+            return
         folder = os.open(".", _PASSED, dir_fd=self._fd)
         try:
-            for part in parts:
+            for part in parts[:-1]:
                 inner = os.open(part, _PASSED, dir_fd=folder)
                 os.close(folder)
                 folder = inner
-            yield folder
+            yield folder, parts[-1] if parts else "."
         finally:
             os.close(folder)

@@ -16,10 +16,6 @@ SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
 ENTRY_LIMIT: Final = 50_000
 
 
-def _every_folder(_parts: Parts) -> bool:
-    return True
-
-
 @dataclass(slots=True)
 class DirectoryWalk:
     """The files under a folder that may be seen, links not followed, sorted by name.
@@ -31,19 +27,18 @@ class DirectoryWalk:
     root: DirectoryHandle
     start: Parts
     limit: TimeLimit
-    entry_limit: int = ENTRY_LIMIT
     is_cut: bool = field(default=False, init=False)
-    """Whether the limit was reached, so that files are missing."""
+    """Whether the limit of entries was reached, so that files are missing."""
     is_late: bool = field(default=False, init=False)
     """Whether the time was up before all was seen."""
     unreadable: int = field(default=0, init=False)
     """Folders that could not be opened."""
 
     def files(
-        self, enters: Callable[[Parts], bool] = _every_folder
+        self, enters: Callable[[Parts], bool] = lambda _: True
     ) -> Iterator[tuple[Parts, os.DirEntry[str]]]:
         """Yield each file by its path below the start; `enters` chooses the subfolders."""
-        left = self.entry_limit
+        left = ENTRY_LIMIT
         folders: list[Parts] = [()]
         while folders and left and not self._is_over():
             folder = folders.pop()
@@ -52,7 +47,7 @@ class DirectoryWalk:
                 with self.root.scan((*self.start, *folder)) as scan:
                     entries = list(islice(scan, left))
                     left -= len(entries)
-                    self.is_cut = self.is_cut or next(scan, None) is not None
+                    self.is_cut |= next(scan, None) is not None
                     if folder and any(entry.name == "pyvenv.cfg" for entry in entries):
                         # A virtual environment: thousands of files that nobody means to search.
                         continue
@@ -60,26 +55,26 @@ class DirectoryWalk:
                         if self._is_over():
                             return
                         parts = (*folder, entry.name)
-                        if forbidden(entry.name):
+                        if entry.name in SKIPPED_FOLDERS or forbidden(entry.name):
                             continue
                         if entry.is_file(follow_symlinks=False):
                             yield parts, entry
-                        elif _is_worth_entering(entry) and enters(parts):
+                        elif entry.is_dir(follow_symlinks=False) and enters(parts):
                             inner.append(parts)
             except OSError:
                 self.unreadable += 1
             folders.extend(reversed(inner))
-        self.is_cut = self.is_cut or (bool(folders) and not left)
+        self.is_cut |= bool(folders) and not left
 
     def _is_over(self) -> bool:
-        self.is_late = self.is_late or self.limit.is_over
+        self.is_late |= self.limit.is_over
         return self.is_late
 
     def notes(self) -> list[str]:
         """Return sentences that say what is missing."""
         found = []
         if self.is_cut:
-            found.append(f"[stopped after {self.entry_limit:,} entries; give a folder as path]")
+            found.append(f"[stopped after {ENTRY_LIMIT:,} entries; give a folder as path]")
         if self.is_late:
             found.append(
                 f"[stopped after {self.limit.limit_s:g} s, so files are missing; "
@@ -88,7 +83,3 @@ class DirectoryWalk:
         if self.unreadable:
             found.append(f"[folders that could not be opened: {self.unreadable:,}]")
         return found
-
-
-def _is_worth_entering(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED_FOLDERS

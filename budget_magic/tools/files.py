@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools.directory_handle import DirectoryHandle
 from budget_magic.tools.directory_walk import ENTRY_LIMIT
 from budget_magic.tools.functions import FunctionTool
 from budget_magic.tools.path_sandbox import (
@@ -17,8 +16,8 @@ from budget_magic.tools.path_sandbox import (
     Found,
     PathSandbox,
     forbidden,
-    open_regular,
     shown,
+    unreadable,
     usable_root,
 )
 from budget_magic.tools.search import glob_files, grep_files
@@ -33,26 +32,11 @@ BINARY_PROBE_BYTES: Final = 8192
 CHUNK_BYTES: Final = 64 * 1024
 MEDIA_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".bmp", ".tif", ".tiff")
 FILE_TOOL_NAMES: Final = ("glob", "grep", "list", "read")
-
-
-class FileTool(FunctionTool):
-    """One file tool: it changes nothing, so it does not ask, and runs beside others."""
-
-    approval_reason = "It only reads files under the root folder, so it does not ask."
-
-    def __init__(self, name: str, function: Callable[..., str]) -> None:
-        super().__init__(name, function, reads_only=True)
+ONLY_READS: Final = "It only reads files under the root folder, so it does not ask."
 
 
 def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
-    """Return the four file tools, confined to a root folder.
-
-    Parameters
-    ----------
-    root
-        The only folder they may touch.
-    limit_s
-        Seconds after which a call is ended.
+    """Return the four file tools, confined to a root folder; `limit_s` seconds end a call.
 
     Raises
     ------
@@ -61,12 +45,11 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
 
     Notes
     -----
-    Names and arguments are those of the SDK's agent toolset (`anthropic.lib.tools.agent_toolset`),
-    which also resolves the paths. Its tools themselves cannot be used: its `grep` and `glob` meet
-    hidden and credential files and may run without end outside the main thread; its `read` sends
-    images and refuses text that is not UTF-8.
+    Names and arguments are those of the SDK's agent toolset (`anthropic.lib.tools.agent_toolset`).
+    Its tools cannot be used: `grep` and `glob` meet hidden and credential files and may run without
+    end outside the main thread; `read` sends images and refuses text that is not UTF-8.
     """
-    sandbox = PathSandbox(usable_root(root))
+    root = usable_root(root)
 
     def read(file_path: str, view_range: list[int] | None = None) -> str:
         """Read a text file under the root folder. Names that start with a dot, credential files, images, PDFs and other binary files are refused. Long results are cut in the middle: then read a range of lines.
@@ -75,7 +58,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             file_path: Path of the file, relative to the root folder.
             view_range: First and last line, counted from 1, both included; a last line of 0 or less means to the end of the file.
         """  # noqa: E501 - sent to the model as it stands
-        return read_file(sandbox, file_path, view_range, TimeLimit(limit_s))
+        return read_file(root, file_path, view_range, TimeLimit(limit_s))
 
     def glob(pattern: str, path: str | None = None) -> str:
         """List files whose path matches a glob pattern, newest first. Names that start with a dot, credential files, links, __pycache__, node_modules and virtual environments are left out.
@@ -84,7 +67,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             pattern: Relative pattern such as **/*.py or src/*.{js,ts}; ** spans folders, * does not.
             path: Folder to look in, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return glob_files(sandbox, pattern, path, TimeLimit(limit_s))
+        return glob_files(root, pattern, path, TimeLimit(limit_s))
 
     def grep(pattern: str, path: str | None = None) -> str:
         """Search the lines of text files for a regular expression (Python syntax); gives path:line:text. Names that start with a dot, credential files, links, binary files, __pycache__, node_modules and virtual environments are left out.
@@ -93,7 +76,7 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
             pattern: Regular expression; put (?i) first to ignore case.
             path: File or folder to search, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return grep_files(sandbox, pattern, path, TimeLimit(limit_s))
+        return grep_files(root, pattern, path, TimeLimit(limit_s))
 
     def list_(path: str | None = None) -> str:
         """List a folder: its subfolders, then its files with their sizes. Names that start with a dot and credential files are left out.
@@ -101,26 +84,35 @@ def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
         Args:
             path: Folder to list, relative to the root folder; the root folder if omitted.
         """  # noqa: E501 - sent to the model as it stands
-        return list_folder(sandbox, path, TimeLimit(limit_s))
+        return list_folder(root, path, TimeLimit(limit_s))
 
+    functions: dict[str, Callable[..., str]] = {
+        "glob": glob,
+        "grep": grep,
+        "list": list_,
+        "read": read,
+    }
     return [
-        FileTool("glob", glob),
-        FileTool("grep", grep),
-        FileTool("list", list_),
-        FileTool("read", read),
+        FunctionTool(name, function, reads_only=True, approval_reason=ONLY_READS)
+        for name, function in functions.items()
     ]
 
 
-def read_file(
-    sandbox: PathSandbox, file_path: str, view_range: list[int] | None, limit: TimeLimit
-) -> str:
+def read_file(root: Path, file_path: str, view_range: list[int] | None, limit: TimeLimit) -> str:
     """Return the text of a file, or of some of its lines."""
-    with sandbox.open() as root:
-        found = sandbox.existing(root, file_path)
+    with PathSandbox(root) as sandbox:
+        found = sandbox.find(file_path)
         name = shown(found.parts)
         if name.casefold().endswith(MEDIA_ENDINGS):
             raise ToolRefusal(f"{name}: images and PDFs are not read yet")
-        file = open_regular(root, found)
+        if found.is_folder:
+            raise ToolRefusal(f"{name} is a folder; use `list` on it")
+        if not found.is_file:
+            raise ToolRefusal(f"{name} is not an ordinary file")
+        try:
+            file = sandbox.open(found.parts)
+        except OSError as error:
+            raise unreadable(name, error) from error
     with file:
         probe = file.read(BINARY_PROBE_BYTES)
         if b"\0" in probe or probe.startswith((b"%PDF-", b"\x89PNG")):
@@ -173,48 +165,45 @@ def _lines(file: BinaryIO, name: str, view_range: list[int], limit: TimeLimit) -
     return bytes(collected.removesuffix(b"\n"))
 
 
-def list_folder(sandbox: PathSandbox, path: str | None, limit: TimeLimit) -> str:
+def list_folder(root: Path, path: str | None, limit: TimeLimit) -> str:
     """Return the entries of a folder, subfolders first, files with their sizes."""
-    with sandbox.open() as root:
-        folder = sandbox.existing(root, path or ".")
+    with PathSandbox(root) as sandbox:
+        folder = sandbox.find(path or ".")
         if not folder.is_folder:
             raise ToolRefusal(f"{path} is a file; use `read` on it")
         try:
-            with root.scan(folder.parts) as scan:
+            with sandbox.scan(folder.parts) as scan:
                 entries = sorted(islice(scan, ENTRY_LIMIT), key=lambda entry: entry.name)
-                seen = takewhile(lambda _: not limit.is_over, entries)
-                found = [(entry.name, _found(sandbox, root, folder, entry)) for entry in seen]
+                in_time = takewhile(lambda _: not limit.is_over, entries)
+                lines = [_listed(sandbox, folder, entry) for entry in in_time]
         except OSError as error:
-            message = f"{path} cannot be listed: {(error.strerror or '').lower()}"
-            raise ToolRefusal(message) from error
-    named = [(shown((*folder.parts, name)), one) for name, one in found if one is not None]
-    lines = [f"{name}/" for name, one in named if one.is_folder]
-    lines += [f"{name}  {_size(one)}" for name, one in named if not one.is_folder]
-    if not lines:
+            raise unreadable(shown(folder.parts), error) from error
+    # Folders, which end in a slash, come first.
+    seen = sorted(filter(None, lines), key=lambda line: not line.endswith("/"))
+    if not seen:
         return f"[nothing to show; {NEVER_SHOWN}]"
-    if len(lines) > LIST_LIMIT:
-        count = f"{len(lines):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
+    if len(seen) > LIST_LIMIT:
+        count = f"{len(seen):,}" if len(entries) < ENTRY_LIMIT else f"more than {ENTRY_LIMIT:,}"
         note = f"[the first {LIST_LIMIT:,} of {count} entries; use glob for the others]"
-        lines = [*lines[:LIST_LIMIT], note]
-    if len(found) < len(entries):
-        lines.append(f"[stopped after {limit.limit_s:g} s, so entries are missing]")
-    return "\n".join(lines)
+        seen = [*seen[:LIST_LIMIT], note]
+    if len(lines) < len(entries):
+        seen.append(f"[stopped after {limit.limit_s:g} s, so entries are missing]")
+    return "\n".join(seen)
 
 
-def _size(found: Found) -> str:
-    return f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
-
-
-def _found(
-    sandbox: PathSandbox, root: DirectoryHandle, folder: Found, entry: os.DirEntry[str]
-) -> Found | None:
-    """Return what an entry is, or what its link leads to; None where that may not be seen."""
+def _listed(sandbox: PathSandbox, folder: Found, entry: os.DirEntry[str]) -> str | None:
+    """Return the line of an entry, or of what its link leads to; None for what is not shown."""
     if forbidden(entry.name):
         return None
     parts = (*folder.parts, entry.name)
     try:
         if entry.is_symlink():
-            return sandbox.existing(root, "/".join(parts))
-        return Found(parts=parts, stat=entry.stat(follow_symlinks=False))
+            found = sandbox.find("/".join(parts))
+        else:
+            found = Found(parts=parts, stat=entry.stat(follow_symlinks=False))
     except (ToolRefusal, OSError):
         return None
+    if found.is_folder:
+        return f"{shown(parts)}/"
+    size = f"{found.stat.st_size:,} bytes" if found.is_file else "not an ordinary file"
+    return f"{shown(parts)}  {size}"

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.tools.context import ToolContext
@@ -15,9 +15,53 @@ from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.result import ToolResult
 from budget_magic.tools.text import as_text, explained
 from budget_magic.tools.tool import Thread, Tool, ToolOutput
-from budget_magic.tools.tool_decorator import is_declared_read_only
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_READS: Final = "__budget_magic_reads__"
+
+
+@overload
+def tool(function: FunctionT, /) -> FunctionT: ...
+
+
+@overload
+def tool(*, reads: bool = False) -> Callable[[FunctionT], FunctionT]: ...
+
+
+def tool(
+    function: FunctionT | None = None, /, *, reads: bool = False
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """Declare a function as a tool; it is returned as it is and stays callable.
+
+    Parameters
+    ----------
+    function
+        Given where the decorator is used without parentheses.
+    reads
+        True declares that the function only reads: it then runs without asking, in a thread of
+        its own, beside other calls. Any other function asks first and runs on the notebook's
+        thread, one call at a time.
+
+    Examples
+    --------
+    >>> @tool(reads=True)
+    ... def row_count(table: str) -> int:
+    ...     return len(table)
+    >>> row_count("abc")
+    3
+    """
+
+    def declare(declared: FunctionT) -> FunctionT:
+        try:
+            setattr(declared, _READS, reads)
+        except (AttributeError, TypeError):
+            message = f"{declared!r} cannot be declared; wrap it in a function of your own"
+            raise ConfigurationError(message) from None
+        return declared
+
+    return declare if function is None else declare(function)
 
 
 class FunctionTool(Tool):
@@ -29,13 +73,19 @@ class FunctionTool(Tool):
     loop, since that loop waits while it runs.
     """
 
-    approval_reason = "It is a function of this notebook, so it asks."
-
-    def __init__(self, name: str, function: Callable[..., Any], *, reads_only: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *,
+        reads_only: bool,
+        approval_reason: str = "It is a function of this notebook, so it asks.",
+    ) -> None:
         self._function = function
         self._described = _described(name, function)
         self.name = name
         self.needs_approval = not reads_only
+        self.approval_reason = approval_reason
         self.is_parallel = reads_only
         self.thread: Thread = "worker" if reads_only else "caller"
         if reads_only and _is_async(function):
@@ -56,27 +106,17 @@ class FunctionTool(Tool):
         """Return what the function returned, as text or blocks; raises what it raised."""
         if self.thread == "loop":
             return context.function_loop.run(partial(self._call_async, arguments))
-        value = self._bound(arguments)()
+        value = self._described.call(arguments)()
         return _as_output(run_coroutine(value) if inspect.iscoroutine(value) else value)
 
     async def _call_async(self, arguments: dict[str, Any]) -> ToolOutput:
-        return _as_output(await self._bound(arguments)())
-
-    def _bound(self, arguments: dict[str, Any]) -> Callable[[], Any]:
-        """Return the function with its arguments, checked and converted."""
-        bound: Callable[[], Any] = self._described.call(arguments)
-        return bound
+        return _as_output(await self._described.call(arguments)())
 
 
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
     """Return a tool made of a function, a method, or what the SDK's `beta_tool` returned.
 
-    Parameters
-    ----------
-    function
-        Sync or async, with or without docstring and annotations.
-    name
-        What the model calls it; None for the function's own name.
+    `name` is what the model calls it; None takes the function's own name.
 
     Raises
     ------
@@ -84,14 +124,15 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
         It is not a function, its name is not one that the API takes, or an argument of it cannot
         be given as JSON.
     """
-    reads_only = is_declared_read_only(function)
     given = getattr(function, "func", None)
     if given is not None and type(function).__module__.startswith("anthropic."):
         name = name or str(getattr(function, "name", ""))
-        function, reads_only = given, is_declared_read_only(given)
+        function = given
     called = name or str(getattr(function, "__name__", "") or type(function).__name__)
     if not callable(function):
-        raise ConfigurationError(f"{called} is not a function but {_a(type(function).__name__)}")
+        kind = type(function).__name__
+        article = "an" if kind[:1].lower() in "aeiou" else "a"
+        raise ConfigurationError(f"{called} is not a function but {article} {kind}")
     if isinstance(function, type):
         raise ConfigurationError(f"{called} is a class; name a function that uses it")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -101,15 +142,11 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
             f"{called!r} cannot be the name of a tool; define a function with a name of at most "
             "64 letters a-z, digits, _ and -"
         )
-    return FunctionTool(called, function, reads_only=reads_only)
+    return FunctionTool(called, function, reads_only=getattr(function, _READS, False) is True)
 
 
 def _as_output(value: object) -> ToolOutput:
     return value if isinstance(value, ToolResult) else as_text(value)
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -129,7 +166,9 @@ def _described(name: str, function: Callable[..., Any]) -> Any:
 
     signature = _signature(name, function)
     bind.__name__ = name
-    bind.__doc__ = inspect.getdoc(function) if _has_own_doc(function) else None
+    # The docstring of a callable object's class describes the class.
+    has_own_doc = getattr(function, "__doc__", None) != type(function).__doc__
+    bind.__doc__ = inspect.getdoc(function) if has_own_doc else None
     bind.__signature__ = signature  # type: ignore[attr-defined] # read by inspect.signature
     bind.__annotations__ = {
         parameter.name: parameter.annotation
@@ -162,11 +201,6 @@ def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
                 f"{name} takes {parameter} by position; a tool's arguments are given by name"
             )
     return signature
-
-
-def _has_own_doc(function: Callable[..., Any]) -> bool:
-    """Return whether the docstring is the function's own, not that of its class."""
-    return getattr(function, "__doc__", None) != type(function).__doc__
 
 
 def _why_no_schema(name: str, signature: inspect.Signature, error: BaseException) -> str:

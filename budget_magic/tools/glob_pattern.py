@@ -20,24 +20,21 @@ Segments = list[re.Pattern[str] | None]
 
 
 class GlobPattern:
-    """A glob pattern such as `src/**/*.{py,pyi}`, matched part by part in linear time.
+    """A glob pattern such as `src/**/*.{py,pyi}`.
 
     `*` and `?` stay within one name, `**` spans folders; `[...]` as in `fnmatch`, `{...,...}` and
     `{1..9}` as in a shell.
 
     Notes
     -----
-    `wcmatch` 12.0.1 is not used. `wcmatch.glob` compiles the whole path to one regular expression,
-    which backtracks where `**` is repeated: `**/a/**/a/**/a/**/a/**/a/b` took 21 s on one path of
-    100 folders, with the interpreter's lock held. `wcmatch.fnmatch` on each name took 2 to 8 times
-    as long as `fnmatch`. `PurePath.full_match` needs Python 3.13.
+    `wcmatch.glob` (12.0.1) compiles the whole path to one regular expression, which backtracks
+    where `**` is repeated: `**/a/**/a/**/a/**/a/**/a/b` took 21 s on one path of 100 folders, with
+    the interpreter's lock held. `PurePath.full_match` needs Python 3.13.
 
     Examples
     --------
-    >>> GlobPattern("**/*.py").matches(("a", "b.py"))
-    True
-    >>> GlobPattern("*.py").matches(("a", "b.py"))
-    False
+    >>> GlobPattern("**/*.py").matches(("a", "b.py")), GlobPattern("*.py").matches(("a", "b.py"))
+    (True, False)
     """
 
     def __init__(self, pattern: str) -> None:
@@ -45,7 +42,14 @@ class GlobPattern:
             raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
         if pattern.startswith(("/", "~")) or Path(pattern).is_absolute():
             raise ToolRefusal("the pattern must be relative; give a folder as path if need be")
-        self._alternatives = [_compiled(one) for one in _expanded(pattern)]
+        try:
+            expanded = bracex.expand(pattern, keep_escapes=True, limit=BRACE_LIMIT)
+        except bracex.ExpansionLimitException:
+            message = f"the pattern's braces give more than {BRACE_LIMIT} alternatives"
+            raise ToolRefusal(message) from None
+        except RecursionError:
+            raise ToolRefusal("the pattern's braces are nested too deeply") from None
+        self._alternatives = [_compiled(one) for one in expanded]
 
     def matches(self, parts: Parts) -> bool:
         """Return whether a file with these path parts matches."""
@@ -56,51 +60,31 @@ class GlobPattern:
         return any(_reached(one, parts) - {len(one)} for one in self._alternatives)
 
 
-def _expanded(pattern: str) -> list[str]:
-    try:
-        return bracex.expand(pattern, keep_escapes=True, limit=BRACE_LIMIT)
-    except bracex.ExpansionLimitException:
-        raise ToolRefusal(
-            f"the pattern's braces give more than {BRACE_LIMIT} alternatives"
-        ) from None
-    except RecursionError:
-        raise ToolRefusal("the pattern's braces are nested too deeply") from None
-
-
 def _compiled(pattern: str) -> Segments:
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise ToolRefusal("`..` is not allowed in a pattern; give a folder as path")
-    alone = (
-        part
-        for part, before in zip(parts, ["", *parts], strict=False)
-        if part != before or part != "**"
-    )
+    pairs = zip(parts, ["", *parts], strict=False)
+    alone = [part for part, before in pairs if not part == before == "**"]
     return [None if part == "**" else re.compile(translate(part)) for part in alone]
 
 
 def _reached(pattern: Segments, parts: Parts) -> set[int]:
     """Return every position in the pattern that the path parts can lead to."""
-    states = _past_stars(pattern, {0})
+    positions = _from(pattern, 0)
     for part in parts:
         after: set[int] = set()
-        for state in states:
-            if state == len(pattern):
-                continue
-            piece = pattern[state]
-            if piece is None:
-                after.add(state)
-            elif piece.match(part):
-                after.add(state + 1)
-        states = _past_stars(pattern, after)
-    return states
+        for position in positions - {len(pattern)}:
+            matcher = pattern[position]
+            if matcher is None:
+                after |= _from(pattern, position)
+            elif matcher.match(part):
+                after |= _from(pattern, position + 1)
+        positions = after
+    return positions
 
 
-def _past_stars(pattern: Segments, states: set[int]) -> set[int]:
-    found = set(states)
-    for state in states:
-        position = state
-        while position < len(pattern) and pattern[position] is None:
-            position += 1
-            found.add(position)
-    return found
+def _from(pattern: Segments, position: int) -> set[int]:
+    """Return a position, and the one behind where `**` stands there: it may match nothing."""
+    is_stars = position < len(pattern) and pattern[position] is None
+    return {position, position + 1} if is_stars else {position}

@@ -69,13 +69,11 @@ class LoopThread:
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Return what a coroutine returns, run while this thread waits.
 
-    Without an event loop in this thread it runs here, in a loop of its own. A notebook's thread
-    mostly has one already, which cannot be entered a second time: then the coroutine runs in a
-    helper thread, with this thread's context variables, and an interrupt here cancels it there.
+    A notebook's thread mostly has a running loop already, which cannot be entered a second time:
+    then the coroutine runs in a helper thread, with this thread's context variables, and an
+    interrupt here cancels it there.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if _running_loop() is None:
         # With a factory of its own the runner leaves the thread's current event loop alone.
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             return runner.run(coroutine)
@@ -90,17 +88,16 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
         thread.join(CLEAN_UP_S)
 
 
-def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether the calling thread runs this loop now."""
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
-        return asyncio.get_running_loop() is loop
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return False
+        return None
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
     """Return what a function returns on a loop's thread; called there, it runs at once."""
-    if is_running_here(loop):
+    if _running_loop() is loop:
         return function()
     answered: Future[T] = Future()
 
@@ -141,9 +138,8 @@ class FunctionLoop:
         tasks: list[asyncio.Task[T]] = []
 
         def begin() -> None:
-            task = there.create_task(function(), context=context)
-            task.add_done_callback(end)
-            tasks.append(task)
+            tasks.append(there.create_task(function(), context=context))
+            tasks[0].add_done_callback(end)
 
         def end(task: asyncio.Task[T]) -> None:
             if not task.cancelled():
@@ -171,7 +167,6 @@ class FunctionLoop:
             self._thread.join(CLEAN_UP_S)
 
     def _started(self) -> LoopThread:
-        if self._thread is None:
-            with self._lock:
-                self._thread = self._thread or LoopThread("budget_magic functions")
-        return self._thread
+        with self._lock:
+            self._thread = self._thread or LoopThread("budget_magic functions")
+            return self._thread

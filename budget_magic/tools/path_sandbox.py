@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
-from budget_magic.tools.directory_handle import DirectoryHandle, NotRegularFile, Parts
+from budget_magic.tools.directory_handle import DirectoryHandle, Parts
 
 CREDENTIAL_NAMES: Final = (
     "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.keystore", "*.jks", "*.kdbx", "*.tfstate",
@@ -70,78 +70,16 @@ def forbidden(name: str) -> str | None:
     Letter case and Unicode form are ignored, as some disks do. A copy, such as `server.pem.bak`, is
     judged by the name that it is a copy of.
 
-    Examples
-    --------
     >>> forbidden("Server.PEM")
     'is a credential file by its name; files like it are never read'
-    >>> forbidden("notes.txt") is None
-    True
     """
     plain = unicodedata.normalize("NFKC", name).casefold().rstrip(" ")
     if plain.startswith("."):
         return "is hidden, since its name starts with a dot; names like it are never read"
     kept = _BACKUP.sub("", plain)
-    if kept.endswith(CODE):
-        return None
-    if any(fnmatchcase(kept, pattern) for pattern in CREDENTIAL_NAMES):
+    if not kept.endswith(CODE) and any(fnmatchcase(kept, one) for one in CREDENTIAL_NAMES):
         return "is a credential file by its name; files like it are never read"
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class PathSandbox:
-    """The folder that the file tools stay in."""
-
-    root: Path
-    """As `usable_root` gives it."""
-
-    def inside(self, path: str) -> Path:
-        """Return the real path that is meant, every link followed.
-
-        Names are judged before the disk is asked, so that a refusal does not tell whether a
-        secret or a file outside exists, and once more after all links were followed.
-
-        Raises
-        ------
-        ToolRefusal
-            It leads outside the root, is hidden or secret by name, or cannot be resolved.
-        """
-        from anthropic.lib.tools.agent_toolset import (  # noqa: PLC0415 - heavy to import
-            AgentToolContext,
-            resolve_path,
-        )
-
-        if "\0" in path:
-            raise ToolRefusal("a path holds no NUL character")
-        typed = Path(os.path.normpath(self.root / path))
-        if typed.is_relative_to(self.root):
-            _check_names(path, typed.relative_to(self.root).parts)
-        try:
-            real = resolve_path(AgentToolContext(workdir=self.root), path)
-        except ValueError as error:
-            if isinstance(error.__cause__, OSError) and typed.is_relative_to(self.root):
-                raise ToolRefusal(f"{path} cannot be followed to a file") from error
-            message = f"{path} is outside the root folder, the only one that may be used"
-            raise ToolRefusal(message) from error
-        _check_names(path, real.relative_to(self.root).parts)
-        return real
-
-    def open(self) -> DirectoryHandle:
-        """Open the root folder for one call; raises `ToolRefusal`."""
-        try:
-            return DirectoryHandle(str(self.root))
-        except OSError as error:
-            raise _unreadable("the root folder", error) from error
-
-    def existing(self, root: DirectoryHandle, path: str) -> Found:
-        """Return the file or folder that is meant; raises `ToolRefusal` as `inside` does."""
-        parts = self.inside(path).relative_to(self.root).parts
-        try:
-            return Found(parts=parts, stat=root.stat(parts))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ToolRefusal(f"{path} does not exist") from None
-        except OSError as error:
-            raise _unreadable(path, error) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,30 +101,62 @@ class Found:
         return stat.S_ISREG(self.stat.st_mode)
 
 
+class PathSandbox(DirectoryHandle):
+    """The folder that the file tools stay in, held open for one call; `root` as `usable_root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            super().__init__(str(root))
+        except OSError as error:
+            raise unreadable("the root folder", error) from error
+
+    def find(self, path: str) -> Found:
+        """Return the file or folder that is meant, every link followed.
+
+        Raises
+        ------
+        ToolRefusal
+            It leads outside the root, is hidden or secret by name, or cannot be found.
+        """
+        parts = self._inside(path)
+        try:
+            found = Found(parts=parts, stat=self.stat(parts))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ToolRefusal(f"{path} does not exist") from None
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if stat.S_ISLNK(found.stat.st_mode):  # a loop, or swapped since it was resolved
+            raise ToolRefusal(f"{path} cannot be followed to a file")
+        return found
+
+    def _inside(self, path: str) -> Parts:
+        """Return the real path below the root.
+
+        Names are judged before the disk is asked, so that a refusal does not tell whether a
+        secret or a file outside exists, and once more after all links were followed.
+        """
+        if "\0" in path:
+            raise ToolRefusal("a path holds no NUL character")
+        typed = Path(os.path.normpath(self.root / path))
+        if typed.is_relative_to(self.root):
+            _check_names(path, typed.relative_to(self.root).parts)
+        real = Path(os.path.realpath(typed))
+        if not real.is_relative_to(self.root):
+            raise ToolRefusal(f"{path} is outside the root folder, the only one that may be used")
+        parts = real.relative_to(self.root).parts
+        _check_names(path, parts)
+        return parts
+
+
 def shown(parts: Iterable[str]) -> str:
     """Return a path as results show it: relative to the root, with forward slashes, on one line."""
     text = "/".join(parts) or "."
-    return "".join(char if char.isprintable() or char == " " else "\ufffd" for char in text)
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
-def open_regular(root: DirectoryHandle, found: Found) -> BinaryIO:
-    """Return an ordinary file, open for reading; raises `ToolRefusal` for anything else."""
-    name = shown(found.parts)
-    if found.is_folder:
-        raise ToolRefusal(f"{name} is a folder; use `list` on it")
-    if not found.is_file:
-        raise ToolRefusal(f"{name} is not an ordinary file")
-    try:
-        return root.open(found.parts)
-    except NotRegularFile:
-        raise ToolRefusal(f"{name} is not an ordinary file") from None
-    except FileNotFoundError:
-        raise ToolRefusal(f"{name} does not exist") from None
-    except OSError as error:
-        raise _unreadable(name, error) from error
-
-
-def _unreadable(name: str, error: OSError) -> ToolRefusal:
+def unreadable(name: str, error: OSError) -> ToolRefusal:
+    """Return the refusal of something that the system does not let us open."""
     return ToolRefusal(f"{name} cannot be read: {(error.strerror or '').lower()}")
 
 

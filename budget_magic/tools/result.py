@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
@@ -31,13 +31,7 @@ EMPTY: Final = "done, returned an empty text"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """What a tool returns.
-
-    Examples
-    --------
-    >>> ToolResult(content=[text_block("the plot:")], summary="a plot").summary
-    'a plot'
-    """
+    """What a tool returns, such as `ToolResult(content=[image_block(png)], summary="a plot")`."""
 
     content: str | Sequence[Block]
     """Blocks of `text_block`, `image_block` and `document_block`."""
@@ -51,7 +45,7 @@ class ToolAnswer:
     """The answer to one call, as it is sent and kept."""
 
     content: str | tuple[Block, ...]
-    """A text, unless there is more than one block or another kind of block."""
+    """A text where that is all there is."""
     summary: str = ""
     """What views show; empty where the content is a text that they show itself."""
     is_error: bool = False
@@ -94,18 +88,21 @@ def to_answer(
     given = result.content
     blocks = [text_block(given)] if isinstance(given, str) else map(_checked, given)
     sent, cut_bytes = _shortened([_redacted(block, redactor) for block in blocks], cap_bytes)
+    is_text = len(sent) == 1 and sent[0]["type"] == "text"
     summary = redactor.redact(without_lone_surrogates(result.summary))
-    answer = ToolAnswer(content=sent, is_error=result.is_error, cut_bytes=cut_bytes)
-    if len(sent) == 1 and sent[0]["type"] == "text":
-        return replace(answer, content=sent[0]["text"], summary=capped(summary, cap_bytes)[0])
-    return replace(answer, summary=capped(summary or _summary(sent), cap_bytes)[0])
+    if not summary and not is_text:
+        summary = "\n".join(map(_shown, sent))
+    return ToolAnswer(
+        content=sent[0]["text"] if is_text else sent,
+        summary=capped(summary, cap_bytes)[0],
+        is_error=result.is_error,
+        cut_bytes=cut_bytes,
+    )
 
 
 def without_media(block: Mapping[str, Any]) -> tuple[Block, int, int]:
     """Return a block without base64 data, and how many images and PDFs it held.
 
-    Examples
-    --------
     >>> without_media(image_block(b""))
     ({'type': 'image'}, 1, 0)
     """
@@ -161,17 +158,16 @@ def _checked(block: Any) -> Block:
 
 
 def _check_media(kind: str, media_type: str, data: str) -> None:
-    limit, said = MAX_MEDIA_CHARACTERS[kind], f"the tool returned media ({media_type})"
+    limit, told = MAX_MEDIA_CHARACTERS[kind], f"the tool returned media ({media_type})"
     if len(data) > limit:
-        raise ToolRefusal(
-            f"{said} of {len(data):,} characters in base64; at most {limit:,} can be sent"
-        )
+        size = f"{len(data):,} characters in base64"
+        raise ToolRefusal(f"{told} of {size}; at most {limit:,} can be sent")
     try:
         start = binascii.a2b_base64(data, strict_mode=True)[:16]
     except ValueError:
         start = b""
     if not start.startswith(MEDIA_SIGNATURES[kind, media_type]):
-        raise ToolRefusal(f"{said} whose data is of another kind, or not base64")
+        raise ToolRefusal(f"{told} whose data is of another kind, or not base64")
 
 
 def _redacted(block: Block, redactor: Redactor) -> Block:
@@ -189,21 +185,17 @@ def _shortened(blocks: Iterable[Block], cap_bytes: int) -> tuple[tuple[Block, ..
         if _media_kind(block) is not None:
             kept.append(block)
             continue
-        is_text = block["type"] == "text"
-        text, cut = capped(block["text"] if is_text else block["source"]["data"], left)
+        holder, key = (block, "text") if block["type"] == "text" else (block["source"], "data")
+        holder[key], cut = capped(holder[key], left)
         cut_bytes += cut
-        left -= len(text.encode())
-        if text:
-            source = {**block.get("source", {}), "data": text}
-            kept.append(text_block(text) if is_text else {**block, "source": source})
+        left -= len(holder[key].encode())
+        if holder[key]:
+            kept.append(block)
     return tuple(kept) or (text_block(EMPTY),), cut_bytes
 
 
-def _summary(blocks: Iterable[Block]) -> str:
-    return "\n".join(_line(block) for block in blocks)
-
-
-def _line(block: Block) -> str:
+def _shown(block: Block) -> str:
+    """Return what views show of a block."""
     if block["type"] == "text":
         return str(block["text"])
     source, title = block["source"], block.get("title")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -49,29 +48,25 @@ async def run_tool(
 
 
 async def _output(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> ToolOutput:
+    def call_in_thread() -> ToolOutput:
+        try:
+            output = tool.call(arguments, context)
+            return run_coroutine(output) if inspect.iscoroutine(output) else output  # type: ignore[return-value] # no other awaitable is run off the loop
+        except Exception:
+            raise
+        except BaseException as error:
+            if tool.thread == "caller" and isinstance(error, KeyboardInterrupt):
+                raise  # a person interrupted the notebook
+            # A cancellation of its own is none of the turn; a GeneratorExit would close what waits.
+            raise ToolRefusal(explained(error)) from error
+
     match tool.thread:
         case "loop":
             output = tool.call(arguments, context)
             return await output if inspect.isawaitable(output) else output
         case "worker":
             # A limit of its own: the tool may run a task, whose tools must find a thread too.
-            call = partial(_call_in_thread, tool, arguments, context, is_caller=False)
-            return await run_sync(call, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+            limiter = CapacityLimiter(1)
+            return await run_sync(call_in_thread, abandon_on_cancel=True, limiter=limiter)
         case "caller":
-            call = partial(_call_in_thread, tool, arguments, context, is_caller=True)
-            return await context.run_in_caller(call)
-
-
-def _call_in_thread(
-    tool: Tool, arguments: dict[str, Any], context: ToolContext, *, is_caller: bool
-) -> ToolOutput:
-    try:
-        output = tool.call(arguments, context)
-        return run_coroutine(output) if inspect.iscoroutine(output) else output  # type: ignore[return-value] # no other awaitable is run off the loop
-    except Exception:
-        raise
-    except BaseException as error:
-        if is_caller and isinstance(error, KeyboardInterrupt):
-            raise  # a person interrupted the notebook
-        # A cancellation of its own is none of the turn; a GeneratorExit would close what waits.
-        raise ToolRefusal(explained(error)) from error
+            return await context.run_in_caller(call_in_thread)

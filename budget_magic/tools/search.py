@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
@@ -24,19 +26,21 @@ SHOWN_LINE_CHARS: Final = 300
 PATTERN_LENGTH: Final = 1_000
 
 
-def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: TimeLimit) -> str:
+def glob_files(root: Path, pattern: str, path: str | None, limit: TimeLimit) -> str:
     """Return the paths of the files that match, newest first, one a line."""
     wanted = GlobPattern(pattern)
     found: list[tuple[float, Parts]] = []
-    with sandbox.open() as root:
-        start = sandbox.existing(root, path or ".")
+    with PathSandbox(root) as sandbox:
+        start = sandbox.find(path or ".")
         if not start.is_folder:
             raise ToolRefusal(f"{path} is not a folder")
-        walk = DirectoryWalk(root, start.parts, limit)
+        walk = DirectoryWalk(sandbox, start.parts, limit)
         for parts, entry in walk.files(wanted.may_match_below):
             if wanted.matches(parts):
-                found.append((_changed(entry), (*start.parts, *parts)))
-    found.sort(key=lambda item: (-item[0], item[1]))
+                with suppress(OSError):  # removed meanwhile
+                    changed = entry.stat(follow_symlinks=False).st_mtime
+                    found.append((-changed, (*start.parts, *parts)))
+    found.sort()
     lines = [shown(parts) for _, parts in found[:GLOB_LIMIT]]
     if not lines:
         lines = ["no matches", f"[{NEVER_SHOWN}]"]
@@ -47,20 +51,19 @@ def glob_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
     return "\n".join([*lines, *walk.notes()])
 
 
-def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: TimeLimit) -> str:
+def grep_files(root: Path, pattern: str, path: str | None, limit: TimeLimit) -> str:
     """Return the lines that match a regular expression, as `path:line:text`."""
     if not pattern or len(pattern) > PATTERN_LENGTH:
         raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
-    with sandbox.open() as root:
-        start = sandbox.existing(root, path or ".")
+    with PathSandbox(root) as sandbox:
+        start = sandbox.find(path or ".")
         if not start.is_file and not start.is_folder:
             raise ToolRefusal(f"{path} is not an ordinary file")
-        walk = DirectoryWalk(root, start.parts, limit)
+        walk = DirectoryWalk(sandbox, start.parts, limit)
         inside = [()] if start.is_file else [parts for parts, _ in walk.files()]
     files = [(*start.parts, *parts) for parts in inside]
-    messages, is_complete = _searched(sandbox, pattern, files, limit)
-    lines = []
-    notes = walk.notes()
+    messages, is_complete = _searched(root, pattern, files, limit)
+    lines, notes = [], walk.notes()
     for message in messages:
         if isinstance(message, list):
             index, number, text = message
@@ -69,7 +72,7 @@ def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
             why = message["bad_pattern"]
             raise ToolRefusal(f"{pattern!r} is not a valid regular expression: {why}")
         else:
-            notes += _notes(message)
+            notes += _notes(**message)
     if not is_complete and not walk.is_late:
         notes.append(
             f"[stopped after {limit.limit_s:g} s, so the search is not complete; "
@@ -80,32 +83,23 @@ def grep_files(sandbox: PathSandbox, pattern: str, path: str | None, limit: Time
     return "\n".join([*lines, *notes])
 
 
-def _changed(entry: os.DirEntry[str]) -> float:
-    try:
-        return entry.stat(follow_symlinks=False).st_mtime
-    except OSError:
-        return 0.0
-
-
-def _notes(report: dict[str, Any]) -> Iterable[str]:
-    if report["full"]:
+def _notes(*, is_full: bool, long_lines: int, unreadable: int) -> Iterable[str]:
+    if is_full:
         yield f"[stopped after {HIT_LIMIT:,} matches; use a narrower pattern or a path]"
-    if report["long_lines"]:
-        yield (
-            f"[lines longer than {SEARCHED_LINE_BYTES:,} bytes, searched only that far: "
-            f"{report['long_lines']:,}]"
-        )
-    if report["unreadable"]:
-        yield f"[files that could not be opened: {report['unreadable']:,}]"
+    if long_lines:
+        limit = f"{SEARCHED_LINE_BYTES:,} bytes"
+        yield f"[lines longer than {limit}, searched only that far: {long_lines:,}]"
+    if unreadable:
+        yield f"[files that could not be opened: {unreadable:,}]"
 
 
 def _searched(
-    sandbox: PathSandbox, pattern: str, files: Sequence[Parts], limit: TimeLimit
+    root: Path, pattern: str, files: Sequence[Parts], limit: TimeLimit
 ) -> tuple[list[Any], bool]:
     """Return the messages of the search process, and whether it ended in time."""
     job = {
         "pattern": pattern,
-        "root": str(sandbox.root),
+        "root": str(root),
         "files": files,
         "hit_limit": HIT_LIMIT,
         "line_bytes": SEARCHED_LINE_BYTES,
@@ -125,14 +119,14 @@ def _searched(
     except OSError as error:
         raise ToolRefusal(f"the search could not be started: {error.strerror}") from error
     limit.cancel.on_cancel(process.kill)
+    in_time = True
     with process:
         try:
             output, _ = process.communicate(json.dumps(job).encode(), timeout=limit.left_s)
-            in_time = True
         except subprocess.TimeoutExpired:
+            in_time = False
             process.kill()
             output, _ = process.communicate()
-            in_time = False
         finally:
             process.kill()
     # A line without its end was being written when the process was ended.

@@ -16,11 +16,10 @@ T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
 """Shorter values are left alone: replacing them would maim ordinary text."""
-_QUOTES: Final = ("'", '"')
-_QUOTE: Final = re.compile("(['\"])")
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 class Redactor:
@@ -61,8 +60,9 @@ class Redactor:
         names = dict(self._names)
         given = ((name, part) for name, value in extra for part in parts(value))
         for name, value in (*given, *credentials(environ)):
-            for form in _forms(value):
-                names.setdefault(form, name)
+            if len(value) >= MINIMUM_LENGTH:
+                for form in _forms(value):
+                    names.setdefault(form, name)
         if len(names) > len(self._names):
             # In this order: another thread that still has the old index finds each name.
             self._names, self._index = names, _Index(names)
@@ -111,66 +111,41 @@ class Redactor:
         return walked
 
     def _text(self, text: str, found: set[str]) -> str:
-        text = self._without_splits(text)
-        pattern = self._pattern(text)
-        if pattern is None:
+        forms = self._index.forms_in(text)
+        # The first is much faster than a search for escapes.
+        if not text.isprintable() and ESCAPES.search(text):
+            # Views leave terminal escapes out, and would show a secret that they split.
+            plain = ESCAPES.sub("", text)
+            in_plain = self._index.forms_in(plain)
+            if in_plain - forms:
+                text, forms = plain, in_plain
+        if not forms:
             return text
-        found.update(self._names[form] for form in self._forms_in(text))
-        return pattern.sub(lambda match: self._label(match.group()), text)
+        found.update(self._names[form] for form in forms)
+        return _pattern(forms).sub(lambda match: self._label(match[0]), text)
 
     def _label(self, form: str) -> str:
         return f"[secret {self._names[form]}]"
-
-    def _without_splits(self, text: str) -> str:
-        """Return the text, without its terminal escapes if they split a secret.
-
-        Views leave them out, and would show the secret whole.
-        """
-        if text.isprintable() or ESCAPES.search(text) is None:  # the first is much faster
-            return text
-        plain = ESCAPES.sub("", text)
-        return plain if set(self._forms_in(plain)) - set(self._forms_in(text)) else text
-
-    def _pattern(self, text: str) -> re.Pattern[str] | None:
-        """Return a pattern for the forms found in the text, longest first; None without any."""
-        found = self._forms_in(text)
-        if not found:
-            return None
-        return re.compile("|".join(map(re.escape, sorted(found, key=len, reverse=True))))
-
-    def _forms_in(self, text: str) -> list[str]:
-        index = self._index
-        size, by_gram = index.gram, index.by_gram
-        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, index.step)]
-        if by_gram.keys().isdisjoint(grams):
-            return []
-        candidates = {form for gram in by_gram.keys() & grams for form in by_gram[gram]}
-        return sorted(form for form in candidates if form in text)
 
     def split(self, text: str, *, last: bool) -> tuple[str, str]:
         """Return the part of a growing text that is safe to show, redacted, and the rest."""
         if not self._names:
             return text, ""
-        pattern = self._pattern(text)
-        safe: list[str] = []
-        at = 0
+        pattern = _pattern(self._index.forms_in(text))
+        safe, at = "", 0
         while True:
-            hold = len(text) if last else self._beginning_of_a_secret(text, at)
-            match = None if pattern is None else pattern.search(text, at)
+            hold = len(text) if last else self._index.beginning_of_a_form(text, at)
+            match = pattern.search(text, at)
             if match is None or match.start() >= hold:
-                return "".join(safe) + text[at:hold], text[hold:]
-            safe += [text[at : match.start()], self._label(match.group())]
+                return safe + text[at:hold], text[hold:]
+            safe += text[at : match.start()] + self._label(match[0])
             at = match.end()
 
-    def _beginning_of_a_secret(self, text: str, start: int) -> int:
-        """Return where the first suffix starts that could begin a secret."""
-        index = self._index
-        for at in range(max(start, len(text) - index.longest + 1), len(text)):
-            left = len(text) - at
-            for form in index.by_first.get(text[at], ()):
-                if len(form) > left and text.endswith(form[:left]):
-                    return at
-        return len(text)
+
+def _pattern(forms: Collection[str]) -> re.Pattern[str]:
+    """Return a pattern for some forms, longest first; without any it matches nothing."""
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
 class _Index:
@@ -193,6 +168,21 @@ class _Index:
             self.by_first.setdefault(form[0], []).append(form)
             for at in range(self.step):
                 self.by_gram.setdefault(form[at : at + self.gram], set()).add(form)
+
+    def forms_in(self, text: str) -> set[str]:
+        """Return the forms that a text holds."""
+        starts = range(0, len(text) - self.gram + 1, self.step)
+        grams = self.by_gram.keys() & {text[at : at + self.gram] for at in starts}
+        return {form for gram in grams for form in self.by_gram[gram] if form in text}
+
+    def beginning_of_a_form(self, text: str, start: int) -> int:
+        """Return where the first suffix begins that may go on to be a form."""
+        for at in range(max(start, len(text) - self.longest + 1), len(text)):
+            left = len(text) - at
+            for form in self.by_first.get(text[at], ()):
+                if len(form) > left and text.endswith(form[:left]):
+                    return at
+        return len(text)
 
 
 class StreamRedactor:
@@ -227,8 +217,6 @@ class StreamRedactor:
 
 def _forms(value: str) -> Iterator[str]:
     """Yield a secret as it stands, and as JSON, Python, URLs, base64 and hex write it."""
-    if len(value) < MINIMUM_LENGTH:
-        return
     yield value
     yield from _in_python(value)
     for ascii_only in (True, False):
@@ -241,8 +229,7 @@ def _forms(value: str) -> Iterator[str]:
     data = value.encode("utf-8", "surrogatepass")
     yield from (data.hex(), data.hex().upper())
     for encoded in _in_base64(data):
-        yield encoded
-        yield encoded.translate(_URL_SAFE)
+        yield from (encoded, encoded.translate(_URL_SAFE))
 
 
 def _in_python(value: str) -> Iterator[str]:
@@ -252,17 +239,14 @@ def _in_python(value: str) -> Iterator[str]:
     """
     in_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
     for written, text in ((repr, value), (ascii, value), (ascii, in_bytes)):
-        pieces = _QUOTE.split(text)
-        inside = [piece if piece in _QUOTES else written(piece)[1:-1] for piece in pieces]
+        pieces = re.split("(['\"])", text)
+        inside = [piece if piece in {"'", '"'} else written(piece)[1:-1] for piece in pieces]
         yield "".join(inside)
-        for quote_mark in _QUOTES:
-            yield "".join(f"\\{one}" if one == quote_mark else one for one in inside)
+        for mark in ("'", '"'):
+            yield "".join(f"\\{one}" if one == mark else one for one in inside)
 
 
-_URL_SAFE: Final = str.maketrans("+/", "-_")
-
-
-def _in_base64(data: bytes) -> Iterable[str]:
+def _in_base64(data: bytes) -> Iterator[str]:
     """Yield a value in base64: alone, and the part that is the same inside any longer text.
 
     A value begins at one of three places within the groups of three bytes that base64 encodes.

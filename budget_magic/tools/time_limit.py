@@ -21,7 +21,7 @@ class TimeLimit:
     def __init__(self, limit_s: float, cancel: CancelToken | None = None) -> None:
         call = CURRENT_CALL.get()
         self.limit_s = limit_s
-        self.cancel = cancel or (call.cancel if call is not None else CancelToken())
+        self.cancel = cancel or (call.cancel if call else CancelToken())
         self._until_s = time.monotonic() + limit_s
 
     @property

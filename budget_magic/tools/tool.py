@@ -31,8 +31,6 @@ class Tool(ABC):
     ...     async def call(self, arguments, context):
     ...         context.emit("looking at the clock")
     ...         return "12:00"
-    >>> Clock().thread
-    'loop'
     """
 
     name: str

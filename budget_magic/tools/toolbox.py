@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, Self
 
 import anyio
@@ -33,15 +32,7 @@ Lookup = Callable[[str], object]
 
 
 class Toolbox:
-    """The tools of a task, sorted by name; open while a turn runs (`async with toolbox:`).
-
-    Examples
-    --------
-    >>> Toolbox([]).names
-    ()
-    """
-
-    __slots__ = ("_opened", "_tools")
+    """The tools of a task, sorted by name; open while a turn runs (`async with toolbox:`)."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
         by_name: dict[str, Tool] = {}
@@ -53,17 +44,11 @@ class Toolbox:
                 )
             by_name[tool.name] = tool
         # Sorted: the cached prefix of a task begins with the tools, in this order.
-        self._tools: Mapping[str, Tool] = MappingProxyType(dict(sorted(by_name.items())))
+        self._tools = dict(sorted(by_name.items()))
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Open all tools, or none.
-
-        Raises
-        ------
-        ToolRefusal
-            A tool could not be opened.
-        """
+        """Open all tools, or none; raises `ToolRefusal` where one could not be opened."""
         async with AsyncExitStack() as opened:
             for tool in self._tools.values():
                 await _open(tool)
@@ -128,7 +113,7 @@ def build_toolbox(
         `files`, names of functions in the notebook, functions, tools; or `none` alone. One text is
         split at its commas.
     root
-        The only folder that the file tools may touch; ignored without `files`.
+        The only folder that the file tools may touch.
     lookup, candidates
         Finds a function of the notebook by name; names to suggest for one that is not found.
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools import Redactor, Tool, ToolContext, ToolResult, as_text, run_tool
-from budget_magic.tools.text import capped
+from budget_magic.tools import Tool, ToolContext, ToolResult
+from budget_magic.tools.run_tool import run_tool
+from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.text import as_text, capped
 from tests.tools.calling import NOTHING_SECRET, call, context, text_of
 
 

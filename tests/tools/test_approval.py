@@ -8,17 +8,17 @@ from typing import Literal, cast
 import pytest
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools import (
+from budget_magic.tools import tool
+from budget_magic.tools.approval import (
+    ApprovalFunction,
     Call,
     Denied,
     Policy,
     decide,
-    function_tool,
     parse_policy,
-    tool,
     verdict,
 )
-from budget_magic.tools.approval import ApprovalFunction
+from budget_magic.tools.functions import function_tool
 from tests.tools.calling import here
 
 CALL = Call(id="toolu_1", name="save", arguments={"path": "a.txt", "rows": 3})

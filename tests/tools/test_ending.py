@@ -16,9 +16,11 @@ import pytest
 from budget_magic import Task
 from budget_magic.events import Ceilings, ToolStarted
 from budget_magic.simulator import Call, Reply, Simulator
-from budget_magic.tools import CancelToken, file_tools, run_tool
+from budget_magic.tools.context import CancelToken
 from budget_magic.tools.directory_handle import DirectoryHandle
 from budget_magic.tools.directory_walk import DirectoryWalk
+from budget_magic.tools.files import file_tools
+from budget_magic.tools.run_tool import run_tool
 from budget_magic.tools.time_limit import TimeLimit
 from tests.loop.running import facts, interruption, task_on
 from tests.tools.calling import NOTHING_SECRET, Files, context

@@ -10,7 +10,7 @@ import pytest
 from anthropic.types import beta as sdk
 from pydantic import BaseModel
 
-from budget_magic.tools import file_tools
+from budget_magic.tools.files import file_tools
 from tests.tools.calling import Files
 
 

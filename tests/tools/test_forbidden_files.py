@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools import file_tools
+from budget_magic.tools.files import file_tools
 from tests.tools.calling import Files
 
 SECRET = "planted-secret-value"

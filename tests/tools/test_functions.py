@@ -16,7 +16,9 @@ from anthropic import beta_tool
 from pydantic import TypeAdapter
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools import function_tool, run_tool, tool
+from budget_magic.tools import tool
+from budget_magic.tools.functions import function_tool
+from budget_magic.tools.run_tool import run_tool
 from tests.tools.calling import NOTHING_SECRET, call, context, text_of
 
 T = TypeVar("T")

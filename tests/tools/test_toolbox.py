@@ -10,7 +10,8 @@ import pytest
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings.parsers import tools as parse_tools
-from budget_magic.tools import Toolbox, build_toolbox, tool
+from budget_magic.tools import tool
+from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 
 def row_count(table: str) -> int:
