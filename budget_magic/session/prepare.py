@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion, TurnSettings
@@ -22,7 +22,7 @@ from budget_magic.session.redaction import refuse_unreadable_secrets, session_re
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.settings import Settings
-from budget_magic.tools.approval import parse_policy
+from budget_magic.tools.approval import Policy
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
@@ -59,7 +59,6 @@ def checked(settings: Settings, session: Session) -> Settings:
         They cannot; the sentence says what does.
     """
     check(settings)
-    parse_policy(settings.approve)
     make_toolbox(settings, session)
     return settings
 
@@ -102,7 +101,7 @@ def prepare(
         client=chosen.client,
         history=bus.history,
         toolbox=toolbox.for_background() if reads_only else toolbox,
-        policy=parse_policy(settings.approve),
+        policy=cast("Policy", settings.approve),  # checked by its parser
         approver=approver,
         run_in_caller=caller.run,
         function_loop=session.function_loop,

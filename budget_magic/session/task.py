@@ -86,7 +86,9 @@ class Task:
             Views that watch all its turns; see `subscribe`.
         """
         session = session or current_session()
-        self._set_up(name, replace(session.defaults.settings, **given), session)
+        with no_secrets_in_errors(session_redactor(session).redact):
+            settings = replace(session.defaults.settings, **given)
+        self._set_up(name, settings, session)
         for sink in sinks:
             self.subscribe(sink)
         session.register(self)
@@ -125,7 +127,7 @@ class Task:
         Approvals for the rest of the task do not come back: what is behind a name may have changed.
         """
         session = session or current_session()
-        settings = replace(settings_of(records, session), **changes)
+        settings = evolve(settings_of(records, session), changes)
         known = session.tasks.get(records[0].task)
         if known is not None:
             known.refuse_while_running()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings import parsers
-from budget_magic.settings.row import row
+from budget_magic.settings.row import Row, parsed, row
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -61,25 +59,14 @@ class Ceilings:
         steps: int | None = 50,
         elapsed_s: float | None = 1800.0,
     ) -> None:
-        for name, value, kind in (
-            ("cost_usd", cost_usd, Decimal),
-            ("total_tokens", total_tokens, int),
-            ("steps", steps, int),
-            ("elapsed_s", elapsed_s, float),
-        ):
-            object.__setattr__(self, name, None if value is None else _number(name, value, kind))
+        values = (cost_usd, total_tokens, steps, elapsed_s)
+        for part, value in zip(fields(self), values, strict=True):
+            found: Row = part.metadata["row"]
+            object.__setattr__(self, part.name, parsed(found.name, found.parse, value))
 
 
-def _number(name: str, value: Any, kind: Callable[[Decimal], Any]) -> Any:
-    """Return a ceiling as a number of its kind."""
-    try:
-        number = Decimal("nan" if isinstance(value, bool) else str(value))
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite() or number < 0:
-        raise ConfigurationError(
-            f"the ceiling {name} is {value!r}; give a number of at least 0, or None for no ceiling"
-        )
-    if kind is int and number % 1:
-        raise ConfigurationError(f"the ceiling {name} is {value!r}; give a whole number, or None")
-    return kind(number)
+def ceilings(value: object) -> Ceilings:
+    """Return the ceilings, which have no text."""
+    if not isinstance(value, Ceilings):
+        raise ConfigurationError("give a Ceilings, such as Ceilings(cost_usd=5)")
+    return value

@@ -5,11 +5,13 @@ Each parser returns the value, or raises ConfigurationError with what is expecte
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import wraps
+from numbers import Number
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from budget_magic.errors import ConfigurationError
@@ -63,7 +65,10 @@ def tokens(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
     if match is None:
         raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
-    return int(Decimal(match[1]) * _SIZES[match[2].lower()])
+    size = Decimal(match[1]) * _SIZES[match[2].lower()]
+    if size % 1:
+        raise ConfigurationError("give a whole number of tokens")
+    return int(size)
 
 
 @_or_none
@@ -83,9 +88,9 @@ def usd(text: str) -> Decimal:
 @_or_none
 def count(text: str) -> int:
     """Parse a whole number."""
-    if not re.fullmatch(r"\d+", text):
+    if not re.fullmatch(r"\d+(\.0+)?", text):
         raise ConfigurationError("give a whole number, such as 50, or none")
-    return int(text)
+    return int(Decimal(text))
 
 
 def seconds(value: object) -> float | None:
@@ -94,7 +99,7 @@ def seconds(value: object) -> float | None:
     >>> seconds("90s"), seconds("10m"), seconds(3600), seconds("none")
     (90.0, 600.0, 3600.0, None)
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, Number) and not isinstance(value, bool)
     return _duration(f"{value}s" if is_number else value)
 
 
@@ -132,6 +137,16 @@ def text_or_none(value: object) -> str | None:
     return None if value is None else text(value)
 
 
+def folder(value: Any) -> str | os.PathLike[str]:
+    """Parse a path."""
+    return value if isinstance(value, os.PathLike) else text(value)
+
+
+def client(value: object) -> object:
+    """Parse a word that names a client; any object may be one."""
+    return one_of("auto", "simulator")(value) if isinstance(value, str | None) else value
+
+
 def flag(value: object) -> bool:
     """Parse True or False."""
     if not isinstance(value, bool):
@@ -163,7 +178,7 @@ def tools(value: Any) -> tuple[ToolEntry, ...]:
 def tags(value: object) -> dict[str, str]:
     """Parse labels: one `KEY=VALUE`, or a mapping."""
     if isinstance(value, Mapping):
-        return dict(value)
+        return {text(key): text(label) for key, label in value.items()}
     key, equals, label = str(value).partition("=")
     if not equals or not key:
         raise ConfigurationError("give KEY=VALUE, such as pr=123")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from budget_magic.errors import ConfigurationError
 from budget_magic.settings.parsers import one_of
 
 
@@ -79,3 +80,17 @@ def row(help: str, parse: Callable[[Any], Any] | None = None, **columns: Any) ->
     """Return the metadata of a dataclass field that is a setting; no parser means its values."""
     parse = parse or one_of(*columns.get("values", ()))
     return {"row": Row(help=help, parse=parse, **columns)}
+
+
+def parsed(name: str, parse: Callable[[Any], Any], value: Any) -> Any:
+    """Return a value as a setting takes it.
+
+    Raises
+    ------
+    ConfigurationError
+        It does not; the sentence names the setting in the host's words.
+    """
+    try:
+        return parse(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{value!r}: {error}", setting=name) from None

@@ -11,13 +11,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
+from budget_magic.errors import ConfigurationError
 from budget_magic.settings import parsers
-from budget_magic.settings.ceilings import Ceilings
+from budget_magic.settings.ceilings import Ceilings, ceilings
 from budget_magic.settings.parsers import StuckRule, ToolEntry
-from budget_magic.settings.row import Row, row
+from budget_magic.settings.row import Row, parsed, row
 
 if TYPE_CHECKING:
     from budget_magic.models import PriceTable
@@ -48,7 +50,7 @@ class RecordedSettings:
     model: str = field(default="claude-opus-5-5", metadata=row(
         "model id", parsers.text, short="m", takes="ID", counts=True))
     ceilings: Ceilings = field(default_factory=Ceilings, metadata=row(
-        "hard ceilings, which the harness never lets pass"))
+        "hard ceilings, which the harness never lets pass", ceilings))
     compact_at: int | None = field(default=None, metadata=row(
         "prompt size from which on a summary replaces the history, such as 100k; {none}: never",
         parsers.tokens, takes="N"))
@@ -84,13 +86,13 @@ class Settings(RecordedSettings):
         parsers.policy, more="; or a function `(call) -> True, False or a reason`",
         takes="POLICY", values=("ask", "all", "none")))
     root: str | os.PathLike[str] = field(default=".", metadata=row(
-        "the only folder that file tools may touch", parsers.text, takes="DIR", counts=True))
+        "the only folder that file tools may touch", parsers.folder, takes="DIR", counts=True))
     system: str | None = field(default=None, repr=False, metadata=row(
         "system prompt, set on a task's first turn only; {none}: a short built-in one",
         parsers.text_or_none, takes="TEXT", counts=True))
     client: object = field(default="auto", repr=False, metadata=row(
         "auto, simulator, or the name of a client object in the notebook",
-        more="; or an object with `.beta.messages.stream`",
+        parsers.client, more="; or an object with `.beta.messages.stream`",
         takes="NAME", values=("auto", "simulator"), counts=True))
     client_name: str = "client"
     """What a client that is an object is called."""
@@ -104,11 +106,12 @@ class Settings(RecordedSettings):
     # fmt: on
 
     def __post_init__(self) -> None:
-        """Accept what users write: one tool for a list, rows of prices, a pair for a rule."""
-        object.__setattr__(self, "tools", parsers.tools(self.tools))
-        object.__setattr__(self, "stuck_rule", parsers.stuck_rule(self.stuck_rule))
-        if self.prices:
-            object.__setattr__(self, "prices", parsers.prices(self.prices))
+        """Parse what users write: one tool for a list, `"64k"` for a number, a pair for a rule."""
+        for part in fields(self):
+            found: Row | None = part.metadata.get("row")
+            if found is not None:
+                value = parsed(_name(part), found.parse, getattr(self, part.name))
+                object.__setattr__(self, part.name, value)
 
     @property
     def reply_tokens(self) -> int:
@@ -169,18 +172,23 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
 
     Raises
     ------
-    TypeError
-        A name is not that of a setting of the group.
+    ConfigurationError
+        A name is not that of a setting of the group, or a value is not one of it.
     """
     left, changes = dict(values), dict[str, Any]()
     for part in fields(group):
-        value, name = getattr(group, part.name), _name(part)
+        name = _name(part)
+        if name in left:
+            changes[part.name] = left.pop(name)
+        value = changes.get(part.name, getattr(group, part.name))
         if isinstance(value, Settings | Ceilings):
             inner = {row.name: left.pop(row.name) for row in _rows(value) if row.name in left}
             changes[part.name] = evolve(value, inner)
-        if name in left:
-            changes[part.name] = left.pop(name)
-    return replace(group, **changes, **left)
+    for name in left:
+        close = get_close_matches(name, TABLE, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigurationError(f"there is no setting {name}{hint}")
+    return replace(group, **changes)
 
 
 def _name(part: Field[Any]) -> str:

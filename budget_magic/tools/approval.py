@@ -6,11 +6,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from budget_magic.characters import UNSEEN
-from budget_magic.errors import ConfigurationError
-from budget_magic.settings import parsers
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import run_coroutine
 from budget_magic.tools.text import explained
@@ -55,15 +53,6 @@ class Denied:
     """A call that is not run, and why, in the words that the model is given."""
 
     reason: str
-
-
-def parse_policy(value: object) -> Policy:
-    """Return a policy; raises `ConfigurationError` for what is neither a word nor a function."""
-    try:
-        return cast("Policy", parsers.policy(value))
-    except ConfigurationError:
-        message = f"{value!r} is not a policy; use ask, all or none, or a function"
-        raise ConfigurationError(message, setting="approve") from None
 
 
 def decide(

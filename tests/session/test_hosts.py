@@ -193,8 +193,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "max_tokens": (
         {"max_tokens": 0},
-        "max tokens 0 is not a number of tokens; try 32000",
-        "max_tokens 0 is not a number of tokens; try 32000",
+        "max tokens 0: give at least 1, such as 32000",
+        "max_tokens 0: give at least 1, such as 32000",
     ),
     "a root": (
         {"root": "/nowhere/at/all", "tools": ["files"]},

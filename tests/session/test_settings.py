@@ -20,10 +20,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a budget of zero": ({"budget": 0}, "below the API's minimum of 20,000"),
     "a budget that is a word": (
         {"budget": "much"},
-        "the budget 'much' is not a number of tokens; try 64000",
+        "budget 'much': give a number of tokens, such as 20000, 64k, 1.5M",
     ),
-    "a budget with a fraction": ({"budget": 64_000.5}, "is not a number of tokens"),
-    "a budget that is true": ({"budget": True}, "is not a number of tokens"),
+    "a budget with a fraction": (
+        {"budget": 64_000.5},
+        "64000.5: give a whole number",
+    ),
+    "a budget that is true": ({"budget": True}, "budget True: give a number of tokens"),
     "a model without budgets": (
         {"model": "claude-sonnet-5"},
         "claude-sonnet-5 takes no task budget: use `budget=None` (the ceilings still hold), or",
@@ -34,7 +37,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown effort": (
         {"effort": "huge"},
-        "the effort 'huge' is not one of low, medium, high, xhigh, max",
+        "effort 'huge': choose one of low, medium, high, xhigh, max",
     ),
     "an effort the model lacks": (
         {"model": "claude-opus-4-6", "budget": None, "effort": "xhigh"},
@@ -42,12 +45,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown tool": ({"tools": ["fly"]}, "tools fly: there is no function of that name"),
     "a tool of a later version": ({"tools": ["mcp:x"]}, "mcp:x is not part of this version"),
-    "max_tokens of zero": ({"max_tokens": 0}, "max_tokens 0 is not a number of tokens"),
+    "max_tokens of zero": ({"max_tokens": 0}, "max_tokens 0: give at least 1"),
     "too many max_tokens": (
         {"max_tokens": 500_000},
         "max_tokens 500,000 is more than claude-opus-5-5 can write at once; use 128,000 or less",
     ),
-    "an unknown policy": ({"approve": "perhaps"}, "approve 'perhaps' is not a policy"),
+    "an unknown policy": (
+        {"approve": "perhaps"},
+        "choose one of ask, all, none",
+    ),
 }
 
 
@@ -137,13 +143,13 @@ def test_max_tokens_follow_the_effort(effort: str) -> None:
 
 
 def test_ceilings_that_are_no_ceilings_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"ceilings is 5; give a Ceilings, such as"):
+    with pytest.raises(ConfigurationError, match=r"ceilings 5: give a Ceilings, such as"):
         Task("audit", ceilings=5)  # type: ignore[arg-type] # what a user may write
 
 
 @pytest.mark.parametrize("name", ["steps", "total_tokens"])
 def test_a_fraction_of_a_step_or_token_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"the ceiling {name} is 2.5; give a whole"):
+    with pytest.raises(ConfigurationError, match=r"max_\w+ 2.5: give a whole"):
         Ceilings(**{name: 2.5})  # type: ignore[arg-type] # what a user may write
 
 

@@ -8,6 +8,7 @@ from typing import Literal, cast
 import pytest
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.settings import parsers
 from budget_magic.tools import tool
 from budget_magic.tools.approval import (
     ApprovalFunction,
@@ -15,7 +16,6 @@ from budget_magic.tools.approval import (
     Denied,
     Policy,
     decide,
-    parse_policy,
     verdict,
 )
 from budget_magic.tools.functions import function_tool
@@ -105,13 +105,13 @@ def test_an_interrupt_in_an_approval_function_passes_through() -> None:
 
 @pytest.mark.parametrize("value", ["ask", "all", "none", yes])
 def test_a_policy_is_one_of_three_words_or_a_function(value: object) -> None:
-    assert parse_policy(value) == value
+    assert parsers.policy(value) == value
 
 
 @pytest.mark.parametrize("value", ["always", None, True, 3, dict])
 def test_any_other_policy_is_refused(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="use ask, all or none"):
-        parse_policy(value)
+    with pytest.raises(ConfigurationError, match="choose one of ask, all, none"):
+        parsers.policy(value)
 
 
 def test_a_call_is_summed_up_whole_and_exactly_on_one_line() -> None:
