@@ -296,7 +296,7 @@ def test_a_compaction_by_the_server_ends_the_turn_and_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("wrong", [0, 1_999, True, "100 k"])
 def test_a_size_that_cannot_work_is_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match="compact_at .*: give "):
+    with pytest.raises(ConfigurationError, match=r"compact_at .*: give "):
         Task("wrong", compact_at=wrong, client="simulator")
 
 
