@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import papermill  # type: ignore[import-untyped] # ships no types
 import pytest
@@ -43,8 +44,14 @@ def test_the_notebook_is_shipped_without_outputs() -> None:
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
 
 
-def test_the_sample_is_audited_and_each_planted_problem_is_named(tmp_path: Path) -> None:
-    notebook = execute(SAMPLE, tmp_path, environment(**SIMULATED))
+@pytest.fixture(scope="module")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The notebook executed on the sample."""
+    return execute(SAMPLE, tmp_path_factory.mktemp("sample"), environment(**SIMULATED))
+
+
+def test_the_sample_is_audited_and_each_planted_problem_is_named(sample_run: Any) -> None:
+    notebook = sample_run
 
     first, second = turns(notebook)
     for turn in (first, second):
@@ -58,10 +65,8 @@ def test_the_sample_is_audited_and_each_planted_problem_is_named(tmp_path: Path)
     assert "shop/orders.py:8" in reports(notebook)[1]
 
 
-def test_the_second_cell_continues_history_budget_and_meter(tmp_path: Path) -> None:
-    notebook = execute(SAMPLE, tmp_path, environment(**SIMULATED))
-
-    first, second = turns(notebook)
+def test_the_second_cell_continues_history_budget_and_meter(sample_run: Any) -> None:
+    first, second = turns(sample_run)
     assert first["budget"] == second["budget"] == 64_000
     for turn in (first, second):
         assert turn["remaining"] == turn["budget"] - turn["total"]["budget_tokens"]
@@ -73,29 +78,26 @@ def test_the_second_cell_continues_history_budget_and_meter(tmp_path: Path) -> N
     assert second["spend"]["cache_read_input_tokens"] > 0
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        ("run.py", 'subprocess.run("tar xf " + name, shell=True)'),
-        ("deep/er/load.py", "settings = yaml.load(text)"),
-        ("db.py", 'cursor.execute(f"DELETE FROM users WHERE name = {name!r}")'),
-        ("keys.py", 'API_KEY = "prod-7f3a9c2e51d84b60"'),
-        ("calc.py", "result = eval(request.args['q'])"),
-    ],
-)
-def test_a_problem_planted_anywhere_is_named_with_file_and_line(
-    tmp_path: Path, name: str, line: str
-) -> None:
+def test_problems_planted_anywhere_are_named_with_file_and_line(tmp_path: Path) -> None:
+    planted = {
+        "run.py": 'subprocess.run("tar xf " + name, shell=True)',
+        "deep/er/load.py": "settings = yaml.load(text)",
+        "db.py": 'cursor.execute(f"DELETE FROM users WHERE name = {name!r}")',
+        "keys.py": 'API_KEY = "prod-7f3a9c2e51d84b60"',
+        "calc.py": "result = eval(request.args['q'])",
+    }
     project = tmp_path / "my project"
-    (project / name).parent.mkdir(parents=True)
-    (project / name).write_text(f"{CLEAN}\n\ndef planted():\n    {line}\n")
+    for name, line in planted.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(f"{CLEAN}\n\ndef planted():\n    {line}\n")
     (project / "clean.py").write_text(CLEAN)
 
     notebook = execute(project, tmp_path, environment(**SIMULATED))
 
     report = reports(notebook)[0]
     assert [turn["state"] for turn in turns(notebook)] == ["completed", "completed"]
-    assert f"{name}:6" in report
+    for name in planted:
+        assert f"{name}:6" in report
     assert "clean.py:" not in report
 
 
@@ -110,8 +112,9 @@ def test_a_folder_without_problems_is_not_accused(tmp_path: Path) -> None:
     assert "clean.py:" not in reports(notebook)[0]
 
 
-def test_two_runs_give_the_same_figures(tmp_path: Path) -> None:
-    runs = [turns(execute(SAMPLE, tmp_path, environment(**SIMULATED))) for _ in range(2)]
+def test_two_runs_give_the_same_figures(sample_run: Any, tmp_path: Path) -> None:
+    again = execute(SAMPLE, tmp_path, environment(**SIMULATED))
+    runs = [turns(sample_run), turns(again)]
 
     for run in runs:
         for turn in run:

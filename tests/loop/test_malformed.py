@@ -345,7 +345,7 @@ pieces = st.sampled_from(["", "{", '{"word": ', '"x"}', "NaN}", "[]", '{"word": 
 blocks = st.tuples(calls | others, st.lists(pieces, max_size=2))
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(st.lists(blocks, max_size=5), st.sampled_from(["tool_use", "end_turn", "pause_turn", 3]))
 def test_whatever_a_reply_holds_no_call_runs_twice_and_the_task_goes_on(
     made: list[tuple[Any, list[str]]], stop_reason: Any

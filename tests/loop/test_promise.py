@@ -265,7 +265,7 @@ def test_an_ordinary_agent_runs_35_steps_under_the_defaults() -> None:
     assert asked.index(True) >= 35, asked.index(True)
 
 
-@pytest.mark.parametrize("parallel", range(1, 13))
+@pytest.mark.parametrize("parallel", [1, 3, 12])
 def test_thirty_steps_cost_at_most_two_percent_more_input_than_a_perfect_cache(
     parallel: int,
 ) -> None:
@@ -294,7 +294,7 @@ def test_thirty_steps_cost_at_most_two_percent_more_input_than_a_perfect_cache(
     assert billed <= ideal * Decimal("1.02"), billed / ideal
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_count_that_is_one_percent_too_small_passes_no_ceiling(seed: int) -> None:
     simulator = Simulator(Greedy(), seed=seed, count_error=0.01, inference_geo="us")
     open_ = Ceilings(cost_usd=Decimal("0.60"), total_tokens=None, steps=None)

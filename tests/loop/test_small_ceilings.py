@@ -15,8 +15,9 @@ from budget_magic.events import StepFinished
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.simulator import Call, Reply, SceneContext, Simulator
 from tests.loop.running import facts, task_on
+from tests.support import examples
 
-SEEDS = 200
+SEEDS = min(examples(40), 1_000)
 PROMPT_TOKENS = 3_000
 MEDIAN_REPLY_TOKENS = 1_500
 SIGMA = 0.6

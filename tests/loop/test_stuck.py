@@ -122,10 +122,9 @@ def test_the_scene_of_a_budget_too_small_always_gets_the_word(seed: int, tmp_pat
 
 
 @pytest.mark.parametrize("name", sorted(set(SCENES) - {"budget_too_small"}))
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_other_shipped_scene_gets_the_word(name: str, seed: int, tmp_path: Path) -> None:
+def test_no_other_shipped_scene_gets_the_word(name: str, tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("import os\n\npassword = 'hunter2-but-longer'\n")
-    task = task_on(Simulator(name, seed=seed), tools=["files"], root=tmp_path)
+    task = task_on(Simulator(name), tools=["files"], root=tmp_path)
     assert task.remaining == 64_000
 
     outcome = task.run("Audit this folder.")

@@ -43,7 +43,7 @@ from tests.support import examples
 ROOMS: Final = tuple(
     str(Path(budget_magic.__file__).parent / room) for room in ("session", "magics")
 )
-RUNS: Final = examples(300)
+RUNS: Final = examples(100)
 
 
 def scene(context: SceneContext) -> Reply:

@@ -86,7 +86,7 @@ def stories(draw: st.DrawFn) -> list[Fact]:
     """Facts of a task, most of them in an order in which the loop would tell them."""
     told = Told()
     happenings = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 3))
-    for what, back, number in draw(st.lists(happenings, max_size=60)):
+    for what, back, number in draw(st.lists(happenings, max_size=30)):
         told.happen(what, back, number)
     return told.story.facts
 

@@ -440,7 +440,7 @@ class Tree:
         return sum((one.simulator.bill.total_usd for one in self.all()), Decimal(0))
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(shape=TREES, tokens=st.integers(100, 4_000), cap=st.integers(5, 100))
 def test_trees_of_tasks_end_and_never_pass_a_ceiling(
     shape: dict[str, Any], tokens: int, cap: int

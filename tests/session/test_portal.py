@@ -206,7 +206,7 @@ simulator = Simulator([Reply(text="x " * 40, output_tokens=60)] * 40, pace_token
 os.environ["ANTHROPIC_BASE_URL"] = SimulatorServer(simulator).start().url
 os.environ["ANTHROPIC_API_KEY"] = "some-key-0123456789"
 task = Task("audit", tools="none", max_tokens=2_000)
-for number in range(10):
+for number in range(4):
     def stop(arrival=simulator.arrival(len(simulator.requests))):
         arrival.wait()
         for _ in range(number + 1):

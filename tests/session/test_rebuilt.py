@@ -102,7 +102,7 @@ def journal() -> Iterator[Journal]:
         set_default_session(before)
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(30))
 @given(scripts())
 def test_a_rebuilt_task_sends_the_same_next_request(script: Script) -> None:
     written = Journal()

@@ -102,7 +102,7 @@ def test_ordinary_files_and_source_code_are_read(files: Files, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_a_hidden_or_credential_file_is_in_no_list_glob_or_grep(files: Files, name: str) -> None:
+def test_a_hidden_or_credential_file_is_in_no_list_and_no_glob(files: Files, name: str) -> None:
     files.write(name, SECRET)
     files.write("notes.txt", "nothing here")
     last = name.rsplit("/", 1)[-1]
@@ -117,14 +117,24 @@ def test_a_hidden_or_credential_file_is_in_no_list_glob_or_grep(files: Files, na
         files.either("glob", pattern=f"{{{name},{last}}}"),
         files.either("glob", pattern=f"[{last[0]}]{last[1:]}"),
         files.either("glob", pattern="*", path=folder),
-        files.either("grep", pattern="planted"),
-        files.either("grep", pattern="planted", path=folder),
-        files.either("grep", pattern="planted", path=name),
     ]
 
     listed = [line.split("  ")[0] for text in answers for line in text.splitlines()]
     assert SECRET not in "\n".join(answers)
     assert last not in [line.rsplit("/", 1)[-1] for line in listed]
+
+
+def test_no_hidden_or_credential_file_is_searched(files: Files) -> None:
+    names = [name for name in SECRET_NAMES if name != "credentials"]  # also a folder's
+    for name in names:
+        files.write(name, SECRET)
+    files.write("sub/notes.txt", "nothing planted here")
+
+    inside = [files.either("grep", pattern="planted", path=folder) for folder in (".", "sub")]
+    named = [files.either("grep", pattern="planted", path=name) for name in names]
+
+    assert all("nothing planted here" in answer for answer in inside)
+    assert SECRET not in "\n".join([*inside, *named])
 
 
 def test_a_refusal_is_the_same_whether_the_secret_exists_or_not(files: Files) -> None:
