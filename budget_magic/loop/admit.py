@@ -27,11 +27,10 @@ from budget_magic.loop.conversation import (
 )
 from budget_magic.loop.effort import EffortUpdate, next_effort
 from budget_magic.loop.task import TurnContext
+from budget_magic.meter.account import Account
 from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
     LAST_REPLY_TOKENS,
-    Account,
-    Amount,
     Demand,
     Granted,
     Refused,
@@ -165,10 +164,9 @@ def next_step_needs(turn: TurnContext) -> stop.NextStep:
     bound = prompt_bound(conversation, conversation.outgoing(), preamble=preamble)
     known = conversation.known_tokens(conversation.sent_budget().total)
     demand = _demand(turn, bound, known, must_be_last=False)
-    last_answer = task.account.last_answer_tokens
     return stop.NextStep(
         alone=demand.worst(demand.reply_tokens),
-        beside_last_answer=demand.with_last_answer(demand.reply_tokens, last_answer),
+        beside_last_answer=demand.with_last_answer(demand.reply_tokens, task.account),
     )
 
 
@@ -225,16 +223,12 @@ def _count_margin(turn: TurnContext, counted: int) -> int:
 
 def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
     """Return whether the whole demand fits by the rough bound, so that no count is needed."""
-    worst = demand.worst(demand.wanted_tokens)
-    return demand.wanted_tokens > 0 and all(
-        account.has_room(worst)
-        and (place > 0 or account.has_room(_beside_last_answer(demand, account)))
-        for place, account in enumerate(accounts)
+    wanted, own = demand.wanted_tokens, accounts[0]
+    return (
+        wanted > 0
+        and all(account.has_room(demand.worst(wanted)) for account in accounts)
+        and own.has_room(demand.with_last_answer(wanted, own))
     )
-
-
-def _beside_last_answer(demand: Demand, account: Account) -> Amount:
-    return demand.with_last_answer(demand.wanted_tokens, account.last_answer_tokens)
 
 
 def _demand(turn: TurnContext, bound: int, known: int, *, must_be_last: bool) -> Demand:

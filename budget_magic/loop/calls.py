@@ -22,7 +22,7 @@ from budget_magic.loop.conversation import NOT_RUN, OpenCall
 from budget_magic.loop.stuck import is_stuck, made
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.loop.tool_context import tool_context
-from budget_magic.meter.reserve import Amount
+from budget_magic.meter.account import Amount
 from budget_magic.tools.approval import (
     Call,
     Denied,
@@ -200,10 +200,8 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
 def _note_tasks_run(turn: TurnContext) -> None:
     """Record what tools have spent, by tasks that they ran or on their own, since last time."""
     reading, account = turn.task.reading(), turn.task.account
-    used = account.spent_below - Amount(usd=reading.tasks_usd, tokens=reading.tasks_tokens)
-    unsure = account.unconfirmed_below - Amount(
-        usd=reading.tasks_unconfirmed_usd, tokens=reading.tasks_unconfirmed_tokens
-    )
+    used = account.spent_below - reading.tasks
+    unsure = account.unconfirmed_below - reading.tasks_unconfirmed
     if used != Amount() or unsure != Amount():
         turn.task.emit(
             TasksRun(

@@ -13,7 +13,7 @@ from budget_magic.events import Reason, State, Suggestion
 from budget_magic.events.suggestion import Value
 from budget_magic.loop.stuck import CompletedCall
 from budget_magic.loop.task import TurnContext
-from budget_magic.meter.reserve import Account, Amount
+from budget_magic.meter.account import Account, Amount
 from budget_magic.report.labels import held_for, span_text
 from budget_magic.report.numbers import (
     ceiling_dollars,

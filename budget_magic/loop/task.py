@@ -16,10 +16,11 @@ from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.stuck import CompletedCall
+from budget_magic.meter.account import Account
 from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
-from budget_magic.meter.reserve import Account, Granted
+from budget_magic.meter.reserve import Granted
 from budget_magic.models import Model, PriceTable, find_model
 from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy

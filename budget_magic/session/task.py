@@ -28,10 +28,9 @@ from budget_magic.events import (
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
 from budget_magic.loop.learning import learn
 from budget_magic.meter import Outcome, Spend
+from budget_magic.meter.account import Account, restore
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
-from budget_magic.meter.reserve import Account
-from budget_magic.meter.restore import restore
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView

@@ -117,7 +117,7 @@ def test_task_takes_in_python_what_a_cell_takes_in_words() -> None:
 
     settings = task.settings
     assert (settings.tool_names, settings.wrap_up) == (("look",), False)
-    assert settings.prices["mine"].from_user
+    assert settings.prices["mine"].base.write_1h == 1
     assert settings.stuck_rule == StuckRule(repeats=2, among=4)
 
 
