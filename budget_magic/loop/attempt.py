@@ -21,14 +21,11 @@ from budget_magic.events import (
 from budget_magic.loop import stop
 from budget_magic.loop.admit import request
 from budget_magic.loop.conversation import left_out
-from budget_magic.loop.learning import learn
 from budget_magic.loop.malformed import repair_reply
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.account import Amount
 from budget_magic.meter.cost import (
     MTOK,
-    REGION_FACTORS,
-    US_INFERENCE,
     WEB_SEARCH_USD,
     billed_model,
     billing_factor,
@@ -39,7 +36,7 @@ from budget_magic.meter.cost import (
 from budget_magic.meter.estimate import split_output
 from budget_magic.meter.plausible import is_prompt_possible, is_reply_possible
 from budget_magic.meter.reserve import Granted
-from budget_magic.models import find_model
+from budget_magic.models import REGION_FACTORS, US_INFERENCE, find_model
 from budget_magic.tools.result import without_media
 from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import BlockStart, ContentDelta, MessageStart, Reply
@@ -208,7 +205,7 @@ class _Attempt:
             )
         )
         task.emit(finished)
-        learn(task.client.learned, finished, asked_model=asked_model)
+        task.client.learned.learn(finished, asked_model=asked_model)
 
     def book_failure(self, why: str, *, may_be_billed: bool = True) -> AttemptFailed:
         """Book a request that got no complete reply."""

@@ -17,18 +17,18 @@ from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.stuck import CompletedCall
 from budget_magic.meter.account import Account
-from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
+from budget_magic.meter.cost import price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
 from budget_magic.meter.reserve import Granted
-from budget_magic.models import Model, PriceTable, find_model
+from budget_magic.models import REGION_FACTORS, US_INFERENCE, Model, PriceTable, find_model
 from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import Toolbox
-from budget_magic.wire import Client
+from budget_magic.wire.sdk import SdkClient
 
 F = TypeVar("F", bound=Fact)
 
@@ -66,7 +66,7 @@ class TaskContext:
     name: str
     session: object
     """What the task belongs to; tasks that its tools run belong there too."""
-    client: Client
+    client: SdkClient
     history: History
     toolbox: Toolbox
     policy: Policy

@@ -8,15 +8,11 @@ from decimal import Decimal
 from typing import Final
 
 from budget_magic.events import IterationUsage, Usage
-from budget_magic.models import Prices, PriceTable, find_model, listed_prices
+from budget_magic.models import REGION_FACTORS, Prices, PriceTable, find_model, listed_prices
 
 MTOK: Final = Decimal(1_000_000)
-US_INFERENCE: Final = Decimal("1.1")
-"""Factor of `inference_geo: us` (platform.claude.com, "Pricing", 2026-11)."""
 WEB_SEARCH_USD: Final = Decimal("0.01")
-"""Price of one web search (same page: $10 per 1,000)."""
-REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
-"""Price factor by inference region (same page)."""
+"""Price of one web search (platform.claude.com, "Pricing", 2026-11: $10 per 1,000)."""
 _DATE: Final = re.compile(r"-\d{8}")
 
 

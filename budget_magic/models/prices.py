@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from budget_magic.errors import ConfigurationError
 
-FIELDS = ("input", "output", "cache_read", "write_5m", "write_1h")
+FIELDS: Final = ("input", "output", "cache_read", "write_5m", "write_1h")
+US_INFERENCE: Final = Decimal("1.1")
+"""Price factor of `inference_geo: us` (platform.claude.com, "Pricing", 2026-11)."""
+REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
+"""Price factor by inference region (same page)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from typing import Final, get_args
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
-from budget_magic.meter.cost import REGION_FACTORS, price_table
+from budget_magic.meter.cost import price_table
 from budget_magic.models import (
     EFFORT_LEVELS,
     MINIMUM_BUDGET_TOKENS,
     MODELS,
+    REGION_FACTORS,
     find_model,
     models_with_budget,
 )

@@ -26,7 +26,6 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop import Approver, Stopwatch, TaskContext, TurnContext
-from budget_magic.loop.learning import learn
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.account import Account, restore
 from budget_magic.meter.estimate import Ratios
@@ -183,7 +182,7 @@ class Task:
                 case TurnStarted() | SettingsChanged() as fact:
                     model = fact.settings.model
                 case StepFinished() as fact:
-                    learn(learned, fact, asked_model=model)
+                    learned.learn(fact, asked_model=model)
                 case ToolStarted() as fact:
                     self.turns[fact.turn - 1].changed_things |= changes(toolbox, fact.name)
                 case TurnFinished() as fact:

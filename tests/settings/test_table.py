@@ -13,8 +13,7 @@ from budget_magic import Ceilings, ConfigurationError, Task, tasks
 from budget_magic.events import TurnSettings, TurnStarted
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.options import OPTIONS, parse
-from budget_magic.meter.cost import REGION_FACTORS
-from budget_magic.models import EFFORT_LEVELS
+from budget_magic.models import EFFORT_LEVELS, REGION_FACTORS
 from budget_magic.session.live import Change
 from budget_magic.settings import TABLE, Defaults, RecordedSettings, StuckRule, evolve
 from budget_magic.settings.row import Row
