@@ -342,7 +342,7 @@ def _input_only(usage: Usage) -> Usage:
 
 def _result_tokens(task: TaskContext, usage: Usage | None) -> tuple[int, bool]:
     """Return the tokens of the new tool results, and whether that is an estimate."""
-    new = task.conversation.unmeasured_blocks()
+    new = task.conversation.blocks_since(task.conversation.measured)
     results = [block for block in new if block["type"] == "tool_result"]
     if not results:
         return 0, False

@@ -1,9 +1,9 @@
-"""Compaction: the history gives way to a summary that Claude wrote of it.
+"""Compaction: a summary that Claude wrote replaces the history.
 
-Off unless `compact_at` is set. The summary request is a step like any other, with the open tool
-results in it, so that no call is left unanswered; its reply takes the place of all messages. Only
-then does `remaining` come into play: the server no longer sees what those messages had used
-(platform.claude.com, "Task budgets", "Carrying a budget across compaction").
+Off unless `compact_at` is set. The summary request is a step like any other and carries the open
+tool results, so that no call is left unanswered; its reply replaces all messages. From then on
+`remaining` is sent: the server no longer sees what those messages had used (platform.claude.com,
+"Task budgets", "Carrying a budget across compaction").
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ ASK: Final = (
 KEPT: Final = "Claude wrote no summary, so the history stays as it is"
 ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 LEAST_GAIN: Final = 2
-"""How many times larger than its first request a history must be before a summary is worth it."""
+"""Size of a history, relative to its first request, from which on a summary is worth it."""
 
 
 def is_due(turn: TurnContext) -> bool:
     """Return whether the next step asks for a summary.
 
-    Never where a call is still unanswered, or where the next step is the last one anyway.
+    It does not while a call is unanswered, or if it is the last step anyway.
     """
     at, conversation = turn.task.settings.compact_at, turn.task.conversation
     baseline = conversation.baseline
-    if at is None or baseline is None or not turn.may_compact or turn.is_last_step:
+    if at is None or baseline is None or not turn.may_compact or turn.last_step_by:
         return False
     if turn.cut_by is not None or conversation.paused or conversation.unanswered():
         return False
@@ -48,17 +48,10 @@ def is_due(turn: TurnContext) -> bool:
 
 
 async def compact(turn: TurnContext) -> Answered | None:
-    """Ask for a summary and put it in the place of the history.
+    """Ask for a summary and replace the history with it.
 
-    Returns
-    -------
-        None where that is done, or where the history stays as it is and the turn goes on; a reply
-        that is no summary where that decides how the turn goes on.
-
-    Raises
-    ------
-    Halted
-        There is no room for the request, no time, or it failed for good; the history is unchanged.
+    Returns a reply that is not a summary if it decides how the turn continues, otherwise None. If
+    the request fails, the history is unchanged.
     """
     conversation = turn.task.conversation
     question = conversation.prompt or conversation.question or ""
@@ -84,13 +77,13 @@ async def compact(turn: TurnContext) -> Answered | None:
 
 
 def _withdraw(turn: TurnContext) -> None:
-    """Take a request for a summary that got no answer out of the history."""
+    """Withdraw a request for a summary that got no answer."""
     if turn.task.conversation.waits_for_summary:
         turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="no_summary"))
 
 
 def withdraw_refused(turn: TurnContext) -> None:
-    """Take a refused reply out of the history, and the prompt sent right before it."""
+    """Withdraw a refused reply and the prompt sent right before it."""
     turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="refusal"))
 
 
