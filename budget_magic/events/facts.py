@@ -34,7 +34,7 @@ class TurnSettings(RecordedSettings):
     tools: tuple[str, ...]
     root: str
     approve: str
-    """`ask`, `all`, `none`, or `function` where the caller gave one."""
+    """`ask`, `all`, `none`, or `function` if the caller passed one."""
     user_prices: bool = False
     """Whether the user gave the prices."""
 
@@ -87,7 +87,7 @@ class TurnStarted(_OfTurn):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolsOffered(_OfTurn):
-    """The tools that requests offer from here on; recorded where they differ from before."""
+    """The tools that requests offer from now on; recorded when they change."""
 
     kind: Literal["tools_offered"] = "tools_offered"
     definitions: tuple[dict[str, Any], ...]
@@ -145,7 +145,7 @@ class MessagesWithdrawn(_OfStep):
 
     kind: Literal["messages_withdrawn"] = "messages_withdrawn"
     why: Literal["refusal", "no_summary"]
-    """A refused reply is withdrawn too; a request for a summary that got none stands alone."""
+    """After a refusal, the refused reply is withdrawn too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,7 @@ def _append(
 
 
 def request(turn: TurnContext, *, extra: Blocks | None = None, max_tokens: int) -> Request:
-    """Return the request for the history as it stands, with `extra` as one more user message."""
+    """Return the request for the current history, with `extra` as one more user message."""
     task, conversation, model = turn.task, turn.task.conversation, turn.task.model
     budget = conversation.sent_budget(begins_user_turn=_begins_user_turn(extra or []))
     messages, marked = conversation.sent(

@@ -76,8 +76,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
 ) -> stop.Ending | None:
     """Return how a reply ends the turn; None if the loop continues."""
     reply, granted = answered.reply, answered.granted
-    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
-    turn.texts.append(text)
+    turn.texts.append(reply.text)
     turn.cut_by = None
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
@@ -128,7 +127,7 @@ def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
         return CUT_OFF
     if ending.reason.endswith("_ceiling"):
         return f"the {ending.reason.replace('_', ' ')} ended the turn"
-    return "the turn ended before"
+    return "the turn ended first"
 
 
 def _final_text(turn: TurnContext, ending: stop.Ending) -> str:

@@ -51,7 +51,7 @@ GAVE_UP: Final = frozenset({408, 499, 502, 504})
 async def stream_once(
     turn: TurnContext, granted: Granted, *, attempt: int, started_s: float
 ) -> Reply:
-    """Return the reply to the history as it stands; it is booked before anything reads it.
+    """Return the reply to the current history; it is booked before anything reads it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ async def stream_once(
         task.gate.settle(granted, task.accounts)
         raise stop.Halted(stop.cannot_send(turn, error)) from error
     except WireError as error:
-        # A complete stream can still break while it is being closed: then the reply stands.
+        # A complete stream can still break while it is being closed: then the reply counts.
         if this.reply is None:
             this.book_failure(str(error), may_be_billed=_may_be_billed(error))
             raise
@@ -263,7 +263,7 @@ class _Attempt:
         return ratios.tokens("text", text) + thinking, ratios.tokens("call", call), True
 
     def _priced(self, fact: StepFinished, reply: Reply) -> StepFinished:
-        """Return the fact with what the reply cost, as far as its usage tells."""
+        """Return the fact with what the reply cost, as far as its usage is known."""
         task, turn = self.task, self.turn.turn
         if not fact.usage_known:
             task.note_once(
@@ -300,8 +300,7 @@ class _Attempt:
 
     def _unconfirmed(self) -> dict[str, Any]:
         """Return the fields that book a request of unknown cost."""
-        most = self._most()
-        least = self._least()
+        most, least = self._most(), self._least()
         return {
             "unconfirmed_usd": most.usd,
             "unconfirmed_tokens": most.tokens,

@@ -61,7 +61,7 @@ def sent_budget(
     return SentBudget(
         total=MINIMUM_BUDGET_TOKENS,
         note=(
-            f"Claude is told {exact(MINIMUM_BUDGET_TOKENS)} tokens, the least that the API"
-            f" takes, though {exact(max(left, 0))} of this task's {exact(budget)} are left"
+            f"Claude is told {exact(MINIMUM_BUDGET_TOKENS)} tokens, the API's minimum,"
+            f" though {exact(max(left, 0))} of this task's {exact(budget)} are left"
         ),
     )

@@ -61,18 +61,17 @@ async def compact(turn: TurnContext) -> Answered | None:
         _withdraw(turn)
         raise
     reply = answered.reply
-    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     if answered.last_before is not None or reply.stop_reason not in ENDS:
         turn.may_compact = False
         return answered
-    if reply.stop_reason == "refusal" or not text:
+    if reply.stop_reason == "refusal" or not reply.text:
         if reply.stop_reason == "refusal":
             withdraw_refused(turn)
         _withdraw(turn)
         turn.may_compact = False
         turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
         return None
-    _rewrite(turn, text, question)
+    _rewrite(turn, reply.text, question)
     return None
 
 

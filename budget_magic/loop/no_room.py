@@ -1,4 +1,4 @@
-"""Endings for a ceiling without room: what stands against it, and how to raise it."""
+"""Endings for a ceiling without room: what counts against it, and how to raise it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Unit:
     of: Callable[[Amount], Decimal]
     ceiling: Callable[[Account], Decimal | None]
     named: Callable[[Account], str]
-    """Gives the name of what sets the ceiling of a group or session."""
+    """Returns the name of what sets the ceiling of a group or session."""
     setting: str
     """What sets the ceiling of a task."""
     rounded: Callable[[Decimal], Value]
@@ -45,7 +45,7 @@ class _Unit:
     """What a step does to the ceiling."""
     spent: str
     taken: Callable[[Decimal, Decimal], str]
-    """Shows what stands against a ceiling, beside that."""
+    """Formats what counts against a ceiling, given the ceiling."""
     limit: Callable[[Decimal], str]
     needed: Callable[[Decimal], str]
     part: Callable[[Decimal], str]
@@ -172,7 +172,7 @@ def _told(turn: TurnContext, account: Account, needs: NextStep, unit: _Unit) -> 
 
 
 def _parts(account: Account, unit: _Unit) -> str:
-    """Return what stands against a ceiling, in parentheses; empty if the task spent it all."""
+    """Return what counts against a ceiling, in parentheses; empty if the task spent it all."""
     below, held = unit.of(account.spent_below), unit.of(account.held_unconfirmed)
     unsure = unit.of(account.unconfirmed) - held
     parts = []

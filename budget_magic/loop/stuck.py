@@ -10,7 +10,7 @@ from budget_magic.settings import StuckRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedCall:
-    """A call that ran, as it is compared."""
+    """A call that ran; equal ones are repetitions."""
 
     name: str
     input: str

@@ -60,7 +60,7 @@ class CutOff:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Account:
-    """One ceiling and what stands against it; changed only on the loop's thread."""
+    """One ceiling and what counts against it; changed only on the loop's thread."""
 
     name: str
     """Its name in a sentence: `audit`, or "this kernel session"."""

@@ -1,10 +1,11 @@
-"""The table of models: one row each, with the date on which it was read and where."""
+"""The table of models: one row each, with date and source."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Final, Literal
 
 from budget_magic.models.prices import FIELDS, Prices, PriceTable
@@ -51,25 +52,24 @@ def _prices(*usd_per_mtok: str) -> Prices:
     return Prices(**dict(zip(FIELDS, map(Decimal, usd_per_mtok), strict=True)))
 
 
-_OPUS_4 = _prices("5", "25", "0.50", "6.25", "10")
-_OPUS_4_FAST = PriceTable(base=_OPUS_4, fast=_prices("10", "50", "1", "12.50", "20"))
-_FABLE_52 = PriceTable(base=_prices("8", "40", "0.20", "10", "16"))
+def _table(*usd_per_mtok: str, fast: Prices | None = None) -> PriceTable:
+    return PriceTable(base=_prices(*usd_per_mtok), fast=fast)
+
+
+_OPUS_4 = _table("5", "25", "0.50", "6.25", "10")
+_OPUS_4_FAST = replace(_OPUS_4, fast=_prices("10", "50", "1", "12.50", "20"))
+_FABLE_52 = _table("8", "40", "0.20", "10", "16")
 _NO_XHIGH = ("low", "medium", "high", "max")
+_older = partial(Model, effort_per_message=False, binds_thinking=False)
 
 MODELS: Final[dict[str, Model]] = {
     row.id: row
     for row in (
         Model(
             id="claude-opus-5-5",
-            prices=PriceTable(
-                base=_prices("4", "20", "0.20", "5", "8"),
-                fast=_prices("8", "40", "0.40", "10", "16"),
-            ),
+            prices=_table("4", "20", "0.20", "5", "8", fast=_prices("8", "40", "0.40", "10", "16")),
         ),
-        Model(
-            id="claude-sonnet-5-5",
-            prices=PriceTable(base=_prices("2", "10", "0.10", "2.50", "4")),
-        ),
+        Model(id="claude-sonnet-5-5", prices=_table("2", "10", "0.10", "2.50", "4")),
         Model(
             id="claude-haiku-5-5",
             prices=PriceTable(
@@ -79,66 +79,38 @@ MODELS: Final[dict[str, Model]] = {
             ),
         ),
         Model(id="claude-fable-5-2", prices=_FABLE_52, budget="probably"),
-        Model(
-            id="claude-fable-5-1",
-            prices=PriceTable(base=_prices("10", "50", "0.25", "12.50", "20")),
-        ),
-        Model(
-            id="claude-fable-5",
-            prices=PriceTable(base=_prices("10", "50", "1", "12.50", "20")),
-            effort_per_message=False,
-            binds_thinking=False,
-        ),
+        Model(id="claude-fable-5-1", prices=_table("10", "50", "0.25", "12.50", "20")),
+        _older(id="claude-fable-5", prices=_table("10", "50", "1", "12.50", "20")),
         Model(id="claude-mythos-5-2", prices=_FABLE_52, budget="probably"),
         Model(id="claude-opus-5", prices=_OPUS_4_FAST, binds_thinking=False),
-        Model(
-            id="claude-opus-4-8",
-            prices=_OPUS_4_FAST,
-            effort_per_message=False,
-            binds_thinking=False,
-            min_cache_tokens=1_024,
-        ),
-        Model(
-            id="claude-opus-4-7",
-            prices=PriceTable(base=_OPUS_4),
-            effort_per_message=False,
-            binds_thinking=False,
-            min_cache_tokens=1_024,
-        ),
-        Model(
+        _older(id="claude-opus-4-8", prices=_OPUS_4_FAST, min_cache_tokens=1_024),
+        _older(id="claude-opus-4-7", prices=_OPUS_4, min_cache_tokens=1_024),
+        _older(
             id="claude-sonnet-5",
-            prices=PriceTable(base=_prices("2", "10", "0.20", "2.50", "4")),
+            prices=_table("2", "10", "0.20", "2.50", "4"),
             budget="no",
-            effort_per_message=False,
-            binds_thinking=False,
             min_cache_tokens=1_024,
         ),
-        Model(
+        _older(
             id="claude-opus-4-6",
-            prices=PriceTable(base=_OPUS_4),
+            prices=_OPUS_4,
             budget="no",
             effort_levels=_NO_XHIGH,
-            effort_per_message=False,
-            binds_thinking=False,
             min_cache_tokens=4_096,
         ),
-        Model(
+        _older(
             id="claude-sonnet-4-6",
-            prices=PriceTable(base=_prices("3", "15", "0.30", "3.75", "6")),
+            prices=_table("3", "15", "0.30", "3.75", "6"),
             budget="no",
             effort_levels=_NO_XHIGH,
-            effort_per_message=False,
-            binds_thinking=False,
             max_output_tokens=64_000,
             min_cache_tokens=2_048,
         ),
-        Model(
+        _older(
             id="claude-haiku-4-5",
-            prices=PriceTable(base=_prices("1", "5", "0.10", "1.25", "2")),
+            prices=_table("1", "5", "0.10", "1.25", "2"),
             budget="no",
             effort_levels=(),
-            effort_per_message=False,
-            binds_thinking=False,
             adaptive_thinking=False,
             takes_inference_geo=False,
             context_tokens=200_000,
@@ -161,7 +133,7 @@ _DATED = {"claude-haiku-4-5-20251001": "claude-haiku-4-5"}
 
 
 def find_model(model_id: str) -> Model | None:
-    """Return the row of a model, also under its name at a cloud provider; None where it is unknown.
+    """Return the row of a model, also under its name at a cloud provider; None if unknown.
 
     >>> find_model("us.anthropic.claude-opus-5-5-v1:0").id
     'claude-opus-5-5'
@@ -173,5 +145,5 @@ def find_model(model_id: str) -> Model | None:
 
 
 def models_with_budget() -> tuple[str, ...]:
-    """Ids of the models on which task budgets work, newest first."""
+    """Return the ids of models on which task budgets work, newest first."""
     return tuple(model.id for model in MODELS.values() if model.budget == "yes")

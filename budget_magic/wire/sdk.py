@@ -65,17 +65,17 @@ class SdkClient:
     def __init__(self, client: Any, learned: Learned | None = None) -> None:
         if not callable(getattr(_beta_messages(client), "stream", None)):
             raise ConfigurationError(
-                f"{type(client).__name__} is not a client: give an AsyncAnthropic or another"
+                f"{type(client).__name__} is not a client: pass an AsyncAnthropic or another"
                 " object with .beta.messages.stream"
             )
         if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
             raise ConfigurationError(
-                f"{type(client).__name__} is a synchronous client; use its Async twin, such as"
+                f"{type(client).__name__} is a synchronous client; use its async counterpart, such as"
                 " AsyncAnthropic"
             )
         if _lacks_credentials(client):
             raise ConfigurationError(
-                f"the {type(client).__name__} has no credential: give it an api_key, or set"
+                f"the {type(client).__name__} has no credential: pass an api_key or set"
                 " ANTHROPIC_API_KEY"
             )
         with_options = getattr(client, "with_options", None)
@@ -318,9 +318,9 @@ def _translated() -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, ConnectionBroken):
             raise cause from error
-        # Certain: no connection was made (name, TCP, TLS, proxy, pool) or can be made (the URL).
-        # A broken write is not certain: the server may have read enough of it.
-        certain = (
+        # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL. After a
+        # broken write, the server may have read enough.
+        never_made = (
             httpx2.ConnectError,
             httpx2.ConnectTimeout,
             httpx2.PoolTimeout,
@@ -329,7 +329,7 @@ def _translated() -> Iterator[None]:
             httpx2.InvalidURL,
         )
         raise ConnectionBroken(
-            _named(cause or error), reached=not isinstance(cause, certain)
+            _named(cause or error), reached=not isinstance(cause, never_made)
         ) from error
     except httpx2.HTTPError as error:
         raise ConnectionBroken(_named(error), reached=True) from error
@@ -339,7 +339,7 @@ def _translated() -> Iterator[None]:
         # The SDK's own way to say that a client has no credential.
         if "authentication method" not in str(error):
             raise
-        raise ConfigurationError("the client has no credential; give it an api_key") from error
+        raise ConfigurationError("the client has no credential; pass an api_key") from error
     except ValueError as error:
         raise _not_readable(error) from error
 

@@ -47,5 +47,10 @@ class Reply:
     """Model that answered; None if the reply names none."""
     request_id: str | None = None
 
+    @property
+    def text(self) -> str:
+        """All text of the reply, without whitespace around it."""
+        return "".join(part["text"] for part in self.content if part["type"] == "text").strip()
+
 
 WireEvent = MessageStart | BlockStart | ContentDelta | Reply

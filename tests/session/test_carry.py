@@ -63,8 +63,8 @@ def test_less_than_the_api_takes_is_rounded_up_and_said() -> None:
     assert [budget["total"] for budget in budgets(simulator)] == [BUDGET, BUDGET, 20_000, 20_000]
     [note] = [fact.text for fact in facts(task, NoticePosted) if "Claude is told" in fact.text]
     assert note == (
-        "Claude is told 20,000 tokens, the least that the API takes, though 13,700 of this task's"
-        " 64,000 are left"
+        "Claude is told 20,000 tokens, the API's minimum, though 13,700 of this task's 64,000 are"
+        " left"
     )
 
 
