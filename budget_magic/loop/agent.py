@@ -11,7 +11,7 @@ from budget_magic.loop import stop
 from budget_magic.loop.admit import next_step_needs
 from budget_magic.loop.attempt import book_what_is_held
 from budget_magic.loop.calls import answer_open_calls, run_calls
-from budget_magic.loop.compaction import compact, is_due, withdraw_refused
+from budget_magic.loop.compaction import compact, is_due, withdraw
 from budget_magic.loop.no_room import out_of_room
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
@@ -80,7 +80,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     turn.cut_by = None
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
-        withdraw_refused(turn)
+        withdraw(turn, "refusal")
         return stop.with_word_on_budget(turn, stop.refusal(turn))
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
@@ -101,7 +101,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
         case "max_tokens":
             return stop.max_tokens(turn, granted.max_tokens)
     if reply.stop_reason == "compaction":
-        withdraw_refused(turn)
+        withdraw(turn, "refusal")
         return stop.server_compaction(turn)
     if reply.stop_reason == "pause_turn":
         return None

@@ -8,7 +8,7 @@ tool results, so that no call is left unanswered; its reply replaces all message
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from budget_magic.events import (
     HistoryRewritten,
@@ -58,7 +58,8 @@ async def compact(turn: TurnContext) -> Answered | None:
     try:
         answered = await take_step(turn, ask=ASK)
     except BaseException:
-        _withdraw(turn)
+        if conversation.waits_for_summary:
+            withdraw(turn, "no_summary")
         raise
     reply = answered.reply
     if answered.last_before is not None or reply.stop_reason not in ENDS:
@@ -66,8 +67,9 @@ async def compact(turn: TurnContext) -> Answered | None:
         return answered
     if reply.stop_reason == "refusal" or not reply.text:
         if reply.stop_reason == "refusal":
-            withdraw_refused(turn)
-        _withdraw(turn)
+            withdraw(turn, "refusal")
+        elif conversation.waits_for_summary:
+            withdraw(turn, "no_summary")
         turn.may_compact = False
         turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
         return None
@@ -75,15 +77,9 @@ async def compact(turn: TurnContext) -> Answered | None:
     return None
 
 
-def _withdraw(turn: TurnContext) -> None:
-    """Withdraw a request for a summary that got no answer."""
-    if turn.task.conversation.waits_for_summary:
-        turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="no_summary"))
-
-
-def withdraw_refused(turn: TurnContext) -> None:
-    """Withdraw a refused reply and the prompt sent right before it."""
-    turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="refusal"))
+def withdraw(turn: TurnContext, why: Literal["refusal", "no_summary"]) -> None:
+    """Withdraw the last user message: after a refused reply, or a summary that did not come."""
+    turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why=why))
 
 
 def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
@@ -94,7 +90,10 @@ def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
             turn=turn.turn, step=turn.step, removed_messages=removed, remaining=budget.remaining
         )
     )
-    text = task.redactor.redact(_message(summary, question))
+    text = task.redactor.redact(
+        "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
+        f"{summary}\n\nThe question that is open:\n\n{question}\n\nGo on from there."
+    )
     task.emit(
         MessageAppended(
             turn=turn.turn,
@@ -102,11 +101,4 @@ def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
             message={"role": "user", "content": [text_block(text)]},
             purpose="summary",
         )
-    )
-
-
-def _message(summary: str, question: str) -> str:
-    return (
-        "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
-        f"{summary}\n\nThe question that is open:\n\n{question}\n\nGo on from there."
     )

@@ -70,8 +70,8 @@ class SdkClient:
             )
         if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
             raise ConfigurationError(
-                f"{type(client).__name__} is a synchronous client; use its async counterpart, such as"
-                " AsyncAnthropic"
+                f"{type(client).__name__} is a synchronous client; use its async counterpart,"
+                " such as AsyncAnthropic"
             )
         if _lacks_credentials(client):
             raise ConfigurationError(
@@ -318,8 +318,8 @@ def _translated() -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, ConnectionBroken):
             raise cause from error
-        # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL. After a
-        # broken write, the server may have read enough.
+        # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL.
+        # After a broken write, the server may have read enough.
         never_made = (
             httpx2.ConnectError,
             httpx2.ConnectTimeout,

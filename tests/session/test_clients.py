@@ -114,9 +114,7 @@ def test_an_object_that_is_no_client_is_refused(thing: Any) -> None:
 
 
 def test_a_synchronous_client_is_refused_with_its_twin() -> None:
-    with pytest.raises(
-        ConfigurationError, match="is a synchronous client; use its async counterpart"
-    ):
+    with pytest.raises(ConfigurationError, match="synchronous client; use its async counterpart"):
         SdkClient(anthropic.Anthropic(api_key="x"))
 
 
