@@ -67,6 +67,8 @@ class Usage(TokenCounts):
         Iterations are parts of the top-level figures, or stand outside of them. If the parts are
         more than the whole, they count.
         """
+        if not self.iterations:
+            return self
         outside = [part for part in self.iterations if part.kind in OUTSIDE_THE_SUM]
         inside = [part for part in self.iterations if part.kind not in OUTSIDE_THE_SUM]
 

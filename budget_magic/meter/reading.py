@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import reduce
 from typing import Any, TypeVar, assert_never
@@ -172,7 +172,7 @@ def add(left: T, right: T) -> T:
             return None
         return one or other if isinstance(one, bool) else one + other
 
-    return type(left)(**{part.name: total(part.name) for part in fields(left)})
+    return type(left)(**{name: total(name) for name in left.__slots__})
 
 
 def _spent(reading: Reading, more: Spend) -> Reading:
