@@ -22,9 +22,9 @@ from budget_magic.loop.task import TurnContext
 
 ASK: Final = (
     "This conversation has grown long: its history will be replaced by a summary that you write"
-    " now. Put in everything that is needed to go on from it alone: what was asked, what you found"
-    " and where (names of files, lines, figures), what you decided, what is done and what is left."
-    " Write nothing else and call no tool."
+    " now. Include everything needed to continue from it alone: what was asked, what you found and"
+    " where (file names, lines, figures), what you decided, what is done and what remains. Write"
+    " nothing else and call no tools."
 )
 KEPT: Final = "Claude wrote no summary, so the history stays as it is"
 ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
@@ -92,7 +92,7 @@ def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
     )
     text = task.redactor.redact(
         "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
-        f"{summary}\n\nThe question that is open:\n\n{question}\n\nGo on from there."
+        f"{summary}\n\nThe open question:\n\n{question}\n\nContinue from there."
     )
     task.emit(
         MessageAppended(
