@@ -36,8 +36,6 @@ def _adapter() -> TypeAdapter[_Versioned]:
 def to_json(record: Record) -> str:
     """Return the record as one line of JSON.
 
-    Examples
-    --------
     >>> from datetime import UTC, datetime
     >>> from budget_magic.events import NoticePosted
     >>> noticed = NoticePosted(turn=1, text="hello")

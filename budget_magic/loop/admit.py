@@ -52,19 +52,9 @@ async def admit(
 ) -> tuple[Granted, Reason | None]:
     """Reserve room for the next request and enter its message into the history.
 
-    Parameters
-    ----------
-    turn
-        The turn.
-    last_before
-        The ceiling for which an earlier attempt of this step asked for a last answer already.
-    ask
-        Asks for a summary of the history in place of the prompt.
-
-    Returns
-    -------
-        What was granted, and the ceiling before which the request asks for a last answer; None for
-        an ordinary step.
+    Return what was granted, and the ceiling before which the request asks for a last answer, None
+    for an ordinary step. `last_before` is that ceiling if an earlier attempt asked already; `ask`
+    asks for a summary in place of the prompt.
 
     Raises
     ------

@@ -53,14 +53,7 @@ async def stream_once(
 ) -> Reply:
     """Return the reply to the current history; it is booked before anything reads it.
 
-    Parameters
-    ----------
-    turn, granted
-        The turn, and what was held for the request.
-    attempt
-        Number of the attempt within the step, from 1.
-    started_s
-        Running time of the turn when the step began.
+    `attempt` counts from 1 within the step; `started_s` is the turn's running time when it began.
 
     Raises
     ------

@@ -39,9 +39,9 @@ def sent_budget(
     Parameters
     ----------
     strategy, budget
-        How it is carried over, and its tokens; None sends none.
+        How it is carried over, and its tokens; None sends no budget.
     removed_tokens
-        What messages had used that rewrites removed; None before the first rewrite.
+        What messages removed by rewrites had used; None before the first rewrite.
     spent_before
         What the task had used when the last user message without tool results was sent.
 

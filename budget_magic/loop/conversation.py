@@ -306,13 +306,9 @@ class Conversation:
     ) -> SentBudget:
         """Compute the `task_budget` of the next request.
 
-        Parameters
-        ----------
-        begins_user_turn
-            Whether it carries a user message without tool results that is not appended yet: there
-            the server may start a fresh budget.
-        after_rewrite
-            Whether a summary is about to replace the history.
+        With `begins_user_turn`, a user message without tool results is about to be appended: there
+        the server may start a fresh budget. With `after_rewrite`, a summary is about to replace the
+        history.
         """
         if self.under is None:
             return SentBudget(total=None)
@@ -338,12 +334,12 @@ class Conversation:
         """
         ends = {_last_user(self.messages[: self.last_request]), _last_user(self.messages)}
         kept = [
-            (index in ends, message)
+            index
             for index, message in enumerate(self.messages)
             if with_effort_messages or message["role"] != "system"
         ]
-        marked = tuple(place for place, (is_end, _) in enumerate(kept) if is_end)
-        return tuple(message for _, message in kept), marked
+        marked = tuple(place for place, index in enumerate(kept) if index in ends)
+        return tuple(self.messages[index] for index in kept), marked
 
     def blocks_since(self, count: int) -> list[dict[str, Any]]:
         """Return the blocks of all messages but the first `count`."""

@@ -112,14 +112,7 @@ def out_of_room(
 ) -> Ending:
     """Return the ending for a cost, token or session ceiling without room for another request.
 
-    Parameters
-    ----------
-    turn, reason
-        The turn, and the reason of the ceiling.
-    needs
-        What the next step could have taken.
-    refused_by
-        The account without room; None if the request was a last answer, or cut for a ceiling.
+    `refused_by` is the account without room; None if the last reply was a last answer, or cut.
     """
     own, *shared = turn.task.accounts
     if reason != "session_ceiling":

@@ -34,17 +34,8 @@ class Answered:
 async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
     """Send the next request and return its reply, already billed.
 
-    Parameters
-    ----------
-    turn
-        The turn.
-    ask
-        Asks for a summary of the history in place of the prompt.
-
-    Raises
-    ------
-    Halted
-        No room for the request, no time for it, or it failed for good.
+    `ask` asks for a summary of the history in place of the prompt. `Halted` is raised if there is
+    no room or time for the request, or if it failed for good.
     """
     task, attempt, last_before = turn.task, 0, None
     started_s = turn.watch.elapsed_s

@@ -14,11 +14,11 @@ from budget_magic.meter.cost import expected_usd, worst_case_usd
 from budget_magic.models import PriceTable
 
 MOST_STEP_REPLY_TOKENS: Final = 4_096
-"""The most room for a reply that an ordinary step asks for; with less it may still be sent."""
+"""Largest reply for which an ordinary step must have room."""
 LAST_REPLY_TOKENS: Final = 1_024
-"""Room for a reply below which nothing is sent, not even a last answer."""
+"""Smallest reply for which anything is sent, even a last answer."""
 REPLY_ALLOWANCE: Final = Decimal("1.25")
-"""Room for a reply, as a multiple of the mean reply so far."""
+"""Reply for which an ordinary step must have room, as a multiple of the mean reply so far."""
 LAST_ANSWER_RESULT_TOKENS: Final = 500
 """Tool results that the prompt of a last answer may carry beside the step before it."""
 
@@ -46,7 +46,7 @@ class Demand:
     must_be_last: bool = False
     """Whether the step or time ceiling, or a cut reply, makes this the last step."""
     reply_tokens: int = MOST_STEP_REPLY_TOKENS
-    """Room for a reply without which an ordinary step is not worth sending."""
+    """Smallest reply for which an ordinary step is worth sending."""
 
     def worst(self, output_tokens: int) -> Amount:
         """Return what the request takes at most with this many reply tokens."""
@@ -146,7 +146,7 @@ def reserve(demand: Demand, accounts: Iterable[Account]) -> Granted | Refused | 
 
 
 def needed_reply(mean_reply_tokens: float, max_tokens: int) -> int:
-    """Return the room for a reply without which an ordinary step is not worth sending.
+    """Return the smallest reply for which an ordinary step is worth sending.
 
     `mean_reply_tokens` is that of this turn so far, 0 before the first reply.
 
