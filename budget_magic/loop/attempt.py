@@ -20,8 +20,7 @@ from budget_magic.events import (
 )
 from budget_magic.loop import stop
 from budget_magic.loop.admit import request
-from budget_magic.loop.conversation import left_out
-from budget_magic.loop.malformed import repair_reply
+from budget_magic.loop.malformed import left_out, repair_reply
 from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.account import Amount
 from budget_magic.meter.cost import (

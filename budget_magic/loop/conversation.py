@@ -24,9 +24,6 @@ GO_ON: Final = "Go on with the task."
 NOT_RUN: Final = "not run"
 NOT_SHOWN: Final = "not shown: the ceiling is near"
 
-_RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
-_SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
-_SERVER_RESULT: Final = "_tool_result"
 THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -344,40 +341,6 @@ class Conversation:
     def blocks_since(self, count: int) -> list[dict[str, Any]]:
         """Return the blocks of all messages but the first `count`."""
         return [block for message in self.messages[count:] for block in message["content"]]
-
-
-def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int, ...]:
-    """Return the indices of a repaired reply's blocks that the API would not accept back.
-
-    Left out are empty text, unknown kinds of blocks, and a call of a server's tool without its
-    result or a result without its call, except the call that a paused turn resumes with. If no text
-    or call remains, or thinking is unsigned, every block is left out.
-    """
-    kept = {at: block for at, block in enumerate(content) if _is_sendable(block, content, paused)}
-    says_something = any(block["type"] not in THINKING for block in kept.values())
-    unsigned = any(
-        block["type"] == "thinking" and not block.get("signature") for block in kept.values()
-    )
-    if unsigned or not says_something:
-        return tuple(range(len(content)))
-    return tuple(at for at in range(len(content)) if at not in kept)
-
-
-def _is_sendable(
-    block: Mapping[str, Any],
-    content: Sequence[Mapping[str, Any]],
-    paused: bool,  # noqa: FBT001 - of the reply, passed on
-) -> bool:
-    kind = block["type"]
-    if kind == "text":
-        return bool(block["text"].strip())
-    if kind in _SERVER_CALLS:
-        is_answered = any(other.get("tool_use_id") == block.get("id") for other in content)
-        return isinstance(block.get("id"), str) and (paused or is_answered)
-    if kind.endswith(_SERVER_RESULT):
-        called = [one.get("id") for one in content if one["type"] in _SERVER_CALLS]
-        return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
-    return kind in _RESENT
 
 
 def carries_results(blocks: Sequence[Mapping[str, Any]]) -> bool:

@@ -1,4 +1,4 @@
-"""Repair malformed replies, so that one bad block cannot make every later request fail.
+"""What of a reply can be sent back: repair it, so that no bad block fails every later request.
 
 A server, or a model that writes its calls token by token, may answer anything. What the API would
 refuse in the next request is replaced before the reply is recorded. Signed blocks are never edited:
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from budget_magic.loop.conversation import THINKING
 from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Reply
 
@@ -28,7 +29,9 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,256}")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _CODE_EXECUTION: Final = re.compile(r"code_execution_\d{8}")
 _SERVER_ID: Final = re.compile(r"srvtoolu_[a-zA-Z0-9_]{1,256}")
-_SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
+_RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
+_SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
+_SERVER_RESULT: Final = "_tool_result"
 
 
 def repair_reply(reply: Reply, taken: Collection[str]) -> tuple[Reply, dict[str, str]]:
@@ -45,7 +48,7 @@ def repair_reply(reply: Reply, taken: Collection[str]) -> tuple[Reply, dict[str,
             continue
         if block["type"] == "tool_use":
             content.append(_call(block, faults, ids, seen))
-        elif block["type"] in _SIGNED:
+        elif block["type"] in THINKING:
             content.append(block if _is_intact(block) else _unsigned(block))
         else:
             content.append(_cleaned(block))
@@ -138,3 +141,39 @@ def _depth(value: object) -> int:
     if not isinstance(value, dict | list | tuple):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
+def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int, ...]:
+    """Return the indices of a repaired reply's blocks that the API would not accept back.
+
+    Left out are empty text, unknown kinds of blocks, and a call of a server's tool without its
+    result or a result without its call, except the call that a paused turn resumes with. If no text
+    or call remains, or thinking is unsigned, every block is left out.
+    """
+    kept = {
+        index: block
+        for index, block in enumerate(content)
+        if _is_accepted(block, content, paused=paused)
+    }
+    says_something = any(block["type"] not in THINKING for block in kept.values())
+    unsigned = any(
+        block["type"] == "thinking" and not block.get("signature") for block in kept.values()
+    )
+    if unsigned or not says_something:
+        return tuple(range(len(content)))
+    return tuple(index for index in range(len(content)) if index not in kept)
+
+
+def _is_accepted(
+    block: Mapping[str, Any], content: Sequence[Mapping[str, Any]], *, paused: bool
+) -> bool:
+    kind = block["type"]
+    if kind == "text":
+        return bool(block["text"].strip())
+    if kind in _SERVER_CALLS:
+        is_answered = any(other.get("tool_use_id") == block.get("id") for other in content)
+        return isinstance(block.get("id"), str) and (paused or is_answered)
+    if kind.endswith(_SERVER_RESULT):
+        called = [one.get("id") for one in content if one["type"] in _SERVER_CALLS]
+        return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
+    return kind in _RESENT
