@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
@@ -22,16 +21,11 @@ class UnreadableRecord(BudgetMagicError):  # noqa: N818 - says what it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Versioned:
+class _Versioned(Record):
     """A record as it is written."""
 
     version: Literal[1]
-    id: str
-    task: str
-    sequence: int
-    at: datetime
     fact: Annotated[Fact, Field(discriminator="kind")]
-    parent: str | None = None
 
 
 @cache
@@ -42,24 +36,14 @@ def _adapter() -> TypeAdapter[_Versioned]:
 def to_json(record: Record) -> str:
     """Return the record as one line of JSON.
 
-    Examples
-    --------
     >>> from datetime import UTC, datetime
     >>> from budget_magic.events import NoticePosted
     >>> noticed = NoticePosted(turn=1, text="hello")
     >>> at = datetime(2026, 11, 22, tzinfo=UTC)
     >>> to_json(Record(id="a", task="audit", sequence=1, at=at, fact=noticed)).partition("fact")[2]
-    '":{"kind":"notice_posted","turn":1,"text":"hello","suggestions":[]},"parent":null}'
+    '":{"kind":"notice_posted","turn":1,"text":"hello","suggestions":[]},"parent":null,"version":1}'
     """
-    written = _Versioned(
-        version=SCHEMA_VERSION,
-        id=record.id,
-        task=record.task,
-        sequence=record.sequence,
-        at=record.at,
-        fact=record.fact,
-        parent=record.parent,
-    )
+    written = _Versioned(version=SCHEMA_VERSION, **_values(record))
     return _adapter().dump_json(written).decode()
 
 
@@ -69,13 +53,17 @@ def from_json(text: str) -> Record:
     Raises
     ------
     UnreadableRecord
-        It is not a valid record, or one of another schema version.
+        The text is not a valid record, or has another schema version.
     """
     try:
         read = _adapter().validate_json(text, strict=True)
     except ValidationError as error:
         raise UnreadableRecord(_sentence(error.errors(include_url=False)[0])) from error
-    return Record(**{one.name: getattr(read, one.name) for one in fields(Record)})
+    return Record(**_values(read))
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return {one.name: getattr(record, one.name) for one in fields(Record)}
 
 
 def _sentence(fault: Any) -> str:

@@ -15,10 +15,10 @@ class Record:
     id: str
     task: str
     sequence: int
-    """Place within the task, from 1, without gaps."""
+    """Position within the task, from 1, without gaps."""
     at: datetime
-    """When it was emitted, UTC and aware."""
+    """UTC, timezone-aware."""
     fact: Fact
     parent: str | None = None
-    """Id of the record that this one belongs to: that of its call, step or turn; of a turn, the
-    call of another task whose tool runs it. None where there is none."""
+    """Id of the record of its call, step or turn; for a turn, of the call of another task whose
+    tool runs it. None if there is none."""

@@ -1,4 +1,4 @@
-"""What a user can do next, as data; each host words it, and `str` does so for Python."""
+"""What a user can do next, as data; each host words it, and `str` words it for Python."""
 
 from __future__ import annotations
 
@@ -13,47 +13,41 @@ Action = Literal[
     "transcript",
 ]  # fmt: skip
 Value = int | float | str | None
-"""Of a setting."""
+"""Value of a setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """One thing that a user can do next.
 
-    `lead` and `effect` are the words around it that are the same in every host. A host puts words
-    of its own in front, such as "go on with", where a suggestion has neither.
+    `lead` and `effect` are words around it that are the same in every host. If both are empty, the
+    host adds its own lead, such as "go on with".
     """
 
     action: Action
-    """`resume`: let the task's turn go on, with `changes`.
-    `change`: put `changes` in force in the task.
-    `use`: ask for the same again, with `changes`.
+    """`resume`: resume the task's turn with `changes`.
+    `change`: apply `changes` to the task.
+    `use`: ask for the same again with `changes`.
     `restart`: start the task anew under its name.
     `rephrase`, `instruct`: write another prompt in place of the last one, or after it.
     `release`: release what the task's requests of unknown cost hold.
-    `stop`: stop the task's turn.
-    `set`: give a value to `name`, an environment variable or a limit above the task.
-    `price`: give the prices of a model.
-    `transcript`: look at the turn's transcript.
+    `set`: set `name`, an environment variable or a limit above the task.
     """
     task: str = ""
     changes: dict[str, Value] = field(default_factory=dict)
-    """New values by name of the setting; dollars are exact decimal strings, None opens a limit."""
+    """New values by setting; dollars are exact decimal strings, None opens a limit."""
     name: str = ""
-    """What `set` sets; elsewhere a setting whose new value the user chooses."""
+    """What `set` sets; otherwise a setting whose new value the user chooses."""
     lead: str = ""
-    """What leads to it: "check the API key, then"."""
+    """Such as "check the API key, then"."""
     effect: str = ""
-    """What it brings: "gives room"."""
+    """Such as "gives room"."""
 
     def worded(self, words: Mapping[Action, tuple[str, str]], **slots: str) -> str:
         """Return the suggestion as a clause.
 
-        Parameters
-        ----------
-        words
-            By action what leads to it, and what is to be done: a format string whose fields are
-            `task`, `name` and the `slots`.
+        `words` holds a lead and a command for each action; a command is a format string with the
+        fields `task`, `name` and the `slots`.
         """
         lead, command = words[self.action]
         before = self.lead if self.lead or self.effect else lead
@@ -74,7 +68,7 @@ class Suggestion:
 
 
 Word = Callable[[Suggestion], str]
-"""Says what a user can do as a clause, commands in backticks."""
+"""Words a suggestion as a clause, commands in backticks."""
 
 _PYTHON: Final[dict[Action, tuple[str, str]]] = {
     "resume": ("go on with", '`tasks()["{task}"].resume({changes})`'),

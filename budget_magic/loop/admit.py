@@ -1,14 +1,14 @@
-"""Before a request is sent: how large it can be, whether it fits, and what it says."""
+"""Admit a request: how large it can be, whether it fits, and what it says."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from budget_magic.events import (
     EffortChanged,
+    Fact,
     MessageAppended,
     NoticePosted,
     Reason,
@@ -17,21 +17,14 @@ from budget_magic.events import (
 )
 from budget_magic.loop import stop
 from budget_magic.loop.calls import answer_open_calls
-from budget_magic.loop.conversation import (
-    GO_ON,
-    NOT_SHOWN,
-    carries_results,
-    prompt_bound,
-    text_block,
-    text_bytes,
-)
-from budget_magic.loop.effort import EffortUpdate, next_effort
+from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, carries_results, text_block
+from budget_magic.loop.no_room import NextStep, out_of_room
+from budget_magic.loop.prompt_size import prompt_bound, text_bytes
 from budget_magic.loop.task import TurnContext
+from budget_magic.meter.account import Account
 from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
     LAST_REPLY_TOKENS,
-    Account,
-    Amount,
     Demand,
     Granted,
     Refused,
@@ -44,38 +37,24 @@ LAST_ANSWER: Final = (
     " and do not call tools."
 )
 FIRST_COUNT_MARGIN: Final = Decimal("0.06")
-"""Added to the API's count, an estimate by its documentation, until its error is known."""
+"""Margin on the API's count, an estimate by its documentation, until its error is known."""
 COUNT_MARGIN: Final = Decimal("0.02")
 """Added to the largest error that billed prompts have shown."""
 LEAST_MARGIN_TOKENS: Final = 200
 SENTENCE_TOKENS: Final = 20
-"""At least what the last-answer sentence takes, which every count has in it."""
+"""A lower bound of the last-answer sentence, which every count includes."""
 
 Blocks = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """A request that may be sent."""
-
-    granted: Granted
-    last_before: Reason | None
-    """The ceiling before which it asks for a last answer; None for an ordinary step."""
-
-
 async def admit(
     turn: TurnContext, *, last_before: Reason | None, ask: str | None = None
-) -> Admitted:
+) -> tuple[Granted, Reason | None]:
     """Reserve room for the next request and enter its message into the history.
 
-    Parameters
-    ----------
-    turn
-        The turn under way.
-    last_before
-        The ceiling for which an earlier attempt of this step asked for a last answer already.
-    ask
-        Asks for a summary of the history in place of the prompt.
+    Return what was granted, and the ceiling before which the request asks for a last answer, None
+    for an ordinary step. `last_before` is that ceiling if an earlier attempt asked already; `ask`
+    asks for a summary in place of the prompt.
 
     Raises
     ------
@@ -83,9 +62,9 @@ async def admit(
         There is no room; nothing was held and the history is unchanged.
     """
     conversation, told = turn.task.conversation, last_before is not None
-    must_be_last = told or turn.is_last_step or turn.cut_by is not None
+    must_be_last = told or turn.last_step_by is not None or turn.cut_by is not None
     answer_open_calls(turn, "")  # the API refuses a history with an open call
-    blocks, effort = next_effort(turn.task, conversation.outgoing(ask))
+    blocks, effort = _next_effort(turn, conversation.outgoing(ask))
     granted = await _reserve(turn, blocks, effort, must_be_last=must_be_last)
     if isinstance(granted, Refused) and not turn.is_first_request and turn.task.settings.wrap_up:
         shortened = [_not_shown(block) for block in blocks]
@@ -93,26 +72,48 @@ async def admit(
             blocks, last_before = shortened, granted.reason
             granted = await _reserve(turn, blocks, effort, must_be_last=True)
     if isinstance(granted, Refused):
-        needs = stop.NextStep(alone=granted.needs, beside_last_answer=granted.needs)
-        raise stop.Halted(stop.out_of_room(turn, granted.reason, needs, granted.account))
+        needs = NextStep(alone=granted.needs, beside_last_answer=granted.needs)
+        raise stop.Halted(out_of_room(turn, granted.reason, needs, granted.account))
     if granted.last_answer and not told:
-        blocks = [
-            *(block for block in blocks if block != text_block(GO_ON)),
-            text_block(LAST_ANSWER),
-        ]
-        by_count = turn.ceiling_of_last_step if turn.is_last_step else None
-        last_before = last_before or by_count or turn.cut_by or granted.shrunk_by
+        blocks = [block for block in blocks if block != text_block(GO_ON)]
+        blocks.append(text_block(LAST_ANSWER))
+        last_before = last_before or turn.last_step_by or turn.cut_by or granted.shrunk_by
     _append(turn, blocks, effort, asks_for_summary=ask is not None)
-    return Admitted(granted=granted, last_before=last_before)
+    return granted, last_before
+
+
+def _next_effort(turn: TurnContext, blocks: Blocks) -> tuple[Blocks, Fact | None]:
+    """Return the blocks of the next user message, and the fact that changes the effort, if any.
+
+    A message keeps the cached prefix; naming the effort at the top level writes it anew.
+
+    Notes
+    -----
+    platform.claude.com, "Effort per message" (2026-11): a message takes effect only after new
+    input, which tool results are not; once one is in the history it outranks the top level.
+    """
+    task, model, conversation = turn.task, turn.task.model, turn.task.conversation
+    wanted = task.settings.effort if model is None or model.effort_levels else None
+    before, step = conversation.spoken_effort, turn.step + 1
+    if wanted is None or wanted == before:
+        return blocks, None
+    by_message = model is not None and model.effort_per_message
+    has_messages = by_message and conversation.message_effort() is not None
+    is_new_input = any(block["type"] == "text" for block in blocks)
+    if before is None or not (by_message and (is_new_input or has_messages)):
+        return blocks, EffortChanged(turn=turn.turn, step=step, effort=wanted)
+    message = {"role": "system", "content": [], "output_config": {"effort": wanted}}
+    blocks = blocks if is_new_input else [*blocks, text_block(GO_ON)]
+    return blocks, MessageAppended(turn=turn.turn, step=step, message=message)
 
 
 def _append(
-    turn: TurnContext, blocks: Blocks, effort: EffortUpdate, *, asks_for_summary: bool
+    turn: TurnContext, blocks: Blocks, effort: Fact | None, *, asks_for_summary: bool
 ) -> None:
-    """Enter what the request says beside the history; it is sent with the request."""
-    task, step = turn.task, turn.step + 1
-    if effort.at_top_level is not None:
-        task.emit(EffortChanged(turn=turn.turn, step=step, effort=effort.at_top_level))
+    """Enter what the request adds to the history."""
+    task = turn.task
+    if isinstance(effort, EffortChanged):
+        task.emit(effort)
     if blocks:
         note = task.conversation.sent_budget(begins_user_turn=_begins_user_turn(blocks)).note
         if note and _begins_user_turn(blocks):
@@ -120,19 +121,17 @@ def _append(
         task.emit(
             MessageAppended(
                 turn=turn.turn,
-                step=step,
+                step=turn.step + 1,
                 message={"role": "user", "content": blocks},
                 purpose="summary_request" if asks_for_summary else "turn",
             )
         )
-    if effort.by_message is not None:
-        config = {"output_config": {"effort": effort.by_message}}
-        message = {"role": "system", "content": [], **config}
-        task.emit(MessageAppended(turn=turn.turn, step=step, message=message))
+    if isinstance(effort, MessageAppended):
+        task.emit(effort)
 
 
 def request(turn: TurnContext, *, extra: Blocks | None = None, max_tokens: int) -> Request:
-    """Return the request for the history as it stands, with `extra` as one more user message."""
+    """Return the request for the current history, with `extra` as one more user message."""
     task, conversation, model = turn.task, turn.task.conversation, turn.task.model
     budget = conversation.sent_budget(begins_user_turn=_begins_user_turn(extra or []))
     messages, marked = conversation.sent(
@@ -158,17 +157,14 @@ def request(turn: TurnContext, *, extra: Blocks | None = None, max_tokens: int) 
     )
 
 
-def next_step_needs(turn: TurnContext) -> stop.NextStep:
+def next_step_needs(turn: TurnContext) -> NextStep:
     """Return what the next ordinary step would have needed, alone and beside a last answer."""
     task, conversation = turn.task, turn.task.conversation
-    preamble = (task.definitions, task.settings.system)
-    bound = prompt_bound(conversation, conversation.outgoing(), preamble=preamble)
     known = conversation.known_tokens(conversation.sent_budget().total)
-    demand = _demand(turn, bound, known, must_be_last=False)
-    last_answer = task.account.last_answer_tokens
-    return stop.NextStep(
+    demand = _demand(turn, _bound(turn, conversation.outgoing()), known, must_be_last=False)
+    return NextStep(
         alone=demand.worst(demand.reply_tokens),
-        beside_last_answer=demand.with_last_answer(demand.reply_tokens, last_answer),
+        beside_last_answer=demand.with_last_answer(demand.reply_tokens, task.account),
     )
 
 
@@ -181,14 +177,14 @@ def _begins_user_turn(blocks: Blocks) -> bool:
 
 
 async def _reserve(
-    turn: TurnContext, blocks: Blocks, effort: EffortUpdate, *, must_be_last: bool
+    turn: TurnContext, blocks: Blocks, effort: Fact | None, *, must_be_last: bool
 ) -> Granted | Refused:
     task = turn.task
     with_sentence = [*blocks, text_block(LAST_ANSWER)]
-    preamble = (task.definitions, task.settings.system)
-    bound = prompt_bound(task.conversation, with_sentence, preamble=preamble)
+    bound = _bound(turn, with_sentence)
     total = task.conversation.sent_budget(begins_user_turn=_begins_user_turn(blocks)).total
-    known = 0 if effort.at_top_level else task.conversation.known_tokens(total)
+    rewrites = isinstance(effort, EffortChanged)
+    known = 0 if rewrites else task.conversation.known_tokens(total)
     demand = _demand(turn, bound, known, must_be_last=must_be_last)
     turn.counted_tokens = None
     context_is_near = demand.wanted_tokens < min(LAST_REPLY_TOKENS, task.settings.max_tokens)
@@ -204,14 +200,13 @@ async def _reserve(
     return await _wait_for_room(turn, demand)
 
 
-async def _count(turn: TurnContext, counting: Request) -> int | None:
-    """Return the API's count of a prompt in tokens; None where it cannot be had.
+def _bound(turn: TurnContext, blocks: Blocks) -> int:
+    preamble = (turn.task.definitions, turn.task.settings.system)
+    return prompt_bound(turn.task.conversation, blocks, preamble=preamble)
 
-    Raises
-    ------
-    Halted
-        The time ceiling was reached before the answer came.
-    """
+
+async def _count(turn: TurnContext, counting: Request) -> int | None:
+    """Return the API's count of a prompt in tokens; None if it cannot be had."""
     with turn.until_time_is_up():
         return await turn.task.client.count_tokens(counting)
     raise stop.Halted(stop.time_ceiling(turn))
@@ -224,17 +219,13 @@ def _count_margin(turn: TurnContext, counted: int) -> int:
 
 
 def _fits_whole(demand: Demand, accounts: tuple[Account, ...]) -> bool:
-    """Return whether the whole demand fits by the rough bound, so that no count is needed."""
-    worst = demand.worst(demand.wanted_tokens)
-    return demand.wanted_tokens > 0 and all(
-        account.has_room(worst)
-        and (place > 0 or account.has_room(_beside_last_answer(demand, account)))
-        for place, account in enumerate(accounts)
+    """Return whether everything wanted fits by the rough bound, so that no count is needed."""
+    wanted, own = demand.wanted_tokens, accounts[0]
+    return (
+        wanted > 0
+        and all(account.has_room(demand.worst(wanted)) for account in accounts)
+        and own.has_room(demand.with_last_answer(wanted, own))
     )
-
-
-def _beside_last_answer(demand: Demand, account: Account) -> Amount:
-    return demand.with_last_answer(demand.wanted_tokens, account.last_answer_tokens)
 
 
 def _demand(turn: TurnContext, bound: int, known: int, *, must_be_last: bool) -> Demand:

@@ -11,7 +11,8 @@ from budget_magic.loop import stop
 from budget_magic.loop.admit import next_step_needs
 from budget_magic.loop.attempt import book_what_is_held
 from budget_magic.loop.calls import answer_open_calls, run_calls
-from budget_magic.loop.compaction import compact, is_due, withdraw_refused
+from budget_magic.loop.compaction import compact, is_due, withdraw
+from budget_magic.loop.no_room import out_of_room
 from budget_magic.loop.step import Answered, take_step
 from budget_magic.loop.task import TurnContext
 
@@ -21,18 +22,10 @@ StoppedBy = Callable[[], stop.Stopped | None]
 
 
 async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
-    """Run one turn to its end; whatever ends it leaves a history that can go on.
+    """Run one turn to its end, whatever ends it, and return its last fact, already emitted.
 
-    Parameters
-    ----------
-    turn
-        The turn, its prompt already in the conversation where there is one.
-    stopped_by
-        Tells, after a cancellation, who stopped the turn and how.
-
-    Returns
-    -------
-        The last fact of the turn, already emitted.
+    The history stays valid, so that the turn can be resumed. After a cancellation, `stopped_by`
+    tells who stopped the turn and how.
     """
     try:
         async with turn.task.toolbox:
@@ -40,11 +33,11 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     except stop.Halted as halted:
         ending = halted.ending
     except asyncio.CancelledError:
-        # Without anyone who stopped it: the process ends, or a tool cancelled its own task.
+        # If nobody stopped it, the process ends, or a tool cancelled its own task.
         ending = stop.interrupted(turn, stopped_by() or stop.Stopped(reason="stop_button"))
     except KeyboardInterrupt:
         ending = stop.interrupted(turn, stop.Stopped(reason="keyboard"))
-    except BaseException as error:  # noqa: BLE001 - a turn has an end, whatever broke it
+    except BaseException as error:  # noqa: BLE001 - a turn ends, whatever broke it
         ending = stop.broken(turn, error)
     book_what_is_held(turn)
     answer_open_calls(turn, _why_not_run(turn, ending))
@@ -81,14 +74,13 @@ async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
 def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to end
     turn: TurnContext, answered: Answered
 ) -> stop.Ending | None:
-    """Return how a reply ends the turn; None where the loop goes on."""
+    """Return how a reply ends the turn; None if the loop continues."""
     reply, granted = answered.reply, answered.granted
-    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
-    turn.texts.append(text)
+    turn.texts.append(reply.text)
     turn.cut_by = None
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
-        withdraw_refused(turn)
+        withdraw(turn, "refusal")
         return stop.with_word_on_budget(turn, stop.refusal(turn))
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
@@ -109,7 +101,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
         case "max_tokens":
             return stop.max_tokens(turn, granted.max_tokens)
     if reply.stop_reason == "compaction":
-        withdraw_refused(turn)
+        withdraw(turn, "refusal")
         return stop.server_compaction(turn)
     if reply.stop_reason == "pause_turn":
         return None
@@ -120,28 +112,26 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
 
 
 def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
-    """Return the ceiling that cut a shrunk reply, or for which a last answer was requested."""
+    """Return the ending for a ceiling that cut a reply, or before which the last answer came."""
     match reason:
         case "step_ceiling":
             return stop.step_ceiling(turn)
         case "time_ceiling":
             return stop.time_ceiling(turn)
         case _:
-            return stop.out_of_room(turn, reason, next_step_needs(turn))
+            return out_of_room(turn, reason, next_step_needs(turn))
 
 
 def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
     if turn.reply_was_cut:
         return CUT_OFF
-    match ending.reason:
-        case "cost_ceiling" | "token_ceiling" | "step_ceiling" | "time_ceiling" | "session_ceiling":
-            return f"the {ending.reason.replace('_', ' ')} ended the turn"
-        case _:
-            return "the turn ended before"
+    if ending.reason.endswith("_ceiling"):
+        return f"the {ending.reason.replace('_', ' ')} ended the turn"
+    return "the turn ended first"
 
 
 def _final_text(turn: TurnContext, ending: stop.Ending) -> str:
-    """Return the last reply's text; the turn's text so far where an early end left none."""
+    """Return the last reply's text; if an early end left none, the turn's text so far."""
     last = turn.texts[-1] if turn.texts else ""
     if last or ending.state == "completed":
         return last

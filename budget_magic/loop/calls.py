@@ -1,4 +1,4 @@
-"""The calls of one reply: asked for where they must be, run, and answered in their order."""
+"""The calls of one reply: approved if need be, run, and answered in order."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from budget_magic.events import (
 )
 from budget_magic.loop import stop
 from budget_magic.loop.conversation import NOT_RUN, OpenCall
-from budget_magic.loop.stuck import is_stuck, made
+from budget_magic.loop.stuck import CompletedCall, is_stuck
 from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.loop.tool_context import tool_context
-from budget_magic.meter.reserve import Amount
+from budget_magic.meter.account import Amount
 from budget_magic.tools.approval import (
     Call,
     Denied,
@@ -37,17 +37,15 @@ from budget_magic.tools.run_tool import run_tool
 from budget_magic.tools.tool import Tool
 
 MOST_PARALLEL_CALLS: Final = 40
-_APPROVED: Final = Decision(kind="once", by="function")
 
 
 async def run_calls(turn: TurnContext) -> None:
-    """Answer every open call; parallel ones that follow each other run side by side.
+    """Answer every open call; consecutive parallel ones run side by side.
 
     Raises
     ------
     Halted
-        The time ceiling was reached, and calls that had not finished are answered so; or the
-        same call came too often.
+        The time ceiling was reached, or the same call came too often.
     """
     for call in turn.task.conversation.unanswered():
         if call.fault is not None:
@@ -61,15 +59,14 @@ async def run_calls(turn: TurnContext) -> None:
                     await _run_alone(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
             raise stop.Halted(stop.time_ceiling(turn))
-    # A tool that was cancelled though nobody stopped the turn leaves its call open: the task group
-    # keeps such a cancellation to itself.
+    # A tool that cancelled itself leaves its call open: the task group swallows the cancellation.
     answer_open_calls(turn, "its tool was cancelled")
     if turn.repeated is not None:
         raise stop.Halted(stop.stuck_loop(turn, turn.repeated))
 
 
 def answer_open_calls(turn: TurnContext, why: str) -> None:
-    """Answer what is still open without running it, so that the history stays valid."""
+    """Answer the open calls without running them, so that the history stays valid."""
     _note_tasks_run(turn)
     for call in turn.task.conversation.unanswered():
         if call.id in turn.started_calls:
@@ -79,9 +76,9 @@ def answer_open_calls(turn: TurnContext, why: str) -> None:
 
 
 def _in_groups(task: TaskContext) -> Iterator[tuple[bool, list[OpenCall]]]:
-    """Yield runs of calls that may go beside each other, in the order of the reply.
+    """Yield groups of calls that may run side by side, in the order of the reply.
 
-    A call that must be asked for runs alone, so that its result is known before the next is asked.
+    A call that needs approval runs alone, so that its result is known before the next is asked.
     """
 
     def is_parallel(call: OpenCall) -> bool:
@@ -102,7 +99,7 @@ def _decide(task: TaskContext, tool: Tool, call: OpenCall) -> str | Denied:
 async def _run_alone(turn: TurnContext, call: OpenCall) -> None:
     tool = turn.task.toolbox.get(call.name)
     if tool is not None and tool.thread == "caller":
-        await _run(turn, call)  # what runs on another's thread cannot be cut short
+        await _run(turn, call)  # what runs on the caller's thread cannot be cut short
     else:
         await _run_together(turn, [call])
 
@@ -130,7 +127,7 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     if first == "run":
         return True
     if isinstance(first, Denied):
-        decision = _denied(first, by="policy")
+        decision = Decision(kind="denied", reason=first.reason, by="policy")
     else:
         decision = await _asked(turn, call, tool, task.redactor.names_in(call.input))
         task.redactor.refresh()  # an approval function is the user's code
@@ -146,7 +143,7 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
 
 
 async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequence[str]) -> Decision:
-    """Return what the person, or the function in their place, says; the clock stands still."""
+    """Return what the person or approval function decides; the clock is stopped."""
     task = turn.task
     redact = task.redactor.redact
     asked = Call(
@@ -159,17 +156,15 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequenc
     with turn.watch.paused():
         if callable(task.policy):
             said = await verdict(task.policy, asked, task.run_in_caller)
-            return _denied(said, by="function") if isinstance(said, Denied) else _APPROVED
+            if isinstance(said, Denied):
+                return Decision(kind="denied", reason=said.reason, by="function")
+            return Decision(kind="once", by="function")
         task.emit(ApprovalAsked(**_place(turn, call), input=call.input, why=asked.why))
         return await task.approver(asked)
 
 
-def _denied(said: Denied, *, by: str) -> Decision:
-    return Decision(kind="denied", reason=said.reason, by=by)
-
-
 def _place(turn: TurnContext, call: OpenCall) -> dict[str, Any]:
-    """Return the fields that the facts of a call have in common."""
+    """Return the common fields of the facts of a call."""
     return {"turn": turn.turn, "step": turn.step, "call_id": call.id, "name": call.name}
 
 
@@ -186,24 +181,27 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         _answer_unrun(turn, call, "not run: the call could not be recorded")
         return
     context = tool_context(turn, call)
-    # A copy runs: what a tool does to its arguments must not change what is sent and shown.
+    # On a copy: what a tool does to its arguments must not change what is sent and shown.
     answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)
     content = answer.content
-    said = content if isinstance(content, str) else json.dumps(content)
-    turn.completed_calls.append(made(call.name, call.input, said))
+    turn.completed_calls.append(
+        CompletedCall(
+            name=call.name,
+            input=json.dumps(call.input, sort_keys=True, ensure_ascii=False),
+            result=content if isinstance(content, str) else json.dumps(content),
+        )
+    )
     if is_stuck(turn.completed_calls, task.stuck_rule):
         turn.repeated = turn.completed_calls[-1]
     _finish(turn, call, answer, elapsed_s=task.now() - started_s)
 
 
 def _note_tasks_run(turn: TurnContext) -> None:
-    """Record what tools have spent, by tasks that they ran or on their own, since last time."""
+    """Record what tools have spent since last time, by tasks that they ran or on their own."""
     reading, account = turn.task.reading(), turn.task.account
-    used = account.spent_below - Amount(usd=reading.tasks_usd, tokens=reading.tasks_tokens)
-    unsure = account.unconfirmed_below - Amount(
-        usd=reading.tasks_unconfirmed_usd, tokens=reading.tasks_unconfirmed_tokens
-    )
+    used = account.spent_below - reading.tasks
+    unsure = account.unconfirmed_below - reading.tasks_unconfirmed
     if used != Amount() or unsure != Amount():
         turn.task.emit(
             TasksRun(

@@ -1,4 +1,4 @@
-"""A stopwatch of one turn: running time, with waiting for a person or for room left out."""
+"""A stopwatch of one turn: running time without waiting for a person or for room."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Running time in seconds, going on from `elapsed_s`.
-
-    Parameters
-    ----------
-    now
-        A monotonic clock in seconds.
-    elapsed_s
-        Time that earlier parts of the turn took.
-    """
+    """Running time in seconds, continuing from `elapsed_s`; `now` is a monotonic clock."""
 
     def __init__(self, now: Callable[[], float], elapsed_s: float = 0.0) -> None:
         self._now = now
@@ -30,7 +22,7 @@ class Stopwatch:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave out the time spent inside; pauses may overlap."""
+        """Exclude the time spent inside; pauses may overlap."""
         if self._pauses == 0:
             self._before, self._since = self.elapsed_s, None
         self._pauses += 1

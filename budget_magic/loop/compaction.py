@@ -1,14 +1,14 @@
-"""Compaction: the history gives way to a summary that Claude wrote of it.
+"""Compaction: a summary that Claude wrote replaces the history.
 
-Off unless `compact_at` is set. The summary request is a step like any other, with the open tool
-results in it, so that no call is left unanswered; its reply takes the place of all messages. Only
-then does `remaining` come into play: the server no longer sees what those messages had used
-(platform.claude.com, "Task budgets", "Carrying a budget across compaction").
+Off unless `compact_at` is set. The summary request is a step like any other and carries the open
+tool results, so that no call is left unanswered; its reply replaces all messages. From then on
+`remaining` is sent: the server no longer sees what those messages had used (platform.claude.com,
+"Task budgets", "Carrying a budget across compaction").
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from budget_magic.events import (
     HistoryRewritten,
@@ -22,24 +22,24 @@ from budget_magic.loop.task import TurnContext
 
 ASK: Final = (
     "This conversation has grown long: its history will be replaced by a summary that you write"
-    " now. Put in everything that is needed to go on from it alone: what was asked, what you found"
-    " and where (names of files, lines, figures), what you decided, what is done and what is left."
-    " Write nothing else and call no tool."
+    " now. Include everything needed to continue from it alone: what was asked, what you found and"
+    " where (file names, lines, figures), what you decided, what is done and what remains. Write"
+    " nothing else and call no tools."
 )
 KEPT: Final = "Claude wrote no summary, so the history stays as it is"
 ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 LEAST_GAIN: Final = 2
-"""How many times larger than its first request a history must be before a summary is worth it."""
+"""Size of a history, relative to its first request, from which on a summary is worth it."""
 
 
 def is_due(turn: TurnContext) -> bool:
     """Return whether the next step asks for a summary.
 
-    Never where a call is still unanswered, or where the next step is the last one anyway.
+    It does not while a call is unanswered, or if it is the last step anyway.
     """
     at, conversation = turn.task.settings.compact_at, turn.task.conversation
     baseline = conversation.baseline
-    if at is None or baseline is None or not turn.may_compact or turn.is_last_step:
+    if at is None or baseline is None or not turn.may_compact or turn.last_step_by:
         return False
     if turn.cut_by is not None or conversation.paused or conversation.unanswered():
         return False
@@ -48,50 +48,38 @@ def is_due(turn: TurnContext) -> bool:
 
 
 async def compact(turn: TurnContext) -> Answered | None:
-    """Ask for a summary and put it in the place of the history.
+    """Ask for a summary and replace the history with it.
 
-    Returns
-    -------
-        None where that is done, or where the history stays as it is and the turn goes on; a reply
-        that is no summary where that decides how the turn goes on.
-
-    Raises
-    ------
-    Halted
-        There is no room for the request, no time, or it failed for good; the history is unchanged.
+    Returns a reply that is not a summary if it decides how the turn continues, otherwise None. If
+    the request fails, the history is unchanged.
     """
     conversation = turn.task.conversation
     question = conversation.prompt or conversation.question or ""
     try:
         answered = await take_step(turn, ask=ASK)
     except BaseException:
-        _withdraw(turn)
+        if conversation.waits_for_summary:
+            withdraw(turn, "no_summary")
         raise
     reply = answered.reply
-    text = "".join(block["text"] for block in reply.content if block["type"] == "text").strip()
     if answered.last_before is not None or reply.stop_reason not in ENDS:
         turn.may_compact = False
         return answered
-    if reply.stop_reason == "refusal" or not text:
+    if reply.stop_reason == "refusal" or not reply.text:
         if reply.stop_reason == "refusal":
-            withdraw_refused(turn)
-        _withdraw(turn)
+            withdraw(turn, "refusal")
+        elif conversation.waits_for_summary:
+            withdraw(turn, "no_summary")
         turn.may_compact = False
         turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
         return None
-    _rewrite(turn, text, question)
+    _rewrite(turn, reply.text, question)
     return None
 
 
-def _withdraw(turn: TurnContext) -> None:
-    """Take a request for a summary that got no answer out of the history."""
-    if turn.task.conversation.waits_for_summary:
-        turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="no_summary"))
-
-
-def withdraw_refused(turn: TurnContext) -> None:
-    """Take a refused reply out of the history, and the prompt sent right before it."""
-    turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why="refusal"))
+def withdraw(turn: TurnContext, why: Literal["refusal", "no_summary"]) -> None:
+    """Withdraw the last user message: after a refused reply, or a summary that did not come."""
+    turn.task.emit(MessagesWithdrawn(turn=turn.turn, step=turn.current_step, why=why))
 
 
 def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
@@ -102,7 +90,10 @@ def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
             turn=turn.turn, step=turn.step, removed_messages=removed, remaining=budget.remaining
         )
     )
-    text = task.redactor.redact(_message(summary, question))
+    text = task.redactor.redact(
+        "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
+        f"{summary}\n\nThe open question:\n\n{question}\n\nContinue from there."
+    )
     task.emit(
         MessageAppended(
             turn=turn.turn,
@@ -110,11 +101,4 @@ def _rewrite(turn: TurnContext, summary: str, question: str) -> None:
             message={"role": "user", "content": [text_block(text)]},
             purpose="summary",
         )
-    )
-
-
-def _message(summary: str, question: str) -> str:
-    return (
-        "The conversation so far was replaced by this summary, which you wrote yourself:\n\n"
-        f"{summary}\n\nThe question that is open:\n\n{question}\n\nGo on from there."
     )

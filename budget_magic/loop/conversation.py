@@ -1,8 +1,7 @@
-"""The history of one task: append-only messages, open calls, and what is known of its size."""
+"""The conversation of one task: append-only messages, open calls, and its known size."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -18,37 +17,25 @@ from budget_magic.events import (
     ToolFinished,
     TurnSettings,
 )
-from budget_magic.loop.budget_carryover import BudgetCarryover, SentBudget
+from budget_magic.loop.budget_carryover import SentBudget, sent_budget
 from budget_magic.models import find_model
-from budget_magic.tools.result import without_media
 
-FIRST_REQUEST_TOKENS: Final = 2_000
-"""Added to the bound of a request of unknown size: what the API puts around it."""
-BLOCK_TOKENS: Final = 64
-"""Added to the bound for each new block."""
-MOST_IMAGE_TOKENS: Final = 5_000
-"""More than the 4,784 to which the API scales the largest image (platform.claude.com, "Vision")."""
-MOST_DOCUMENT_TOKENS: Final = 600 * 8_000
-"""A PDF of 600 pages, each as text and as image: more than fits, so that it is always counted."""
 GO_ON: Final = "Go on with the task."
 NOT_RUN: Final = "not run"
 NOT_SHOWN: Final = "not shown: the ceiling is near"
 
-_RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
-_SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
-_SERVER_RESULT: Final = "_tool_result"
-_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
+THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A call of the last reply, in the order of the reply."""
+    """A call of the last reply."""
 
     id: str
     name: str
     input: dict[str, Any]
     fault: str | None = None
-    """Why it cannot be run; None where it is well-formed."""
+    """Why it cannot run; None if it is well-formed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +44,18 @@ class Baseline:
 
     prompt_tokens: int
     reply_tokens: int
-    """Output tokens of its reply; 0 where that did not enter the history."""
+    """Output tokens of its reply; 0 if that did not enter the history."""
     messages: int
     """How many messages of the history these two cover."""
     is_cached: bool = True
-    """False once effort, budget, model or tools changed: the next request writes it all again."""
+    """False once effort or budget changed: the next request writes it all again."""
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Conversation:
-    """What has been said, folded from facts; a message is never edited once it was answered.
+    """A fold of facts into messages; none of them is edited once it was answered.
 
-    It holds what Claude wrote as it was written, secrets too; it is sent, never shown.
+    It holds what Claude wrote unredacted; it is sent, never shown.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +67,7 @@ class Conversation:
     prompt: str | None = None
     """A prompt that is not sent yet."""
     last_prompt: str | None = None
-    """The prompt in the last user message; None where that held only results."""
+    """The prompt in the last user message; None if that held only results."""
     question: str | None = None
     """The prompt that is being worked on."""
     waits_for_summary: bool = False
@@ -90,7 +77,7 @@ class Conversation:
     reply_is_kept: bool = False
     """Whether the last reply entered the history."""
     under: TurnSettings | None = None
-    """The settings in force, which the cached prefix was made under."""
+    """The settings in force."""
     bound_to: tuple[dict[str, Any], ...] = ()
     """Tools under which earlier thinking was signed."""
     drops_bound_thinking: bool = False
@@ -100,8 +87,8 @@ class Conversation:
     spoken_effort: str | None = None
     """Effort in force, after changes by message."""
     baseline: Baseline | None = None
-    requests: tuple[int, ...] = ()
-    """How many messages each of the last two requests held: where cached prefixes end."""
+    last_request: int | None = None
+    """How many messages the last request held: where a cached prefix ends."""
     measured: int = 0
     """How many messages billed requests have carried: their results are counted."""
     first_prompt_tokens: int = 0
@@ -111,13 +98,13 @@ class Conversation:
     counted_tokens: int = 0
     """What the messages of the history used of the budget."""
     removed_tokens: int | None = None
-    """What messages had used that rewrites took out; None before the first rewrite."""
+    """What messages removed by rewrites had used; None before the first rewrite."""
     spent: int = 0
-    """What the task has used of the budget, superseded turns too."""
+    """What the task has used of the budget, including superseded turns."""
     spent_before: int = 0
     """What it had used when the last user message without tool results was sent."""
     sent_total: int | None = None
-    """Total of the budget in the last request; None where none was sent."""
+    """Total of the budget in the last request; None if none was sent."""
 
     def copy(self) -> Conversation:
         """Return an independent copy, from which a turn can start again."""
@@ -131,7 +118,7 @@ class Conversation:
     # Facts
 
     def take(self, fact: Fact) -> None:
-        """Take one more fact; those that do not concern the history change nothing."""
+        """Take one more fact; those that do not concern messages change nothing."""
         match fact:
             case MessageAppended():
                 self._append(fact)
@@ -140,9 +127,7 @@ class Conversation:
             case ToolFinished():
                 self._take_answer(fact)
             case MessagesWithdrawn():
-                if fact.why == "refusal" and self.reply_is_kept:
-                    self._take_back_reply()
-                self._take_back()
+                self._withdraw(fact.why)
             case HistoryRewritten():
                 self._clear()
             case EffortChanged():
@@ -154,7 +139,7 @@ class Conversation:
                 self.under = fact.settings
 
     def begin_turn(self, settings: TurnSettings, definitions: tuple[dict[str, Any], ...]) -> None:
-        """Put the settings and tools of a turn in force, and note what they do to the cache."""
+        """Apply the settings and tools of a turn, and note what they do to the cache."""
         before, self.under = self.under, settings
         bound_to, self.bound_to = self.bound_to, definitions
         if not self.messages or before is None:
@@ -216,16 +201,16 @@ class Conversation:
             self.sent_total = total
 
     def _take_bill(self, fact: StepFinished) -> None:
-        """Note what a reply, which was appended just before, has shown of the history's size."""
+        """Note what a reply, appended just before, has shown of the history's size."""
         usage = fact.usage if fact.usage_known else None
         sent = len(self.messages) - self.reply_is_kept
         if sent == 1 and usage is not None:
             self.first_prompt_tokens = usage.prompt_tokens
-        self.requests = (*self.requests[-1:], sent)
+        self.last_request = sent
         self.spent += fact.budget_tokens
         self.counted_tokens += fact.tool_result_tokens
         if self.reply_is_kept:
-            # Without figures the hidden thinking may be as long as the reply could be.
+            # Without figures, hidden thinking may be as long as the reply could be.
             self.hidden_tokens += fact.max_tokens if usage is None else usage.thinking_tokens
             self.counted_tokens += fact.budget_tokens - fact.tool_result_tokens
             self.paused = fact.stop_reason == "pause_turn"
@@ -242,22 +227,16 @@ class Conversation:
         if all(call.id != fact.call_id for call in self.open_calls):
             return
         said = fact.content if isinstance(fact.content, str) else list(fact.content)
-        block: dict[str, Any] = {
-            "type": "tool_result",
-            "tool_use_id": fact.call_id,
-            "content": said,
-        }
-        if fact.is_error:
-            block["is_error"] = True
+        error = {"is_error": True} if fact.is_error else {}
+        block = {"type": "tool_result", "tool_use_id": fact.call_id, "content": said, **error}
         self.answers[fact.call_id] = block
 
-    def _take_back_reply(self) -> None:
-        self.messages.pop()
-        self.counted_tokens -= self.baseline.reply_tokens if self.baseline else 0
-        self.open_calls, self.reply_is_kept = (), False
-
-    def _take_back(self) -> None:
+    def _withdraw(self, why: str) -> None:
         """Take the last user message out; its results stay, its prompt waits again."""
+        if why == "refusal" and self.reply_is_kept:
+            self.messages.pop()
+            self.counted_tokens -= self.baseline.reply_tokens if self.baseline else 0
+            self.open_calls, self.reply_is_kept = (), False
         was_measured = self.measured >= len(self.messages)
         while self.messages and self.messages[-1]["role"] == "system":
             self.messages.pop()
@@ -277,14 +256,14 @@ class Conversation:
         self.removed_tokens, self.counted_tokens = self._removed_by_rewrite(), 0
         self.question = self.prompt or self.question
         self.messages = []
-        self.open_calls, self.answers, self.requests = (), {}, ()
-        self.prompt = self.last_prompt = self.baseline = None
+        self.open_calls, self.answers = (), {}
+        self.prompt = self.last_prompt = self.baseline = self.last_request = None
         self.effort = self.spoken_effort = None
         self.paused = self.drops_bound_thinking = self.reply_is_kept = False
         self.hidden_tokens = self.first_prompt_tokens = self.measured = 0
 
     def _removed_by_rewrite(self) -> int:
-        """Return what removed messages had used once a summary replaces those of now."""
+        """Return what removed messages had used once a summary replaces the current ones."""
         reply = self.baseline.reply_tokens if self.baseline else 0
         return (self.removed_tokens or 0) + self.counted_tokens - reply
 
@@ -300,12 +279,9 @@ class Conversation:
         return [call for call in self.open_calls if call.id not in self.answers]
 
     def outgoing(self, ask: str | None = None) -> list[dict[str, Any]]:
-        """Return the next user message's content; empty where the last one is sent again.
+        """Return the next user message's content; empty if the last one is sent again.
 
-        Parameters
-        ----------
-        ask
-            Asks for a summary in place of the prompt, which goes on waiting.
+        `ask` asks for a summary in place of the prompt, which keeps waiting.
         """
         if ask is not None and self.waits_for_summary:
             return []
@@ -318,33 +294,30 @@ class Conversation:
         return blocks
 
     def message_effort(self) -> str | None:
-        """Return the effort that messages in the history announced last; None where none did."""
+        """Return the effort that a message in the history announced last; None if none did."""
         said = (one for one in reversed(self.messages) if one["role"] == "system")
         return next((one["output_config"]["effort"] for one in said), None)
 
     def sent_budget(
         self, *, begins_user_turn: bool = False, after_rewrite: bool = False
     ) -> SentBudget:
-        """Return what the next request says of the budget.
+        """Compute the `task_budget` of the next request.
 
-        Parameters
-        ----------
-        begins_user_turn
-            Whether it carries a user message without tool results that is not appended yet: there
-            the server may start a fresh budget.
-        after_rewrite
-            Whether a summary is about to replace the history.
+        With `begins_user_turn`, a user message without tool results is about to be appended: there
+        the server may start a fresh budget. With `after_rewrite`, a summary is about to replace the
+        history.
         """
         if self.under is None:
             return SentBudget(total=None)
-        return BudgetCarryover(strategy=self.under.carry).sent(
+        return sent_budget(
+            self.under.carry,
             self.under.budget,
             removed_tokens=self._removed_by_rewrite() if after_rewrite else self.removed_tokens,
             spent_before=self.spent if begins_user_turn else self.spent_before,
         )
 
     def known_tokens(self, total: int | None) -> int:
-        """Return how much of the next prompt the cache holds, if this is the budget's total."""
+        """Return how much of the next prompt the cache holds under this total of the budget."""
         if self.baseline is None or not self.baseline.is_cached:
             return 0
         return self.baseline.prompt_tokens if self.sent_total in {None, total} else 0
@@ -352,76 +325,26 @@ class Conversation:
     def sent(
         self, *, with_effort_messages: bool
     ) -> tuple[tuple[dict[str, Any], ...], tuple[int, ...]]:
-        """Return the messages as sent, and those that carry a cache breakpoint.
+        """Return the messages as sent, and the indices of those with a cache breakpoint.
 
-        Marked are the end of the last request and of this one.
+        Breakpoints mark the end of the last request and of this one.
         """
-        ends = {
-            _last_user(self.messages[:count]) for count in (*self.requests[-1:], len(self.messages))
-        }
+        ends = {_last_user(self.messages[: self.last_request]), _last_user(self.messages)}
         kept = [
-            (index in ends, message)
+            index
             for index, message in enumerate(self.messages)
             if with_effort_messages or message["role"] != "system"
         ]
-        marked = tuple(place for place, (is_end, _) in enumerate(kept) if is_end)
-        return tuple(message for _, message in kept), marked
+        marked = tuple(place for place, index in enumerate(kept) if index in ends)
+        return tuple(self.messages[index] for index in kept), marked
 
-    def new_blocks(self) -> list[dict[str, Any]]:
-        """Return the blocks whose size no billed request has told: all without a baseline."""
-        return self._blocks(0 if self.baseline is None else self.baseline.messages)
-
-    def unmeasured_blocks(self) -> list[dict[str, Any]]:
-        """Return the blocks that no billed request has carried yet."""
-        return self._blocks(self.measured)
-
-    def _blocks(self, start: int) -> list[dict[str, Any]]:
-        return [block for message in self.messages[start:] for block in message["content"]]
-
-
-def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int, ...]:
-    """Return the places of a reply's blocks that the API would not take back.
-
-    Left out are empty text, kinds of blocks that nobody here knows, and a call of a server's tool
-    without its result or a result without its call, but for the call that a paused turn goes on
-    with. Where nothing is left that says something, or thinking is unsigned, that is every block.
-
-    Parameters
-    ----------
-    content
-        The reply as `repair_reply` gives it.
-    paused
-        Whether it ended with `pause_turn`.
-    """
-    kept = [
-        place for place, block in enumerate(content) if _is_taken(block, content, paused=paused)
-    ]
-    says_something = any(content[place]["type"] not in _THINKING for place in kept)
-    signed = all(
-        content[place].get("signature") for place in kept if content[place]["type"] == "thinking"
-    )
-    if not (says_something and signed):
-        kept = []
-    return tuple(place for place in range(len(content)) if place not in kept)
-
-
-def _is_taken(
-    block: Mapping[str, Any], content: Sequence[Mapping[str, Any]], *, paused: bool
-) -> bool:
-    kind = block["type"]
-    if kind == "text":
-        return bool(block["text"].strip())
-    if kind in _SERVER_CALLS:
-        is_answered = any(other.get("tool_use_id") == block.get("id") for other in content)
-        return isinstance(block.get("id"), str) and (paused or is_answered)
-    if kind.endswith(_SERVER_RESULT):
-        called = [one.get("id") for one in content if one["type"] in _SERVER_CALLS]
-        return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
-    return kind in _RESENT
+    def blocks_since(self, count: int) -> list[dict[str, Any]]:
+        """Return the blocks of all messages but the first `count`."""
+        return [block for message in self.messages[count:] for block in message["content"]]
 
 
 def carries_results(blocks: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether a user message holds tool results, so that it goes on with a turn."""
+    """Return whether a user message holds tool results, so that it continues a turn."""
     return any(block["type"] == "tool_result" for block in blocks)
 
 
@@ -430,54 +353,7 @@ def text_block(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def bound_tokens(blocks: list[dict[str, Any]]) -> int:
-    """Upper bound of new blocks in tokens: one per UTF-8 byte, 64 per block, and their media."""
-    bound = 0
-    for block in blocks:
-        text, images, documents = without_media(block)
-        bound += len(_json(text)) + BLOCK_TOKENS
-        bound += images * MOST_IMAGE_TOKENS + documents * MOST_DOCUMENT_TOKENS
-    return bound
-
-
-def prompt_bound(
-    conversation: Conversation, extra: list[dict[str, Any]], *, preamble: object
-) -> int:
-    """Upper bound of the next prompt in tokens.
-
-    Parameters
-    ----------
-    conversation
-        With everything that is already entered.
-    extra
-        Blocks that would be sent beside it.
-    preamble
-        Tools and system prompt; they count where nothing is known of an earlier prompt.
-    """
-    new = bound_tokens(conversation.new_blocks() + extra)
-    if conversation.baseline is None:
-        unseen = FIRST_REQUEST_TOKENS + conversation.hidden_tokens
-        return unseen + len(_json(preamble)) + new
-    return conversation.baseline.prompt_tokens + conversation.baseline.reply_tokens + new
-
-
-def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return the size of the text of messages, as UTF-8; thinking may be left out of a prompt."""
-    said = [
-        without_media(block)[0]
-        for message in messages
-        for block in message["content"]
-        if block["type"] not in _THINKING
-    ]
-    return len(_json(said))
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
 def _last_user(messages: list[dict[str, Any]]) -> int | None:
-    for index in range(len(messages) - 1, -1, -1):
-        if messages[index]["role"] == "user":
-            return index
-    return None
+    """Return the index of the last user message."""
+    indices = reversed(range(len(messages)))
+    return next((index for index in indices if messages[index]["role"] == "user"), None)

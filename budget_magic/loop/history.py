@@ -1,4 +1,4 @@
-"""The history of one task: a fold from its facts to what the next request says and expects."""
+"""The history of one task: a fold of its facts into everything its next request depends on."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from budget_magic.meter.estimate import Ratios
 
 
 class History:
-    """Everything that a task's next request depends on, beside its accounts and its client."""
+    """Everything that a task's next request depends on, except its accounts and client."""
 
     def __init__(self) -> None:
         self.conversation = Conversation()
         self.definitions: tuple[dict[str, Any], ...] | None = None
         """The tools that requests offer; None before the first turn."""
         self.ratios = Ratios()
-        """Characters per token, as the replies showed them."""
         self.notices: set[str] = set()
-        """What the reader was told."""
         self._before: dict[int, Conversation] = {}
-        """The conversation in front of each turn."""
+        """The conversation before each turn."""
 
     def take(self, fact: Fact) -> None:
         """Take one more fact."""

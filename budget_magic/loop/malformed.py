@@ -1,19 +1,19 @@
-"""Repairs malformed replies, so that one bad block cannot make every later request fail.
+"""What of a reply can be sent back: repair it, so that no bad block fails every later request.
 
 A server, or a model that writes its calls token by token, may answer anything. What the API would
-refuse in the next request is replaced before the reply is recorded. Signed blocks are never
-edited: where one cannot be sent back, its signature is left out, and with it the reply stays out
-of the history.
+refuse in the next request is replaced before the reply is recorded. Signed blocks are never edited:
+if one cannot be sent back, its signature is left out, which keeps the reply out of the history.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from budget_magic.loop.conversation import THINKING
 from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Reply
 
@@ -29,44 +29,36 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,256}")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _CODE_EXECUTION: Final = re.compile(r"code_execution_\d{8}")
 _SERVER_ID: Final = re.compile(r"srvtoolu_[a-zA-Z0-9_]{1,256}")
-_SIGNED: Final = frozenset({"thinking", "redacted_thinking"})
+_RESENT: Final = frozenset({"tool_use", "thinking", "redacted_thinking", "compaction", "fallback"})
+_SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use"})
+_SERVER_RESULT: Final = "_tool_result"
 
 
-@dataclass(slots=True, kw_only=True)
-class RepairedReply:
-    """A reply that can be recorded and sent back."""
-
-    reply: Reply
-    faults: dict[str, str] = field(default_factory=dict)
-    """Why a call cannot be run, by the id it has now."""
-
-
-def repair_reply(reply: Reply, taken: Collection[str]) -> RepairedReply:
-    """Return the reply with its malformed blocks replaced or left out.
+def repair_reply(reply: Reply, taken: Collection[str]) -> tuple[Reply, dict[str, str]]:
+    """Return the reply without malformed blocks, and why calls of it cannot run, by call id.
 
     `taken` holds the ids of the calls in the history. A call that repeats one gets an id of its own
     and runs: some servers number the calls of each reply anew.
     """
-    done = RepairedReply(reply=reply)
+    faults: dict[str, str] = {}
     ids, seen = set(taken), set[str]()
     content = []
     for block in reply.content:
         if not isinstance(block, dict) or not isinstance(block.get("type"), str):
             continue
         if block["type"] == "tool_use":
-            content.append(_call(block, done.faults, ids, seen))
-        elif block["type"] in _SIGNED:
+            content.append(_call(block, faults, ids, seen))
+        elif block["type"] in THINKING:
             content.append(block if _is_intact(block) else _unsigned(block))
         else:
             content.append(_cleaned(block))
-    done.reply = replace(reply, content=tuple(content))
-    return done
+    return replace(reply, content=tuple(content)), faults
 
 
 def _call(
     block: dict[str, Any], faults: dict[str, str], ids: set[str], seen: set[str]
 ) -> dict[str, Any]:
-    """Return a call that the API takes back; the first thing wrong with it goes to `faults`."""
+    """Return a call that the API accepts; the first thing wrong with it goes to `faults`."""
     fault = None
     given, name, arguments = block.get("id"), block.get("name"), block.get("input")
     if not isinstance(given, str) or not _ID.fullmatch(given):
@@ -91,7 +83,7 @@ def _call(
 
 
 def _is_caller(value: object) -> bool:
-    """Return whether a call names its caller as the API does: the model, or code on the server."""
+    """Return whether this is a caller as the API names it: the model, or code on the server."""
     if not isinstance(value, dict) or not isinstance(kind := value.get("type"), str):
         return False
     if kind == "direct":
@@ -113,13 +105,10 @@ def _unsigned(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cleaned(block: dict[str, Any]) -> dict[str, Any]:
-    """Return the block without what the API may refuse or JSON cannot carry; texts keep the rest.
-
-    `cache_control` belongs to requests, where ours stands elsewhere.
-    """
+    """Return the block without what the API may refuse or JSON cannot carry."""
     kept = {}
     for key, value in block.items():
-        if key == "cache_control":
+        if key == "cache_control":  # belongs to requests, which set their own
             continue
         if isinstance(value, str):
             kept[key] = without_lone_surrogates(value)
@@ -129,7 +118,7 @@ def _cleaned(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(block: dict[str, Any]) -> dict[str, Any]:
-    """Return a text block with the fields that it may have."""
+    """Return a text block with its permitted fields only."""
     text, citations = block.get("text"), block.get("citations", ())
     made = {"type": "text", "text": text if isinstance(text, str) else ""}
     is_cited = citations is None or (
@@ -152,3 +141,39 @@ def _depth(value: object) -> int:
     if not isinstance(value, dict | list | tuple):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
+def left_out(content: Sequence[Mapping[str, Any]], *, paused: bool) -> tuple[int, ...]:
+    """Return the indices of a repaired reply's blocks that the API would not accept back.
+
+    Left out are empty text, unknown kinds of blocks, and a call of a server's tool without its
+    result or a result without its call, except the call that a paused turn resumes with. If no text
+    or call remains, or thinking is unsigned, every block is left out.
+    """
+    kept = {
+        index: block
+        for index, block in enumerate(content)
+        if _is_accepted(block, content, paused=paused)
+    }
+    says_something = any(block["type"] not in THINKING for block in kept.values())
+    unsigned = any(
+        block["type"] == "thinking" and not block.get("signature") for block in kept.values()
+    )
+    if unsigned or not says_something:
+        return tuple(range(len(content)))
+    return tuple(index for index in range(len(content)) if index not in kept)
+
+
+def _is_accepted(
+    block: Mapping[str, Any], content: Sequence[Mapping[str, Any]], *, paused: bool
+) -> bool:
+    kind = block["type"]
+    if kind == "text":
+        return bool(block["text"].strip())
+    if kind in _SERVER_CALLS:
+        is_answered = any(other.get("tool_use_id") == block.get("id") for other in content)
+        return isinstance(block.get("id"), str) and (paused or is_answered)
+    if kind.endswith(_SERVER_RESULT):
+        called = [one.get("id") for one in content if one["type"] in _SERVER_CALLS]
+        return isinstance(block.get("tool_use_id"), str) and block["tool_use_id"] in called
+    return kind in _RESENT

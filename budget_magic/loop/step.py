@@ -1,4 +1,4 @@
-"""One step: admit a request, stream it, and try again where that is worth it."""
+"""One step: admit a request, stream it, and try again if that is worth it."""
 
 from __future__ import annotations
 
@@ -28,23 +28,14 @@ class Answered:
     last_before: Reason | None
     """The ceiling for which Claude was asked for a last answer; None for an ordinary step."""
     ceilings: Ceilings
-    """In force when it was asked; a person may have raised them since."""
+    """In force when it was sent; a person may have raised them since."""
 
 
 async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
     """Send the next request and return its reply, already billed.
 
-    Parameters
-    ----------
-    turn
-        The turn under way.
-    ask
-        Asks for a summary of the history in place of the prompt.
-
-    Raises
-    ------
-    Halted
-        No room for the request, no time for it, or it failed for good.
+    `ask` asks for a summary of the history in place of the prompt. `Halted` is raised if there is
+    no room or time for the request, or if it failed for good.
     """
     task, attempt, last_before = turn.task, 0, None
     started_s = turn.watch.elapsed_s
@@ -53,8 +44,7 @@ async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
         turn.attempt = attempt
         # A stop that came meanwhile takes effect here, before anything is held.
         await anyio.lowlevel.checkpoint()
-        admitted = await admit(turn, last_before=last_before, ask=ask)
-        granted, last_before = admitted.granted, admitted.last_before
+        granted, last_before = await admit(turn, last_before=last_before, ask=ask)
         ceilings, turn.is_sending = task.settings.ceilings, True
         if attempt == 1:
             task.emit(_started(turn, granted, is_last=last_before is not None))

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from budget_magic.settings import StuckRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedCall:
-    """A call that ran, as it is compared."""
+    """A call that ran; equal ones are repetitions."""
 
     name: str
     input: str
-    """As JSON with its keys in order."""
+    """As JSON with sorted keys."""
     result: str
-
-
-def made(name: str, arguments: dict[str, Any], result: str) -> CompletedCall:
-    """Return a call that ran, ready to be compared.
-
-    >>> made("read", {"b": 1, "a": 2}, "x").input
-    '{"a": 2, "b": 1}'
-    """
-    return CompletedCall(
-        name=name, input=json.dumps(arguments, sort_keys=True, ensure_ascii=False), result=result
-    )
 
 
 def is_stuck(calls: Sequence[CompletedCall], rule: StuckRule | None) -> bool:
     """Return whether the newest call has come too often lately; never without a rule.
 
-    >>> same = made("read", {}, "x")
+    >>> same = CompletedCall(name="read", input="{}", result="x")
     >>> is_stuck([same, same], StuckRule()), is_stuck([same, same, same], StuckRule())
     (False, True)
     """

@@ -1,8 +1,8 @@
-"""What a turn needs: the task's client, settings, history and accounts, and the seams around it."""
+"""What a turn needs: its task's client, settings, history and accounts, and callbacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,28 +16,27 @@ from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
 from budget_magic.loop.stuck import CompletedCall
-from budget_magic.meter.cost import REGION_FACTORS, US_INFERENCE, price_table
+from budget_magic.meter.account import Account
+from budget_magic.meter.cost import price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Reading
-from budget_magic.meter.reserve import Account, Granted
-from budget_magic.models import Model, PriceTable, find_model
+from budget_magic.meter.reserve import Granted
+from budget_magic.models import REGION_FACTORS, US_INFERENCE, Model, PriceTable, find_model
 from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import Toolbox
-from budget_magic.wire import Client
+from budget_magic.wire.sdk import SdkClient
 
 F = TypeVar("F", bound=Fact)
 
 
 class Emit(Protocol):
-    """Records a fact."""
+    """Records a fact, and returns it as it was recorded: secrets replaced."""
 
-    def __call__(self, fact: F, /) -> F:
-        """Return the fact as it was recorded: secrets replaced."""
-        ...
+    def __call__(self, fact: F, /) -> F: ...  # noqa: D102 - the class says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +45,12 @@ class Decision:
 
     kind: Literal["once", "task", "denied"]
     reason: str = ""
-    """Why it was denied; empty where nothing was said."""
+    """Why it was denied; may be empty."""
     by: str = "person"
 
 
-class Approver(Protocol):
-    """Asks a person about one call; the loop's clock stands still meanwhile."""
-
-    async def __call__(self, call: Call) -> Decision:
-        """Return what was decided."""
-        ...
+Approver = Callable[[Call], Awaitable[Decision]]
+"""Asks a person about one call; the turn's clock is stopped meanwhile."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,8 +59,8 @@ class TaskContext:
 
     name: str
     session: object
-    """What the task belongs to; tasks that its tools run belong there too."""
-    client: Client
+    """The session that the task and tasks run by its tools belong to."""
+    client: SdkClient
     history: History
     toolbox: Toolbox
     policy: Policy
@@ -76,15 +71,15 @@ class TaskContext:
     accounts: tuple[Account, ...]
     """The chain of ceilings, the task's own first."""
     around: tuple[Account, ...]
-    """The chain with those that a simulated task is in without counting against them."""
+    """The chain, including accounts that a simulated task is in without counting against them."""
     gate: ReservationGate
     own_prices: Mapping[str, PriceTable]
     emit: Emit
     live: Callable[[Live], None]
     recording_failure: Callable[[], str]
-    """Gives why the turn cannot be recorded, so that it must end; empty while it can."""
+    """Returns why the turn cannot be recorded, so that it must end; empty while it can."""
     record_of_call: Callable[[str], str | None]
-    """Gives the id of the record that a call began with."""
+    """Returns the id of the record that a call began with."""
     reading: Callable[[], Reading]
     """The meter after everything emitted so far."""
     now: Callable[[], float]
@@ -92,11 +87,11 @@ class TaskContext:
     jitter: Callable[[], float]
     """A number in [0, 1)."""
     approved_tools: dict[str, object] = field(default_factory=dict)
-    """What was approved for the rest of the task, by the name of its tool: `Tool.approval_key`."""
+    """Approvals for the rest of the task: `Tool.approval_key` by name of the tool."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
     definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)
-    """The tools as they are sent: what their authors wrote may hold secrets."""
+    """The tools as they are sent, redacted: what their authors wrote may hold secrets."""
 
     def __post_init__(self) -> None:
         self.definitions = tuple(self.redactor.redact(self.toolbox.definitions()))
@@ -113,24 +108,24 @@ class TaskContext:
 
     @property
     def settings(self) -> TurnSettings:
-        """The settings in force since the last turn started; each request takes them anew."""
+        """The settings in force; each request reads them anew."""
         under = self.conversation.under
         assert under is not None  # noqa: S101 - a turn starts with its settings
         return under
 
     @property
     def model(self) -> Model | None:
-        """The row of the model in force; None for one that the table does not know."""
+        """The row of the model in force; None if the table does not know it."""
         return find_model(self.settings.model)
 
     @property
     def prices(self) -> PriceTable | None:
-        """The prices in force; None where unknown."""
+        """The prices in force; None if unknown."""
         return price_table(self.settings.model, self.own_prices)
 
     @property
     def worst_prices(self) -> PriceTable | None:
-        """The prices at which a request is held: those of fast mode once a reply came in it."""
+        """The prices at which a request is held: of fast mode, once a reply was served in it."""
         table = self.prices
         if table is None or table.fast is None or not self.client.learned.is_fast:
             return table
@@ -138,7 +133,7 @@ class TaskContext:
 
     @property
     def inference_geo(self) -> str | None:
-        """The region that each request names: the one stated, else the one learned.
+        """The region that each request names: the one in the settings, else the one learned.
 
         A learned region is named so that it cannot change between two requests.
         """
@@ -150,7 +145,7 @@ class TaskContext:
 
     @property
     def factor(self) -> Decimal:
-        """What prices are multiplied by at worst: 1.1 while the inference region may be any."""
+        """The worst price factor: 1.1 while the inference region is unknown."""
         if self.model is not None and not self.model.takes_inference_geo:
             return Decimal(1)
         if self.inference_geo is None or self.client.learned.ignores_geo:
@@ -158,7 +153,7 @@ class TaskContext:
         return REGION_FACTORS.get(self.inference_geo, US_INFERENCE)
 
     def note_once(self, turn: int, text: str) -> None:
-        """Tell the reader something that is worth saying once a task."""
+        """Post a notice unless the task has posted it before."""
         if text not in self.history.notices:
             self.emit(NoticePosted(turn=turn, text=text))
 
@@ -170,22 +165,22 @@ class TaskContext:
 
 @dataclass(slots=True, kw_only=True)
 class TurnContext:
-    """One turn: a task with its place, its clock, and how it may be stopped."""
+    """One turn: its task, its clock, and how far it has come."""
 
     task: TaskContext
     turn: int
     watch: Stopwatch
     step: int = 0
-    """Steps finished; a resumed turn goes on counting."""
+    """Steps finished; a resumed turn continues counting."""
     longest_step_s: float = 0.0
     is_first_request: bool = True
-    """Until a request is answered; further attempts at it are the first request still."""
+    """Until a request is answered; a retry of the first one is still the first."""
     reply_was_cut: bool = False
     """Whether the last reply was cut off, so that none of its calls may run."""
     may_compact: bool = True
     """Until a summary was asked for and none came."""
     texts: list[str] = field(default_factory=list)
-    """What Claude said in this turn, one entry a reply."""
+    """What Claude said in this turn, one entry per reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
     completed_calls: list[CompletedCall] = field(default_factory=list)
@@ -193,28 +188,28 @@ class TurnContext:
     repeated: CompletedCall | None = None
     """The call that came too often."""
     deadline: anyio.CancelScope | None = None
-    """What the time ceiling ends; moved when that is raised."""
+    """What the time ceiling cancels; moved when that is raised."""
     attempt: int = 1
     """Number of the attempt within the step."""
     is_sending: bool = False
-    """Whether the next step has begun: its request is admitted and not answered yet."""
+    """Whether the next step's request is admitted and not answered yet."""
     granted: Granted | None = None
-    """What was held for the last request; settled or not."""
+    """What was held for the last request, settled or not."""
     cut_off: AttemptFailed | None = None
     """The attempt that an interrupt cut off."""
     cut_by: Reason | None = None
-    """The ceiling for which `max_tokens` was shrunk, so that the last reply was cut."""
+    """The ceiling that shrank `max_tokens`, so that the last reply was cut."""
     counted_tokens: int | None = None
-    """The next prompt by `count_tokens`, the last-answer sentence aside; None if not counted."""
+    """The API's count of the next prompt without the last-answer sentence; None if not counted."""
 
     @property
     def current_step(self) -> int:
-        """The step under way, from 1; between two steps the last one."""
+        """The current step, from 1; between two steps the last one."""
         return max(self.step + self.is_sending, 1)
 
     @property
     def left_s(self) -> float | None:
-        """Seconds left under the time ceiling; None where it is open."""
+        """Seconds left under the time ceiling; None without one."""
         ceiling = self.task.settings.ceilings.elapsed_s
         return None if ceiling is None else ceiling - self.watch.elapsed_s
 
@@ -229,22 +224,13 @@ class TurnContext:
                 self.deadline = None
 
     @property
-    def is_last_step(self) -> bool:
-        """Whether the step or the time ceiling leaves room for one step only."""
-        return self.meets_step_ceiling or self.meets_time_ceiling
+    def last_step_by(self) -> Reason | None:
+        """The step or time ceiling that leaves room for only one more step; None if neither does.
 
-    @property
-    def ceiling_of_last_step(self) -> Reason:
-        """Which of the two it is."""
-        return "step_ceiling" if self.meets_step_ceiling else "time_ceiling"
-
-    @property
-    def meets_step_ceiling(self) -> bool:
-        """Whether the next step is the last that the step ceiling allows."""
-        ceiling = self.task.settings.ceilings.steps
-        return ceiling is not None and self.step + 1 >= ceiling
-
-    @property
-    def meets_time_ceiling(self) -> bool:
-        """Whether less time is left than the longest step took."""
-        return self.left_s is not None and self.left_s < self.longest_step_s
+        Time is short when less of it is left than the longest step took.
+        """
+        steps = self.task.settings.ceilings.steps
+        if steps is not None and self.step + 1 >= steps:
+            return "step_ceiling"
+        is_short = self.left_s is not None and self.left_s < self.longest_step_s
+        return "time_ceiling" if is_short else None

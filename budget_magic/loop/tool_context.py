@@ -12,7 +12,7 @@ from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted
 from budget_magic.loop.conversation import OpenCall
 from budget_magic.loop.task import TurnContext
-from budget_magic.meter.reserve import Amount
+from budget_magic.meter.account import Amount
 from budget_magic.report.numbers import dollars
 from budget_magic.tools.context import Reservation, ToolContext, amount
 from budget_magic.tools.loop_thread import call_on_loop

@@ -8,20 +8,16 @@ from decimal import Decimal
 from typing import Final
 
 from budget_magic.events import IterationUsage, Usage
-from budget_magic.models import Prices, PriceTable, find_model, listed_prices
+from budget_magic.models import REGION_FACTORS, Prices, PriceTable, find_model, listed_prices
 
 MTOK: Final = Decimal(1_000_000)
-US_INFERENCE: Final = Decimal("1.1")
-"""Factor of `inference_geo: us` (platform.claude.com, "Pricing", 2026-11)."""
 WEB_SEARCH_USD: Final = Decimal("0.01")
-"""Price of one web search (same page: $10 per 1,000)."""
-REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
-"""What prices are multiplied by, by inference region (same page)."""
+"""Price of one web search (platform.claude.com, "Pricing", 2026-11: $10 per 1,000)."""
 _DATE: Final = re.compile(r"-\d{8}")
 
 
 def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
-    """Return a model's prices: the user's own, ours, or those of a public list; None if unknown."""
+    """Return a model's prices: the user's, ours, or those of a public list; None if unknown."""
     if model in own:
         return own[model]
     row = find_model(model)
@@ -29,16 +25,10 @@ def price_table(model: str, own: Mapping[str, PriceTable]) -> PriceTable | None:
 
 
 def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> Decimal | None:
-    """Return what one reply cost, in US dollars; None where a price it needs is unknown.
+    """Return what one reply cost, in US dollars; None if a price it needs is unknown.
 
-    Parameters
-    ----------
-    usage
-        As the API gave it; where `iterations` are given, each is priced by its own model.
-    model
-        Model that answered.
-    own
-        Prices that the user gave, by model id.
+    Each of `usage.parts` is priced by its own model, or by the `model` that answered. `own` holds
+    the user's prices by model id.
     """
     total = Decimal(0)
     for part in usage.parts:
@@ -52,18 +42,15 @@ def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> De
 def part_prices(
     part: IterationUsage, model: str, own: Mapping[str, PriceTable]
 ) -> PriceTable | None:
-    """Return the prices of one part of a reply: of the model it names, if known, else of `model`.
-
-    None where neither is known.
-    """
+    """Return the prices of the model that a part names, or of `model`; None if both are unknown."""
     named = None if part.model is None else price_table(part.model, own)
     return named or price_table(model, own)
 
 
 def billed_model(asked: str, answered: str | None, own: Mapping[str, PriceTable]) -> str:
-    """Return the model whose prices hold: the one asked for, unless another known one answered.
+    """Return the model to price: the requested one, unless another known one answered.
 
-    A reply may name the model by a dated id, or by its plain one where a cloud's was asked for.
+    A reply may name the requested model by a dated id, or by its plain id instead of a cloud's.
     """
     if answered is None:
         return asked
@@ -75,16 +62,9 @@ def billed_model(asked: str, answered: str | None, own: Mapping[str, PriceTable]
 def pricing_doubts(
     usage: Usage, *, asked: str, answered: str | None, own: Mapping[str, PriceTable]
 ) -> Iterator[str]:
-    """Yield why the dollars of a reply are an estimate; nothing where they are exact.
+    """Yield why the dollars of a reply are an estimate; nothing if they are exact.
 
-    Parameters
-    ----------
-    usage
-        The figures of the reply.
-    asked, answered
-        Model of the request, and the one that the reply names; None where it names none.
-    own
-        Prices that the user gave, by model id.
+    `asked` is the model of the request, `answered` the one that the reply names, if any.
     """
     if answered is None:
         yield f"a reply names no model, so it is priced as {asked}"
@@ -117,25 +97,24 @@ def _is_known(answered: str, asked: str, own: Mapping[str, PriceTable]) -> bool:
 
 
 def prices_in_force(table: PriceTable, prompt_tokens: int, speed: str | None) -> Prices:
-    """Return the prices of one part of a reply, by its prompt and the speed it was served at."""
+    """Return the prices of one part of a reply, by its prompt size and serving speed."""
     if speed == "fast" and table.fast is not None:
         return table.fast
     return table.for_prompt(prompt_tokens)
 
 
 def billing_factor(usage: Usage) -> Decimal:
-    """Return what the prices of a reply are multiplied by for its region."""
+    """Return the price factor of the region that served a reply."""
     return REGION_FACTORS.get(usage.inference_geo or "", Decimal(1))
 
 
 def worst_case_usd(
     table: PriceTable, *, prompt_tokens: int, output_tokens: int, factor: Decimal
 ) -> Decimal:
-    """Return the most that a request can cost, its whole prompt at the dearest price."""
+    """Return the most that a request can cost, its whole prompt at the highest input price."""
     prices = table.for_prompt(prompt_tokens)
-    return (
-        (prices.dearest_input_5m() * prompt_tokens + prices.output * output_tokens) * factor / MTOK
-    )
+    usd = prices.dearest_input_5m() * prompt_tokens + prices.output * output_tokens
+    return usd * factor / MTOK
 
 
 def expected_usd(
@@ -143,19 +122,12 @@ def expected_usd(
 ) -> Decimal:
     """Return a request's cost if its known prefix is read from the cache and the rest written."""
     prices = table.for_prompt(known_tokens + new_tokens)
-    return (
-        (
-            prices.cache_read * known_tokens
-            + prices.write_5m * new_tokens
-            + prices.output * output_tokens
-        )
-        * factor
-        / MTOK
-    )
+    usd = prices.cache_read * known_tokens + prices.write_5m * new_tokens
+    return (usd + prices.output * output_tokens) * factor / MTOK
 
 
 def rewrite_usd(table: PriceTable, cached_tokens: int) -> Decimal:
-    """Return what it costs more, once, to write a cached prefix again instead of reading it."""
+    """Return the extra cost of writing a cached prefix again instead of reading it."""
     prices = table.for_prompt(cached_tokens)
     return max(Decimal(0), (prices.write_5m - prices.cache_read) * cached_tokens / MTOK)
 

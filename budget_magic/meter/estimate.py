@@ -1,4 +1,4 @@
-"""Tokens of text that still streams: an estimate that each finished reply makes better."""
+"""Estimate the tokens of streaming text; each finished reply improves the estimate."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from budget_magic.events import DeltaKind, Usage
 
 SEED: Final[dict[DeltaKind, float]] = {"thinking": 5.0, "text": 3.0, "call": 2.5}
-"""Characters per token to start with (our own measurement on English and JSON, 2026-11).
+"""Initial characters per token (our own measurement on English and JSON, 2026-11).
 
-For thinking it is more than prose has: what is said of it while it streams must not be too much.
+Above that of prose for thinking, so that its estimate while it streams is not too high.
 """
 BLOCK_TOKENS: Final = 4
-"""What a block of text or a call takes beside its text: its marks, the name of a tool."""
+"""Overhead of a block of text or a call: its delimiters, the name of a tool."""
 _WEIGHT: Final = 0.5
-"""How much the newest reply weighs in the calibration."""
+"""Weight of the newest reply in the calibration."""
 _RANGE: Final = (0.8, 8.0)
 _SPOKEN: Final[tuple[DeltaKind, ...]] = ("text", "call")
 
@@ -29,39 +29,26 @@ class Ratios:
     call: float = SEED["call"]
 
     def of(self, kind: DeltaKind) -> float:
-        """Characters per token of one kind of block."""
-        match kind:
-            case "thinking":
-                return self.thinking
-            case "text":
-                return self.text
-            case "call":
-                return self.call
+        """Return the characters per token of one kind of block."""
+        ratio: float = getattr(self, kind)
+        return ratio
 
     def tokens(self, kind: DeltaKind, characters: int) -> int:
-        """Estimated tokens of this many streamed characters; from below for thinking."""
+        """Return the estimated tokens of streamed characters; rather too few for thinking."""
         return round(characters / self.of(kind))
 
     def block_tokens(self, kind: DeltaKind, characters: int) -> int:
-        """Estimated tokens of a whole block; from below for thinking."""
-        marks = BLOCK_TOKENS if kind in _SPOKEN else 0
-        return self.tokens(kind, characters) + marks
+        """Return the estimated tokens of a whole block; rather too few for thinking."""
+        overhead = BLOCK_TOKENS if kind in _SPOKEN else 0
+        return self.tokens(kind, characters) + overhead
 
     def calibrated(
         self, characters: dict[DeltaKind, int], usage: Usage, *, blocks: int = 0
     ) -> Ratios:
         """Return the ratios after a reply whose exact usage is known.
 
-        Thinking stays as it is: only its summary streams, so its length says little.
-
-        Parameters
-        ----------
-        characters
-            What streamed, by kind of block.
-        usage
-            Exact figures of the reply.
-        blocks
-            How many blocks of text and calls it had.
+        `characters` holds what streamed by kind of block; `blocks` counts text and calls. Thinking
+        keeps its ratio: only its summary streams, so its length says little.
         """
         spoken = usage.output_tokens - usage.thinking_tokens - BLOCK_TOKENS * blocks
         guess = sum(characters.get(kind, 0) / self.of(kind) for kind in _SPOKEN)
@@ -69,24 +56,18 @@ class Ratios:
             return self
         factor = 1 + _WEIGHT * (guess / spoken - 1)
         low, high = _RANGE
-        return replace(
-            self,
-            text=min(max(self.text * factor, low), high) if characters.get("text") else self.text,
-            call=min(max(self.call * factor, low), high) if characters.get("call") else self.call,
-        )
+        changed = {
+            kind: min(max(self.of(kind) * factor, low), high)
+            for kind in _SPOKEN
+            if characters.get(kind)
+        }
+        return replace(self, **changed)
 
 
 def split_output(usage: Usage, ratios: Ratios, *, text: int, call: int) -> tuple[int, int, bool]:
-    """Return tokens of text and of calls in one reply, and whether that split is an estimate.
+    """Return the tokens of text and of calls in one reply, and whether the split is an estimate.
 
-    Parameters
-    ----------
-    usage
-        Exact figures of the reply.
-    ratios
-        Characters per token.
-    text, call
-        Characters of text and of call JSON in the reply.
+    `text` and `call` are the characters of text and of call JSON in the reply.
     """
     spoken = max(usage.output_tokens - usage.thinking_tokens, 0)
     if not call:

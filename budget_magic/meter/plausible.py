@@ -1,4 +1,4 @@
-"""Whether usage figures can be right for the request that they answer."""
+"""Whether usage figures are possible for the request that they answer."""
 
 from __future__ import annotations
 
@@ -8,25 +8,20 @@ from budget_magic.events import IterationUsage, Usage
 from budget_magic.models import Model, find_model
 
 MOST_CHARACTERS_PER_TOKEN: Final = 32
-"""More than any ordinary reply has on average; long runs of spaces come nearest."""
+"""Above the average of any ordinary reply; long runs of spaces come nearest."""
 MOST_PROMPT_BYTES_PER_TOKEN: Final = 8
-"""Likewise, of a whole prompt as UTF-8."""
+"""The same for a whole prompt, in UTF-8 bytes."""
 
 
 def is_count_possible(tokens: int, prompt_bytes: int) -> bool:
-    """Return whether a count of a prompt can be right for its size."""
+    """Return whether a token count is possible for a prompt of this size."""
     return tokens > 0 and prompt_bytes // MOST_PROMPT_BYTES_PER_TOKEN <= tokens
 
 
 def is_prompt_possible(usage: Usage, model: Model | None) -> bool:
     """Return whether the prompt fits the context window of the model that read it.
 
-    Parameters
-    ----------
-    usage
-        Figures of a reply, or those with which it began.
-    model
-        The model that was asked; None where the table does not know it.
+    `model` is the requested one; None if the table does not know it.
     """
     return all(
         reader is None or part.prompt_tokens <= reader.context_tokens
@@ -42,14 +37,12 @@ def is_reply_possible(
 
     Parameters
     ----------
-    usage
-        Figures of the whole reply.
-    model
-        The model that was asked; None where the table does not know it.
+    usage, model
+        Figures of the whole reply, and the requested model; None if the table does not know it.
     max_tokens
-        Of the request.
+        Limit of the request.
     characters
-        Of text and input of calls that streamed.
+        Streamed characters of text and calls.
     searches
         Calls of the server's tools in the reply.
     """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import assert_never
+from functools import reduce
+from typing import Any, TypeVar, assert_never
 
 from budget_magic.events import (
     ApprovalAsked,
@@ -31,21 +32,24 @@ from budget_magic.events import (
     WaitFinished,
     WaitStarted,
 )
+from budget_magic.meter.account import Amount
 from budget_magic.meter.spend import Spend
+
+T = TypeVar("T", "Kinds", "Held", Spend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kinds:
-    """Budget tokens by what they went to; the sum is `Spend.budget_tokens`."""
+    """Budget tokens by what they were used for; the sum is `Spend.budget_tokens`."""
 
     thinking: int = 0
     calls: int = 0
     results: int = 0
     text: int = 0
     split_estimated: bool = False
-    """True where the split between calls and text, not their sum, is an estimate."""
+    """Whether the split between calls and text, not their sum, is an estimate."""
     results_estimated: bool = False
-    """True where other new text stood beside results."""
+    """Whether other new text stood beside results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +59,13 @@ class Held:
     requests: int = 0
     """Cut off, or answered with invalid usage."""
     replies: int = 0
-    """Those that were answered."""
+    """How many of them were answered."""
     usd: Decimal = Decimal(0)
     """At most; part of `Spend.unconfirmed_usd`."""
     tokens: int = 0
-    """Likewise, part of `Spend.unconfirmed_tokens`."""
     least_usd: Decimal = Decimal(0)
     """What had streamed of it, an estimate."""
     least_tokens: int = 0
-    """Likewise."""
-
-    def __add__(self, other: Held) -> Held:
-        return Held(
-            requests=self.requests + other.requests,
-            replies=self.replies + other.replies,
-            usd=self.usd + other.usd,
-            tokens=self.tokens + other.tokens,
-            least_usd=self.least_usd + other.least_usd,
-            least_tokens=self.least_tokens + other.least_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,37 +79,30 @@ class Reading:
     this_turn_kinds: Kinds = field(default_factory=Kinds)
     total_kinds: Kinds = field(default_factory=Kinds)
     cost_estimated: bool = False
-    """True where the task's dollars hold a reply whose price is not known for sure."""
+    """Whether the price of some reply is uncertain."""
     usage_estimated: bool = False
-    """True where the task's tokens hold a reply with invalid usage, whose size is an estimate."""
+    """Whether some reply had invalid usage, so that its size is an estimate."""
     held_by_turn: tuple[tuple[int, Held], ...] = ()
     """Turns with requests that hold something, in the order in which they began to."""
-    tasks_usd: Decimal = Decimal(0)
+    tasks: Amount = field(default_factory=Amount)
     """What tasks that tools ran have used; the task's ceilings count it, its `total` does not."""
-    tasks_tokens: int = 0
-    """Likewise."""
-    tasks_unconfirmed_usd: Decimal = Decimal(0)
+    tasks_unconfirmed: Amount = field(default_factory=Amount)
     """What those tasks may have used beside it."""
-    tasks_unconfirmed_tokens: int = 0
-    """Likewise."""
 
     @property
     def held(self) -> Held:
         """What requests of all turns hold."""
-        return sum((held for _, held in self.held_by_turn), Held())
+        return reduce(add, (held for _, held in self.held_by_turn), Held())
 
     @property
     def remaining(self) -> int | None:
-        """Left of the task budget, below 0 where it was overrun; None without a budget."""
+        """Left of the task budget, negative if overrun; None without a budget."""
         return None if self.budget is None else self.budget - self.total.budget_tokens
 
 
 def read(facts: Iterable[Fact], start: Reading | None = None) -> Reading:
     """Return the reading after `facts`, going on from `start`."""
-    reading = start or Reading()
-    for fact in facts:
-        reading = advance(reading, fact)
-    return reading
+    return reduce(advance, facts, start or Reading())
 
 
 def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - one per kind
@@ -131,13 +116,20 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
         case SettingsChanged():
             return replace(reading, budget=fact.settings.budget)
         case StepFinished():
-            kinds = _kinds(fact)
+            kinds = Kinds(
+                thinking=fact.usage.thinking_tokens,
+                calls=fact.call_tokens,
+                results=fact.tool_result_tokens,
+                text=fact.text_tokens,
+                split_estimated=fact.split_estimated,
+                results_estimated=fact.tool_result_tokens_estimated,
+            )
             if not fact.usage_known:
                 reading = _held(reading, fact)
             return replace(
                 _spent(reading, _step_spend(fact)),
-                this_turn_kinds=_add_kinds(reading.this_turn_kinds, kinds),
-                total_kinds=_add_kinds(reading.total_kinds, kinds),
+                this_turn_kinds=add(reading.this_turn_kinds, kinds),
+                total_kinds=add(reading.total_kinds, kinds),
                 cost_estimated=reading.cost_estimated or fact.cost_estimated,
                 usage_estimated=reading.usage_estimated or not fact.usage_known,
             )
@@ -149,12 +141,12 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
         case HeldReleased():
             return _released(reading, fact)
         case TasksRun():
+            spent = Amount(usd=fact.cost_usd, tokens=fact.tokens)
+            unsure = Amount(usd=fact.unconfirmed_usd, tokens=fact.unconfirmed_tokens)
             return replace(
                 reading,
-                tasks_usd=reading.tasks_usd + fact.cost_usd,
-                tasks_tokens=reading.tasks_tokens + fact.tokens,
-                tasks_unconfirmed_usd=reading.tasks_unconfirmed_usd + fact.unconfirmed_usd,
-                tasks_unconfirmed_tokens=reading.tasks_unconfirmed_tokens + fact.unconfirmed_tokens,
+                tasks=reading.tasks + spent,
+                tasks_unconfirmed=reading.tasks_unconfirmed + unsure,
             )
         case ToolFinished():
             return _spent(reading, Spend(tool_calls=int(fact.ran)))
@@ -171,28 +163,16 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
             assert_never(fact)
 
 
-def add(left: Spend, right: Spend) -> Spend:
-    """Return the sum of two spends; the cost is unknown where either is."""
-    cost = (
-        None if left.cost_usd is None or right.cost_usd is None else left.cost_usd + right.cost_usd
-    )
-    return Spend(
-        steps=left.steps + right.steps,
-        tool_calls=left.tool_calls + right.tool_calls,
-        input_tokens=left.input_tokens + right.input_tokens,
-        cache_read_input_tokens=left.cache_read_input_tokens + right.cache_read_input_tokens,
-        cache_creation_input_tokens=(
-            left.cache_creation_input_tokens + right.cache_creation_input_tokens
-        ),
-        output_tokens=left.output_tokens + right.output_tokens,
-        thinking_tokens=left.thinking_tokens + right.thinking_tokens,
-        tool_result_tokens=left.tool_result_tokens + right.tool_result_tokens,
-        budget_tokens=left.budget_tokens + right.budget_tokens,
-        cost_usd=cost,
-        unconfirmed_usd=left.unconfirmed_usd + right.unconfirmed_usd,
-        unconfirmed_tokens=left.unconfirmed_tokens + right.unconfirmed_tokens,
-        elapsed_s=left.elapsed_s + right.elapsed_s,
-    )
+def add(left: T, right: T) -> T:
+    """Return the sum field by field: flags are or-ed, and what is unknown (None) stays unknown."""
+
+    def total(name: str) -> Any:
+        one, other = getattr(left, name), getattr(right, name)
+        if one is None or other is None:
+            return None
+        return one or other if isinstance(one, bool) else one + other
+
+    return type(left)(**{name: total(name) for name in left.__slots__})
 
 
 def _spent(reading: Reading, more: Spend) -> Reading:
@@ -200,11 +180,11 @@ def _spent(reading: Reading, more: Spend) -> Reading:
 
 
 def _held(reading: Reading, fact: AttemptFailed | StepFinished) -> Reading:
-    """Return the reading with a request that is held at its worst case, its spend aside."""
+    """Return the reading with a request that is held at its worst case; spend is unchanged."""
     if not (fact.unconfirmed_usd or fact.unconfirmed_tokens):
         return reading
     by_turn = dict(reading.held_by_turn)
-    by_turn[fact.turn] = by_turn.get(fact.turn, Held()) + Held(
+    more = Held(
         requests=1,
         replies=int(isinstance(fact, StepFinished)),
         usd=fact.unconfirmed_usd,
@@ -212,6 +192,7 @@ def _held(reading: Reading, fact: AttemptFailed | StepFinished) -> Reading:
         least_usd=fact.at_least_usd,
         least_tokens=fact.at_least_tokens,
     )
+    by_turn[fact.turn] = add(by_turn.get(fact.turn, Held()), more)
     return replace(reading, held_by_turn=tuple(by_turn.items()))
 
 
@@ -239,26 +220,4 @@ def _step_spend(fact: StepFinished) -> Spend:
         cost_usd=fact.cost_usd,
         unconfirmed_usd=fact.unconfirmed_usd,
         unconfirmed_tokens=fact.unconfirmed_tokens,
-    )
-
-
-def _kinds(fact: StepFinished) -> Kinds:
-    return Kinds(
-        thinking=fact.usage.thinking_tokens,
-        calls=fact.call_tokens,
-        results=fact.tool_result_tokens,
-        text=fact.text_tokens,
-        split_estimated=fact.split_estimated,
-        results_estimated=fact.tool_result_tokens_estimated,
-    )
-
-
-def _add_kinds(left: Kinds, right: Kinds) -> Kinds:
-    return Kinds(
-        thinking=left.thinking + right.thinking,
-        calls=left.calls + right.calls,
-        results=left.results + right.results,
-        text=left.text + right.text,
-        split_estimated=left.split_estimated or right.split_estimated,
-        results_estimated=left.results_estimated or right.results_estimated,
     )

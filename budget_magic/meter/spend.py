@@ -16,7 +16,7 @@ class Spend:
     """What was used, under the API's names; sums of exact figures."""
 
     steps: int = 0
-    """Completed replies; attempts that failed are not steps."""
+    """Completed replies; failed attempts are not steps."""
     tool_calls: int = 0
     """Calls that ran."""
     input_tokens: int = 0
@@ -26,15 +26,15 @@ class Spend:
     thinking_tokens: int = 0
     """The part of `output_tokens` that is thinking."""
     tool_result_tokens: int = 0
-    """Tokens of tool results, measured from prompt sizes; results never sent are not in it."""
+    """Tokens of tool results, measured from prompt sizes, without results never sent."""
     budget_tokens: int = 0
     """What counts against the task budget: output tokens and tool-result tokens."""
     cost_usd: Decimal | None = Decimal(0)
-    """US dollars by the API's own usage figures; None where a price is unknown."""
+    """US dollars by the API's own usage figures; None if a price is unknown."""
     unconfirmed_usd: Decimal = Decimal(0)
     """Beside `cost_usd`: worst case of requests whose stream broke. Ceilings count both."""
     unconfirmed_tokens: int = 0
-    """Likewise in tokens that count against the token ceiling."""
+    """The same in tokens that count against the token ceiling."""
     elapsed_s: float = 0.0
     """Running time in seconds, waiting for a person or for room excluded."""
 
@@ -45,7 +45,7 @@ class Spend:
 
     @property
     def billed_tokens(self) -> int:
-        """All tokens on the bill, cache reads among them."""
+        """All tokens on the bill, including cache reads."""
         return self.ceiling_tokens + self.cache_read_input_tokens
 
     def as_json(self) -> dict[str, Any]:
@@ -63,40 +63,29 @@ class Outcome:
     task: str
     turn: int
     state: State
-    """`completed`, `halted`, `interrupted` or `failed`."""
     reason: Reason
     detail: str
     """One sentence with the way out, in the host's words."""
     text: str
-    """Final text of the assistant; the turn's text so far where a last answer had none."""
+    """Final text of the assistant; the turn's text so far if a last answer had none."""
     spend: Spend
     """What this turn used."""
     total: Spend
     """What the task used over all its turns."""
     budget: int | None
-    """Total of the task budget in tokens; None where none is set."""
+    """The task budget in tokens; None without one."""
     remaining: int | None
-    """Left of it by our own meter; may be below 0."""
+    """Left of it by our own meter; may be negative."""
     bundle: Callable[[], dict[str, object]] | None = field(default=None, repr=False, compare=False)
-    """Gives the static report by MIME type; None where nothing was recorded."""
+    """Returns the static report by MIME type; None if nothing was recorded."""
 
     def to_dict(self) -> dict[str, object]:
-        """Return JSON values by field name, the report aside; dollars are exact decimal strings."""
-        return {
-            "task": self.task,
-            "turn": self.turn,
-            "state": self.state,
-            "reason": self.reason,
-            "detail": self.detail,
-            "text": self.text,
-            "spend": self.spend.as_json(),
-            "total": self.total.as_json(),
-            "budget": self.budget,
-            "remaining": self.remaining,
-        }
+        """Return JSON values by field, without `bundle`; dollars are exact decimal strings."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)[:-1]}
+        return {**values, "spend": self.spend.as_json(), "total": self.total.as_json()}
 
     def __getstate__(self) -> list[object]:
-        """Return what is pickled: the report as it stands, since its records stay here."""
+        """Return what is pickled: the report as it is now, since its records stay here."""
         *values, _ = (getattr(self, one.name) for one in fields(self))
         return [*values, None if self.bundle is None else partial(dict, self.bundle())]
 

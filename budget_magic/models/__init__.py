@@ -1,7 +1,13 @@
 """WHAT IS KNOWN OF EACH MODEL: prices, budgets, effort and thinking, with date and source."""
 
 from budget_magic.models.listed import listed_prices
-from budget_magic.models.prices import Prices, PriceTable, user_prices
+from budget_magic.models.prices import (
+    REGION_FACTORS,
+    US_INFERENCE,
+    Prices,
+    PriceTable,
+    user_prices,
+)
 from budget_magic.models.table import (
     EFFORT_LEVELS,
     MINIMUM_BUDGET_TOKENS,
@@ -17,6 +23,8 @@ __all__ = [
     "MINIMUM_BUDGET_TOKENS",
     "MODELS",
     "PRICES_AS_OF",
+    "REGION_FACTORS",
+    "US_INFERENCE",
     "Model",
     "PriceTable",
     "Prices",

@@ -10,15 +10,15 @@ from typing import Any, Final
 from budget_magic.models.prices import Prices, PriceTable
 
 PROVIDERS: Final = ("anthropic", "aws", "google")
-"""Whose prices count first where several providers list a model under the same id."""
+"""Whose prices come first if several providers list a model under the same id."""
 NEEDED: Final = frozenset({"input_mtok", "output_mtok"})
 
 
 @cache
 def listed_prices(model_id: str) -> PriceTable | None:
-    """Return the list prices of a model, under exactly this id; None where there are none.
+    """Return the list prices of exactly this model id; None if there are none.
 
-    Of prices by time of day, and of several tiers, the dearest counts: what is held is enough.
+    The highest counts of prices by time of day and of several tiers, so that enough is held.
     """
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 1 s, for few models
 
@@ -41,10 +41,8 @@ def listed_prices(model_id: str) -> PriceTable | None:
     return None
 
 
-def _dearest(
-    prices: Any,
-) -> tuple[dict[str, Decimal], dict[str, Decimal], int | None]:
-    """Return the dearest prices by name, those of long prompts, and from where on these hold."""
+def _dearest(prices: Any) -> tuple[dict[str, Decimal], dict[str, Decimal], int | None]:
+    """Return the highest prices by name, those of long prompts, and where long prompts begin."""
     base: dict[str, Decimal] = {}
     long_prompt: dict[str, Decimal] = {}
     starts: list[int] = []

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from budget_magic.errors import ConfigurationError
 
-FIELDS = ("input", "output", "cache_read", "write_5m", "write_1h")
+FIELDS: Final = ("input", "output", "cache_read", "write_5m", "write_1h")
+US_INFERENCE: Final = Decimal("1.1")
+"""Price factor of `inference_geo: us` (platform.claude.com, "Pricing", 2026-11)."""
+REGION_FACTORS: Final = {"us": US_INFERENCE, "global": Decimal(1)}
+"""Price factor by inference region (same page)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +21,8 @@ class Prices:
     """US dollars per million tokens, by kind."""
 
     input: Decimal
-    """Input tokens that came neither from the cache nor went into it."""
+    """Input tokens neither read from the cache nor written to it."""
     output: Decimal
-    """Generated tokens: thinking, tool calls and text."""
     cache_read: Decimal
     write_5m: Decimal
     """Input tokens written to the cache for five minutes."""
@@ -38,43 +42,30 @@ class PriceTable:
     """Prices of a whole request, output too, whose prompt is above `long_prompt_above` tokens."""
     long_prompt_above: int | None = None
     fast: Prices | None = None
-    """Prices of a request served with `speed: fast`; None where the model has no such mode."""
-    from_user: bool = False
-    """True where the user gave these prices; outputs then say "your price"."""
+    """Prices of a request served with `speed: fast`; None if the model has no such mode."""
     source: str = ""
-    """The list that the prices are from, where that is not our own table."""
+    """The list that the prices come from; empty for our own table and the user's prices."""
 
     def for_prompt(self, prompt_tokens: int) -> Prices:
         """Return the prices of a request with this many prompt tokens, cached ones included."""
-        if (
-            self.long_prompt is not None
-            and self.long_prompt_above is not None
-            and prompt_tokens > self.long_prompt_above
-        ):
-            return self.long_prompt
-        return self.base
+        above = self.long_prompt_above
+        is_long = above is not None and prompt_tokens > above
+        return self.long_prompt if is_long and self.long_prompt else self.base
 
 
 def user_prices(model_id: str, row: Mapping[str, object]) -> PriceTable:
     """Return the prices a user gave for a model, checked.
 
-    Parameters
-    ----------
-    model_id
-        Only named in the error.
-    row
-        USD per million tokens under the keys `input`, `output`, `cache_read`, `write_5m`,
-        `write_1h`.
-
     Raises
     ------
     ConfigurationError
-        A key is missing, unknown, or not a number of at least 0.
+        A key of `FIELDS` is missing, unknown, or not a number of at least 0.
     """
-    wanted = ", ".join(FIELDS)
     if not isinstance(row, Mapping) or set(row) != set(FIELDS):
-        msg = f"the prices of {model_id} need exactly the keys {wanted} (USD per million tokens)"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"the prices of {model_id} need exactly the keys {', '.join(FIELDS)}"
+            " (USD per million tokens)"
+        )
     values = {}
     for key in FIELDS:
         try:
@@ -82,9 +73,8 @@ def user_prices(model_id: str, row: Mapping[str, object]) -> PriceTable:
         except InvalidOperation:
             value = Decimal(-1)
         if not value.is_finite() or value < 0:
-            msg = (
+            raise ConfigurationError(
                 f"the {key} price of {model_id} is {row[key]!r}; give US dollars per million tokens"
             )
-            raise ConfigurationError(msg)
         values[key] = value
-    return PriceTable(base=Prices(**values), from_user=True)
+    return PriceTable(base=Prices(**values))

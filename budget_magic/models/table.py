@@ -1,13 +1,14 @@
-"""The table of models: one row each, with the date on which it was read and where."""
+"""The table of models: one row each, with date and source."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Final, Literal
 
-from budget_magic.models.prices import Prices, PriceTable
+from budget_magic.models.prices import FIELDS, Prices, PriceTable
 
 PRICES_AS_OF: Final = "2026-11-22"
 """Date of the table. Prices: platform.claude.com, "Pricing", checked against genai-prices 0.2.3."""
@@ -23,148 +24,98 @@ Support = Literal["yes", "probably", "no"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What is known of one model."""
+    """What is known of one model; the defaults are those of the newest models."""
 
     id: str
     prices: PriceTable
-    context_tokens: int
+    context_tokens: int = 1_000_000
     """Context window: prompt and reply together."""
-    max_output_tokens: int
+    max_output_tokens: int = 128_000
     """Largest `max_tokens` of one response."""
-    min_cache_tokens: int
+    min_cache_tokens: int = 512
     """Shortest prefix that is cached; below it a breakpoint does nothing."""
-    budget: Support
-    """Whether task budgets work; "probably" where no page lists the model yet."""
-    effort_levels: tuple[str, ...]
-    """Levels the model takes, least first; empty where it has no effort parameter."""
-    effort_per_message: bool
+    budget: Support = "yes"
+    """Whether task budgets work; "probably" if no page lists the model yet."""
+    effort_levels: tuple[str, ...] = EFFORT_LEVELS
+    """Accepted levels, least first; empty without an effort parameter."""
+    effort_per_message: bool = True
     """Whether effort can change in mid-conversation without losing the cache."""
-    adaptive_thinking: bool
-    """Whether `thinking: {"type": "adaptive"}` is taken."""
-    binds_thinking: bool
+    adaptive_thinking: bool = True
+    """Whether `thinking: {"type": "adaptive"}` is accepted."""
+    binds_thinking: bool = True
     """Whether thinking signatures are bound to the conversation before them."""
-    takes_inference_geo: bool
-    """Whether requests may name their inference region; the others have no regional price."""
+    takes_inference_geo: bool = True
+    """Whether requests may name their inference region; other models have no regional price."""
 
 
 def _prices(*usd_per_mtok: str) -> Prices:
-    input_, output, cache_read, write_5m, write_1h = map(Decimal, usd_per_mtok)
-    return Prices(
-        input=input_, output=output, cache_read=cache_read, write_5m=write_5m, write_1h=write_1h
-    )
+    return Prices(**dict(zip(FIELDS, map(Decimal, usd_per_mtok), strict=True)))
 
 
-def _row(  # noqa: PLR0913 - one keyword per column of the table
-    model_id: str,
-    prices: Prices,
-    *,
-    budget: Support = "yes",
-    effort: int = 5,
-    levels: tuple[str, ...] | None = None,
-    per_message: bool = True,
-    binds: bool = True,
-    adaptive: bool = True,
-    geo: bool = True,
-    context: int = 1_000_000,
-    output: int = 128_000,
-    min_cache: int = 512,
-    long_prompt: tuple[int, Prices] | None = None,
-    fast: Prices | None = None,
-) -> Model:
-    return Model(
-        id=model_id,
-        prices=PriceTable(
-            base=prices,
-            long_prompt=long_prompt[1] if long_prompt else None,
-            long_prompt_above=long_prompt[0] if long_prompt else None,
-            fast=fast,
-        ),
-        context_tokens=context,
-        max_output_tokens=output,
-        min_cache_tokens=min_cache,
-        budget=budget,
-        effort_levels=EFFORT_LEVELS[:effort] if levels is None else levels,
-        effort_per_message=per_message,
-        adaptive_thinking=adaptive,
-        binds_thinking=binds,
-        takes_inference_geo=geo,
-    )
+def _table(*usd_per_mtok: str, fast: Prices | None = None) -> PriceTable:
+    return PriceTable(base=_prices(*usd_per_mtok), fast=fast)
 
 
-_OPUS_4 = _prices("5", "25", "0.50", "6.25", "10")
-_OPUS_4_FAST = _prices("10", "50", "1", "12.50", "20")
-_OPUS_55 = _prices("4", "20", "0.20", "5", "8")
-_FABLE_52 = _prices("8", "40", "0.20", "10", "16")
+_OPUS_4 = _table("5", "25", "0.50", "6.25", "10")
+_OPUS_4_FAST = replace(_OPUS_4, fast=_prices("10", "50", "1", "12.50", "20"))
+_FABLE_52 = _table("8", "40", "0.20", "10", "16")
 _NO_XHIGH = ("low", "medium", "high", "max")
+_older = partial(Model, effort_per_message=False, binds_thinking=False)
 
 MODELS: Final[dict[str, Model]] = {
     row.id: row
     for row in (
-        _row("claude-opus-5-5", _OPUS_55, fast=_prices("8", "40", "0.40", "10", "16")),
-        _row("claude-sonnet-5-5", _prices("2", "10", "0.10", "2.50", "4")),
-        _row(
-            "claude-haiku-5-5",
-            _prices("0.10", "0.50", "0.01", "0.125", "0.20"),
-            long_prompt=(100_000, _prices("0.50", "2.50", "0.05", "0.625", "1.00")),
+        Model(
+            id="claude-opus-5-5",
+            prices=_table("4", "20", "0.20", "5", "8", fast=_prices("8", "40", "0.40", "10", "16")),
         ),
-        _row("claude-fable-5-2", _FABLE_52, budget="probably"),
-        _row("claude-fable-5-1", _prices("10", "50", "0.25", "12.50", "20")),
-        _row(
-            "claude-fable-5",
-            _prices("10", "50", "1", "12.50", "20"),
-            per_message=False,
-            binds=False,
+        Model(id="claude-sonnet-5-5", prices=_table("2", "10", "0.10", "2.50", "4")),
+        Model(
+            id="claude-haiku-5-5",
+            prices=PriceTable(
+                base=_prices("0.10", "0.50", "0.01", "0.125", "0.20"),
+                long_prompt=_prices("0.50", "2.50", "0.05", "0.625", "1.00"),
+                long_prompt_above=100_000,
+            ),
         ),
-        _row("claude-mythos-5-2", _FABLE_52, budget="probably"),
-        _row("claude-opus-5", _OPUS_4, binds=False, fast=_OPUS_4_FAST),
-        _row(
-            "claude-opus-4-8",
-            _OPUS_4,
-            per_message=False,
-            binds=False,
-            min_cache=1_024,
-            fast=_OPUS_4_FAST,
-        ),
-        _row("claude-opus-4-7", _OPUS_4, per_message=False, binds=False, min_cache=1_024),
-        _row(
-            "claude-sonnet-5",
-            _prices("2", "10", "0.20", "2.50", "4"),
+        Model(id="claude-fable-5-2", prices=_FABLE_52, budget="probably"),
+        Model(id="claude-fable-5-1", prices=_table("10", "50", "0.25", "12.50", "20")),
+        _older(id="claude-fable-5", prices=_table("10", "50", "1", "12.50", "20")),
+        Model(id="claude-mythos-5-2", prices=_FABLE_52, budget="probably"),
+        Model(id="claude-opus-5", prices=_OPUS_4_FAST, binds_thinking=False),
+        _older(id="claude-opus-4-8", prices=_OPUS_4_FAST, min_cache_tokens=1_024),
+        _older(id="claude-opus-4-7", prices=_OPUS_4, min_cache_tokens=1_024),
+        _older(
+            id="claude-sonnet-5",
+            prices=_table("2", "10", "0.20", "2.50", "4"),
             budget="no",
-            per_message=False,
-            binds=False,
-            min_cache=1_024,
+            min_cache_tokens=1_024,
         ),
-        _row(
-            "claude-opus-4-6",
-            _OPUS_4,
+        _older(
+            id="claude-opus-4-6",
+            prices=_OPUS_4,
             budget="no",
-            levels=_NO_XHIGH,
-            per_message=False,
-            binds=False,
-            min_cache=4_096,
+            effort_levels=_NO_XHIGH,
+            min_cache_tokens=4_096,
         ),
-        _row(
-            "claude-sonnet-4-6",
-            _prices("3", "15", "0.30", "3.75", "6"),
+        _older(
+            id="claude-sonnet-4-6",
+            prices=_table("3", "15", "0.30", "3.75", "6"),
             budget="no",
-            levels=_NO_XHIGH,
-            per_message=False,
-            binds=False,
-            output=64_000,
-            min_cache=2_048,
+            effort_levels=_NO_XHIGH,
+            max_output_tokens=64_000,
+            min_cache_tokens=2_048,
         ),
-        _row(
-            "claude-haiku-4-5",
-            _prices("1", "5", "0.10", "1.25", "2"),
+        _older(
+            id="claude-haiku-4-5",
+            prices=_table("1", "5", "0.10", "1.25", "2"),
             budget="no",
-            levels=(),
-            per_message=False,
-            binds=False,
-            adaptive=False,
-            geo=False,
-            context=200_000,
-            output=64_000,
-            min_cache=4_096,
+            effort_levels=(),
+            adaptive_thinking=False,
+            takes_inference_geo=False,
+            context_tokens=200_000,
+            max_output_tokens=64_000,
+            min_cache_tokens=4_096,
         ),
     )
 }
@@ -182,7 +133,7 @@ _DATED = {"claude-haiku-4-5-20251001": "claude-haiku-4-5"}
 
 
 def find_model(model_id: str) -> Model | None:
-    """Return the row of a model, also under its name at a cloud provider; None where it is unknown.
+    """Return the row of a model, also under its name at a cloud provider; None if unknown.
 
     >>> find_model("us.anthropic.claude-opus-5-5-v1:0").id
     'claude-opus-5-5'
@@ -194,5 +145,5 @@ def find_model(model_id: str) -> Model | None:
 
 
 def models_with_budget() -> tuple[str, ...]:
-    """Ids of the models on which task budgets work, newest first."""
+    """Return the ids of models on which task budgets work, newest first."""
     return tuple(model.id for model in MODELS.values() if model.budget == "yes")

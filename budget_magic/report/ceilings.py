@@ -38,15 +38,15 @@ def ceiling_views(
         return ()
     ceilings, total = settings.ceilings, reading.total
     step = facts.live_step
-    held_usd = total.unconfirmed_usd + reading.tasks_unconfirmed_usd
-    held_tokens = total.unconfirmed_tokens + reading.tasks_unconfirmed_tokens
+    held_usd = total.unconfirmed_usd + reading.tasks_unconfirmed.usd
+    held_tokens = total.unconfirmed_tokens + reading.tasks_unconfirmed.tokens
     if step and step.started:
         held_usd += step.started.held_usd or 0
         held_tokens += step.started.held_tokens
-    is_held = bool(reading.held.requests or facts.live_step or reading.tasks_unconfirmed_tokens)
+    is_held = bool(reading.held.requests or facts.live_step or reading.tasks_unconfirmed.tokens)
     word = "held" if is_held else "unconfirmed"
-    spent_usd = None if total.cost_usd is None else total.cost_usd + reading.tasks_usd
-    spent_tokens = total.ceiling_tokens + reading.tasks_tokens
+    spent_usd = None if total.cost_usd is None else total.cost_usd + reading.tasks.usd
+    spent_tokens = total.ceiling_tokens + reading.tasks.tokens
     steps = reading.this_turn.steps + (1 if step else 0)
     elapsed = elapsed_s(facts, reading, live)
     cost, tokens = ceilings.cost_usd, ceilings.total_tokens

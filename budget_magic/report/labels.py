@@ -189,14 +189,14 @@ def span_text(least: Decimal, most: Decimal) -> str:
 
 def tasks_text(reading: Reading) -> str:
     """Return what nested tasks used of the task's ceilings; empty without any."""
-    own, theirs, unsure = reading.total, reading.tasks_usd, reading.tasks_unconfirmed_usd
+    own, theirs, unsure = reading.total, reading.tasks.usd, reading.tasks_unconfirmed.usd
     if own.cost_usd is not None and (theirs or unsure):
         used = f"{dollars(own.cost_usd + theirs)} spent, including {dollars(theirs)}"
         beside = f" and {dollars(unsure)} unconfirmed" if unsure else ""
-    elif reading.tasks_tokens or reading.tasks_unconfirmed_tokens:
-        both = own.ceiling_tokens + reading.tasks_tokens
-        used = f"{compact(both)} tokens used, including {compact(reading.tasks_tokens)}"
-        more = reading.tasks_unconfirmed_tokens
+    elif reading.tasks.tokens or reading.tasks_unconfirmed.tokens:
+        both = own.ceiling_tokens + reading.tasks.tokens
+        used = f"{compact(both)} tokens used, including {compact(reading.tasks.tokens)}"
+        more = reading.tasks_unconfirmed.tokens
         beside = f" and {compact(more)} unconfirmed" if more else ""
     else:
         return ""

@@ -9,7 +9,7 @@ from typing import Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Ceilings
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.account import Account
 from budget_magic.settings import Defaults
 
 COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"

@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
 from budget_magic.session.portal import Portal
-from budget_magic.wire import Client, Learned
+from budget_magic.wire import Learned
+from budget_magic.wire.sdk import SdkClient, real_client, simulated_client
 
 AUTO: Final = "auto"
 SIMULATOR: Final = "simulator"
@@ -38,7 +39,7 @@ class Chosen:
     """A client with its name, and why it is a simulation where it is one."""
 
     name: str
-    client: Client
+    client: SdkClient
     simulated: str | None
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Credentials that it holds with their names, to be kept out of everything shown."""
@@ -134,11 +135,6 @@ class Clients:
             return self._real
 
     def _make_real(self) -> Chosen | None:
-        from budget_magic.wire.sdk import (  # noqa: PLC0415 - imports anthropic
-            SdkClient,
-            real_client,
-        )
-
         client = real_client()
         if client is None:
             return None
@@ -147,8 +143,6 @@ class Clients:
         return Chosen(name=ANTHROPIC, client=wire, simulated=None, secrets=_secrets_of(client))
 
     def _own(self, wanted: Any, name: str) -> Chosen:
-        from budget_magic.wire.sdk import SdkClient  # noqa: PLC0415 - imports anthropic
-
         client = SdkClient(wanted, self._learned_of(wanted))
         return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
 
@@ -161,10 +155,6 @@ class Clients:
 
     def _simulator(self, why: str, *, someone_watches: bool) -> Chosen:
         from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
-        from budget_magic.wire.sdk import (  # noqa: PLC0415 - imports anthropic
-            SdkClient,
-            simulated_client,
-        )
 
         pace = PACE_TOKENS_PER_S if someone_watches else None
         played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)

@@ -15,8 +15,7 @@ from budget_magic.events import (
     TurnSettings,
     TurnStarted,
 )
-from budget_magic.loop.learning import learn
-from budget_magic.meter.restore import restore
+from budget_magic.meter.account import restore
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
 from budget_magic.session.prepare import RecordedClient, choose
 from budget_magic.session.session import Session
@@ -44,7 +43,7 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
             case TurnStarted() | SettingsChanged() as fact:
                 model = fact.settings.model
             case StepFinished() as fact:
-                learn(task.chosen.client.learned, fact, asked_model=model)
+                task.chosen.client.learned.learn(fact, asked_model=model)
             case TurnFinished() as fact:
                 task.keep_outcome(fact, task.reports.fold.reading, record.at)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from budget_magic.loop import ReservationGate
-    from budget_magic.meter.reserve import Account
+    from budget_magic.meter.account import Account
     from budget_magic.session.bus import Recorder
     from budget_magic.session.clients import Clients
     from budget_magic.session.portal import Portal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budget_magic.loop import ReservationGate
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.account import Account
 from budget_magic.session.clients import Clients
 from budget_magic.session.portal import Portal
 from budget_magic.tools.loop_thread import FunctionLoop

@@ -20,9 +20,9 @@ from budget_magic.events import (
 )
 from budget_magic.loop import Approver, TaskContext
 from budget_magic.meter import Outcome, Spend
+from budget_magic.meter.account import Account
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
-from budget_magic.meter.reserve import Account
 from budget_magic.report.labels import released_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self, TypeVar
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted
-from budget_magic.meter.reserve import Account, Amount
+from budget_magic.meter.account import Account, Amount
 from budget_magic.tools.loop_thread import FunctionLoop
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ BREAKPOINT: Final = {"type": "ephemeral"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is sent; the messages are those of the history, never edited."""
+    """What is sent; the messages are those of the history, unedited."""
 
     model: str
     max_tokens: int
@@ -21,20 +21,20 @@ class Request:
     tools: tuple[dict[str, Any], ...]
     messages: tuple[dict[str, Any], ...]
     effort: str | None
-    """Top-level effort; None where the model has no effort parameter."""
+    """Top-level effort; None if the model has no effort parameter."""
     budget: int | None
     remaining: int | None = None
     """Carried over after a rewrite of the history; None lets the server count."""
     adaptive_thinking: bool = True
     drops_bound_thinking: bool = False
-    """Once tools changed in mid-conversation: earlier thinking is dropped instead of refused."""
+    """Whether thinking from before a change of tools is dropped instead of refused."""
     breakpoints: tuple[int, ...] = ()
     """Indices of the messages whose last block ends a cached prefix."""
     inference_geo: str | None = None
     """Region that must serve the request; None leaves it to the workspace's default."""
 
     def as_params(self) -> dict[str, Any]:
-        """Keyword arguments for `client.beta.messages.stream`.
+        """Return the keyword arguments for `client.beta.messages.stream`.
 
         >>> Request(model="m", max_tokens=9, system="", tools=(), messages=(), effort="low",
         ...         budget=20_000).as_params()["betas"]
@@ -46,7 +46,7 @@ class Request:
         return params
 
     def as_count_params(self) -> dict[str, Any]:
-        """Keyword arguments for `client.beta.messages.count_tokens`."""
+        """Return the keyword arguments for `client.beta.messages.count_tokens`."""
         params: dict[str, Any] = {"model": self.model, "messages": self._marked_messages()}
         if self.system:
             params["system"] = [
@@ -56,10 +56,9 @@ class Request:
             params["tools"] = list(self.tools)
         if self.adaptive_thinking:
             params["thinking"] = self._thinking()
-        if self.effort is not None or self.budget is not None:
-            params["output_config"] = self._output_config()
-        betas = self._betas()
-        if betas:
+        if config := self._output_config():
+            params["output_config"] = config
+        if betas := self._betas():
             params["betas"] = betas
         return params
 

@@ -12,27 +12,21 @@ FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 8.0
 """Longest pause of our own choice."""
 LONGEST_ASKED_WAIT_S: Final = 3600.0
-"""Longest pause that a server may ask for; one that asks for more is tried again after it."""
+"""Longest pause that a server may ask for; a longer one is cut to this."""
 STATUSES: Final = frozenset({408, 409, 429})
 SERVER_ERRORS: Final = 500
 TYPES_IN_MID_STREAM: Final = frozenset(
     {"overloaded_error", "api_error", "timeout_error", "rate_limit_error"}
 )
 SPEND_LIMIT: Final = "enforced_spend_limit_reached"
-"""`error_code` of a 429 that no waiting helps (platform.claude.com, "Errors", 2026-11)."""
+"""`error_code` of a 429 that waiting does not resolve (platform.claude.com, "Errors", 2026-11)."""
 
 
 def retry_wait_s(error: WireError, *, attempt: int, jitter: float) -> float | None:
-    """Seconds to wait before the next attempt; None where none is worth it.
+    """Return the seconds to wait before the next attempt; None if it is not worth trying.
 
-    Parameters
-    ----------
-    error
-        How the attempt failed.
-    attempt
-        Number of the attempt that failed, from 1.
-    jitter
-        A number in [0, 1) that spreads out clients which failed together.
+    `attempt` is the number of the failed attempt, from 1; `jitter` is in [0, 1) and spreads out
+    clients which failed together.
     """
     if attempt >= MAX_ATTEMPTS or not _is_passing(error):
         return None

@@ -16,15 +16,9 @@ import anyio
 
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
-from budget_magic.wire.client import (
-    BlockStart,
-    ContentDelta,
-    Learned,
-    MessageStart,
-    Reply,
-    WireEvent,
-)
+from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
+from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, Reply, WireEvent
 from budget_magic.wire.usage import parse_prompt_usage, parse_usage
 
 if TYPE_CHECKING:
@@ -39,7 +33,7 @@ _TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
 """The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
 DRAIN_S: Final = 0.5
 LONGEST_REASON: Final = 500
-"""Characters of an error of the SDK that are shown; some hold all that had streamed."""
+"""Characters shown of an error of the SDK; some hold everything that had streamed."""
 _BLOCKS: Final[dict[str, DeltaKind]] = {
     "thinking": "thinking",
     "text": "text",
@@ -47,17 +41,20 @@ _BLOCKS: Final[dict[str, DeltaKind]] = {
     "server_tool_use": "call",
     "mcp_tool_use": "call",
 }
+_DELTA_TEXTS: Final = {
+    "text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json",
+}  # fmt: skip
 
 
 class SdkClient:
-    """A `Client` over any object of the SDK that has `.beta.messages.stream`.
+    """What the loop talks to: any object of the SDK that has `.beta.messages.stream`.
 
     Parameters
     ----------
     client
         AsyncAnthropic or one of its siblings for other clouds; retries are switched off.
     learned
-        What earlier replies of the same client have shown; None where it is new.
+        What earlier replies of the same client have shown; None if it is new.
 
     Raises
     ------
@@ -68,36 +65,36 @@ class SdkClient:
     def __init__(self, client: Any, learned: Learned | None = None) -> None:
         if not callable(getattr(_beta_messages(client), "stream", None)):
             raise ConfigurationError(
-                f"{type(client).__name__} is not a client: give an AsyncAnthropic or another"
+                f"{type(client).__name__} is not a client: pass an AsyncAnthropic or another"
                 " object with .beta.messages.stream"
             )
         if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
             raise ConfigurationError(
-                f"{type(client).__name__} is a synchronous client; use its Async twin, such as"
-                " AsyncAnthropic"
+                f"{type(client).__name__} is a synchronous client; use its async counterpart,"
+                " such as AsyncAnthropic"
             )
         if _lacks_credentials(client):
             raise ConfigurationError(
-                f"the {type(client).__name__} has no credential: give it an api_key, or set"
+                f"the {type(client).__name__} has no credential: pass an api_key or set"
                 " ANTHROPIC_API_KEY"
             )
         with_options = getattr(client, "with_options", None)
         self._client = with_options(max_retries=0) if with_options else client
-        self._learned = Learned() if learned is None else learned
-        self._takes_inference_geo = _sdk_class(client) in _TAKE_INFERENCE_GEO
-
-    @property
-    def learned(self) -> Learned:
-        """What its replies have shown so far."""
-        return self._learned
-
-    @property
-    def takes_inference_geo(self) -> bool:
-        """Whether the server knows `inference_geo`."""
-        return self._takes_inference_geo
+        self.learned = Learned() if learned is None else learned
+        """Changed on the loop's thread only."""
+        self.takes_inference_geo = _sdk_class(client) in _TAKE_INFERENCE_GEO
+        """Whether the server knows `inference_geo`: the first-party API does."""
 
     async def stream(self, request: Request) -> AsyncGenerator[WireEvent, None]:
-        """Yield the events of one reply, the last a `Reply`; see `Client.stream`."""
+        """Yield the events of one reply, the last a `Reply`.
+
+        Raises
+        ------
+        ApiError
+            The server refused, by status or in mid-stream.
+        ConnectionBroken
+            No connection, a dropped stream, or one without `message_stop`.
+        """
         with _translated():
             async with (
                 self._client.beta.messages.stream(
@@ -111,7 +108,7 @@ class SdkClient:
                         yield event
 
     async def count_tokens(self, request: Request) -> int | None:
-        """Return the API's own estimate of the prompt in tokens; None where it cannot be had."""
+        """Return the API's own estimate of the prompt in tokens; None if it cannot be had."""
         count = getattr(_beta_messages(self._client), "count_tokens", None)
         if count is None:
             return None
@@ -126,7 +123,7 @@ class SdkClient:
 
 
 def real_client() -> AsyncAnthropic | None:
-    """Return a client with the credentials that the SDK finds; None where it finds none."""
+    """Return a client with the credentials that the SDK finds; None if it finds none."""
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
 
     try:
@@ -136,9 +133,7 @@ def real_client() -> AsyncAnthropic | None:
                 event_hooks={"response": [_refuse_compressed_response]}
             ),
         )
-    except anthropic.AnthropicError as error:
-        raise ConfigurationError(f"the credentials cannot be used: {error}") from error
-    except ValueError as error:
+    except (anthropic.AnthropicError, ValueError) as error:
         raise ConfigurationError(f"the credentials cannot be used: {error}") from error
     if client.api_key or client.auth_token or client.credentials is not None:
         return client
@@ -179,7 +174,7 @@ def _refuse_compressed(response: Any) -> None:
 
 
 def _sdk_class(client: object) -> str:
-    """Return the name of the SDK's own class that a client is of; empty for another object."""
+    """Return the name of a client's class within the SDK; empty for another object."""
     own = (one for one in type(client).__mro__ if one.__module__.partition(".")[0] == "anthropic")
     return next((one.__name__ for one in own), "")
 
@@ -189,7 +184,7 @@ def _beta_messages(client: Any) -> Any:
 
 
 def _lacks_credentials(client: Any) -> bool:
-    """Return whether a client of the API itself cannot sign in; clouds have ways of their own."""
+    """Return whether a client of the API itself cannot sign in; clouds sign in otherwise."""
     import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
 
     if type(client) is not anthropic.AsyncAnthropic:
@@ -225,7 +220,8 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
                     yield ContentDelta(block=event.index, kind=kinds[event.index], text=text)
             case "message_delta":
                 # Until then the snapshot has the placeholder of `message_start` as its output.
-                is_counted = is_counted or _has_output_tokens(event)
+                output_tokens = getattr(getattr(event, "usage", None), "output_tokens", None)
+                is_counted = is_counted or type(output_tokens) is int
             case "message_stop":
                 reply = _reply(stream, {at: "".join(parts) for at, parts in inputs.items()})
                 yield reply if is_counted else replace(reply, usage=None)
@@ -237,46 +233,29 @@ async def _events(stream: Any) -> AsyncGenerator[WireEvent, None]:
 async def _drain(stream: Any) -> None:
     """Read a reply to the end of its body, which normally follows immediately.
 
-    Otherwise the SDK's generators are left in the middle of it, and Python closes them at some
-    later moment, in any thread, and logs to stderr.
+    Otherwise Python closes the SDK's unfinished generators at some later moment, in any thread,
+    and logs to stderr.
     """
     with anyio.move_on_after(DRAIN_S):
         async for _ in stream:
             pass
 
 
-def _has_output_tokens(event: Any) -> bool:
-    usage = getattr(event, "usage", None)
-    return type(getattr(usage, "output_tokens", None)) is int
-
-
 def _delta_text(delta: Any) -> str:
-    match delta.type:
-        case "text_delta":
-            return _text(delta.text)
-        case "thinking_delta":
-            return _text(delta.thinking)
-        case "input_json_delta":
-            return _text(delta.partial_json)
-        case _:
-            return ""
+    field = _DELTA_TEXTS.get(str(delta.type))
+    return "" if field is None else _text(getattr(delta, field))
 
 
 def _text(value: object) -> str:
-    """Return a text that the server sent; empty where it is no text."""
+    """Return a text that the server sent; empty if it is not a text."""
     return value if isinstance(value, str) else ""
 
 
 def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
-    """Return the whole reply.
+    """Return the reply of a stream at its end.
 
-    Parameters
-    ----------
-    stream
-        At its end.
-    inputs
-        What streamed as the input of calls, by the index of the block. The SDK takes JSON that
-        was cut for whole; here it stays the text that it is.
+    `inputs` holds what streamed as the input of calls, by index of the block: the SDK completes
+    JSON that was cut; here it stays the text that it is.
     """
     message = _plain(stream.current_message_snapshot)
     content = message["content"]
@@ -308,7 +287,7 @@ def _is_whole(text: str) -> bool:
 
 @contextmanager
 def _unreadable() -> Iterator[None]:
-    """Translate whatever the SDK or this module trips over in what the server streamed."""
+    """Translate errors of the SDK or this module about what the server streamed."""
     import anthropic  # noqa: PLC0415 - the caller's client has imported it
     import httpx2  # noqa: PLC0415 - likewise
 
@@ -339,9 +318,9 @@ def _translated() -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, ConnectionBroken):
             raise cause from error
-        # Certain: no connection was made (name, TCP, TLS, proxy, pool) or can be made (the URL).
-        # A broken write is not certain: the server may have read enough of it.
-        certain = (
+        # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL.
+        # After a broken write, the server may have read enough.
+        never_made = (
             httpx2.ConnectError,
             httpx2.ConnectTimeout,
             httpx2.PoolTimeout,
@@ -350,7 +329,7 @@ def _translated() -> Iterator[None]:
             httpx2.InvalidURL,
         )
         raise ConnectionBroken(
-            _named(cause or error), reached=not isinstance(cause, certain)
+            _named(cause or error), reached=not isinstance(cause, never_made)
         ) from error
     except httpx2.HTTPError as error:
         raise ConnectionBroken(_named(error), reached=True) from error
@@ -360,7 +339,7 @@ def _translated() -> Iterator[None]:
         # The SDK's own way to say that a client has no credential.
         if "authentication method" not in str(error):
             raise
-        raise ConfigurationError("the client has no credential; give it an api_key") from error
+        raise ConfigurationError("the client has no credential; pass an api_key") from error
     except ValueError as error:
         raise _not_readable(error) from error
 
@@ -378,7 +357,7 @@ def _named(error: BaseException) -> str:
 def _retry_after_s(headers: Any) -> float | None:
     """Return the seconds that a server asks to wait, finite and not negative; None if unreadable.
 
-    `retry-after-ms` goes before `retry-after`, which holds seconds or a date.
+    `retry-after-ms` takes precedence over `retry-after`, which holds seconds or a date.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:

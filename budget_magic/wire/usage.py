@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from budget_magic.events import IterationUsage, Usage
-from budget_magic.events.usage import OUTSIDE_THE_SUM
+from budget_magic.events.usage import OUTSIDE_THE_SUM, TokenCounts
 
 MOST_TOKENS: Final = 100_000_000
 """No reply reads or writes more: a hundred of the largest context windows (1M tokens, 2026-11)."""
 
+
+def _or(default: object) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
 _Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
-_ModelT = TypeVar("_ModelT", bound=BaseModel)
+_CountOrNone = Annotated[_Count, _or(0)]
 
 
 class _Strict(BaseModel):
@@ -23,26 +27,23 @@ class _Strict(BaseModel):
 
 
 class _CacheCreation(_Strict):
-    ephemeral_1h_input_tokens: _Count | None = None
+    ephemeral_1h_input_tokens: _CountOrNone = 0
 
 
 class _Tokens(_Strict):
     input_tokens: _Count
-    cache_read_input_tokens: _Count | None = None
-    cache_creation_input_tokens: _Count | None = None
-    cache_creation: _CacheCreation | None = None
+    cache_read_input_tokens: _CountOrNone = 0
+    cache_creation_input_tokens: _CountOrNone = 0
+    cache_creation: Annotated[_CacheCreation, _or({})] = _CacheCreation()
 
-    @property
-    def written(self) -> int:
-        return self.cache_creation_input_tokens or 0
-
-    @property
-    def written_for_an_hour(self) -> int:
-        return (self.cache_creation and self.cache_creation.ephemeral_1h_input_tokens) or 0
-
-    @property
-    def prompt_tokens(self) -> int:
-        return self.input_tokens + (self.cache_read_input_tokens or 0) + self.written
+    def counts(self) -> dict[str, Any]:
+        """Return the figures of the prompt under the names of `TokenCounts`."""
+        return {
+            "input_tokens": self.input_tokens,
+            "cache_read_input_tokens": self.cache_read_input_tokens,
+            "cache_creation_input_tokens": self.cache_creation_input_tokens,
+            "cache_creation_1h_input_tokens": self.cache_creation.ephemeral_1h_input_tokens,
+        }
 
 
 class _Iteration(_Tokens):
@@ -52,11 +53,11 @@ class _Iteration(_Tokens):
 
 
 class _OutputDetails(_Strict):
-    thinking_tokens: _Count | None = None
+    thinking_tokens: _CountOrNone = 0
 
 
 class _ServerTools(_Strict):
-    web_search_requests: _Count | None = None
+    web_search_requests: _CountOrNone = 0
 
 
 class _PromptUsage(_Tokens):
@@ -64,37 +65,58 @@ class _PromptUsage(_Tokens):
     speed: str | None = None
     inference_geo: str | None = None
 
+    def usage(self) -> Usage:
+        """Return the figures of the prompt."""
+        return Usage(
+            **self.counts(),
+            service_tier=self.service_tier,
+            speed=self.speed,
+            inference_geo=self.inference_geo or None,
+        )
+
 
 class _ReplyUsage(_PromptUsage):
     output_tokens: _Count
-    output_tokens_details: _OutputDetails | None = None
-    server_tool_use: _ServerTools | None = None
-    iterations: list[_Iteration] | None = None
+    output_tokens_details: Annotated[_OutputDetails, _or({})] = _OutputDetails()
+    server_tool_use: Annotated[_ServerTools, _or({})] = _ServerTools()
+    iterations: Annotated[list[_Iteration], _or([])] = []
+
+    def usage(self) -> Usage:
+        """Return the figures of the whole reply."""
+        return replace(
+            super().usage(),
+            output_tokens=self.output_tokens,
+            thinking_tokens=min(self.output_tokens_details.thinking_tokens, self.output_tokens),
+            web_search_requests=self.server_tool_use.web_search_requests,
+            iterations=tuple(
+                IterationUsage(
+                    **part.counts(),
+                    kind=part.type,
+                    model=part.model or None,
+                    output_tokens=part.output_tokens,
+                )
+                for part in self.iterations
+            ),
+        )
 
 
 def parse_prompt_usage(raw: object) -> Usage | None:
-    """Return the input figures of `message_start`, or None where they cannot be right."""
-    parsed = _validated(_PromptUsage, raw)
-    if parsed is None or not parsed.prompt_tokens or not _is_split_right(parsed):
-        return None
-    return _usage(parsed)
+    """Return the input figures of `message_start`, or None if they cannot be right."""
+    usage = _parsed(_PromptUsage, raw)
+    return usage if usage is not None and usage.prompt_tokens and _is_split_right(usage) else None
 
 
 def parse_usage(raw: object, *, has_content: bool) -> Usage | None:
-    """Return the figures of a whole reply, or None where they cannot be right.
+    """Return the figures of a whole reply, or None if they cannot be right.
 
-    Parameters
-    ----------
-    raw
-        The `usage` object as JSON values, whatever the server put there.
-    has_content
-        Whether the reply has any block: then it has output tokens.
+    `raw` is the `usage` object as JSON values, whatever the server put there. A reply that
+    `has_content` has output tokens.
 
     Notes
     -----
-    Figures cannot be right where one is missing, no whole number, negative or beyond 100 million,
-    where prompt or output are zero in full, or where the iterations add up to less than the
-    top-level figures, which leave some of them out but hold nothing that they do not.
+    Figures cannot be right if one is missing, not a whole number, negative or beyond 100 million,
+    if prompt or output are zero in full, or if the iterations add up to less than the top-level
+    figures, which leave some of them out but hold nothing that they do not.
 
     Examples
     --------
@@ -103,69 +125,28 @@ def parse_usage(raw: object, *, has_content: bool) -> Usage | None:
     >>> parse_usage({"input_tokens": 20, "output_tokens": None}, has_content=True) is None
     True
     """
-    parsed = _validated(_ReplyUsage, raw)
-    if parsed is None or not all(map(_is_split_right, (parsed, *(parsed.iterations or ())))):
+    usage = _parsed(_ReplyUsage, raw)
+    if usage is None or not all(map(_is_split_right, (usage, *usage.iterations))):
         return None
-    iterations = parsed.iterations or []
-    if iterations and not _cover(iterations, parsed):
+    inside = [part for part in usage.iterations if part.kind not in OUTSIDE_THE_SUM]
+    outside = [part for part in usage.iterations if part.kind in OUTSIDE_THE_SUM]
+    if usage.iterations and (
+        sum(part.prompt_tokens for part in inside) < usage.prompt_tokens
+        or sum(part.output_tokens for part in inside) < usage.output_tokens
+    ):
         return None
-    outside = [part for part in iterations if part.type in OUTSIDE_THE_SUM]
-    if not any(part.prompt_tokens for part in (parsed, *outside)):
+    if not any(part.prompt_tokens for part in (usage, *outside)):
         return None
-    outputs = (parsed.output_tokens, *(part.output_tokens for part in outside))
-    return None if has_content and not any(outputs) else _usage(parsed)
+    has_output = any(part.output_tokens for part in (usage, *outside))
+    return usage if has_output or not has_content else None
 
 
-def _validated(model: type[_ModelT], raw: object) -> _ModelT | None:
+def _parsed(model: type[_PromptUsage], raw: object) -> Usage | None:
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw).usage()
     except ValidationError:
         return None
 
 
-def _is_split_right(part: _Tokens) -> bool:
-    return part.written_for_an_hour <= part.written
-
-
-def _cover(iterations: Sequence[_Iteration], parsed: _ReplyUsage) -> bool:
-    """Return whether the iterations hold at least what the top-level figures say."""
-    inside = [part for part in iterations if part.type not in OUTSIDE_THE_SUM]
-    return (
-        sum(part.prompt_tokens for part in inside) >= parsed.prompt_tokens
-        and sum(part.output_tokens for part in inside) >= parsed.output_tokens
-    )
-
-
-def _usage(parsed: _PromptUsage) -> Usage:
-    usage = Usage(
-        input_tokens=parsed.input_tokens,
-        cache_read_input_tokens=parsed.cache_read_input_tokens or 0,
-        cache_creation_input_tokens=parsed.written,
-        cache_creation_1h_input_tokens=parsed.written_for_an_hour,
-        service_tier=parsed.service_tier,
-        speed=parsed.speed,
-        inference_geo=parsed.inference_geo or None,
-    )
-    if not isinstance(parsed, _ReplyUsage):
-        return usage
-    thinking = (parsed.output_tokens_details and parsed.output_tokens_details.thinking_tokens) or 0
-    searches = (parsed.server_tool_use and parsed.server_tool_use.web_search_requests) or 0
-    return replace(
-        usage,
-        output_tokens=parsed.output_tokens,
-        thinking_tokens=min(thinking, parsed.output_tokens),
-        web_search_requests=searches,
-        iterations=tuple(map(_iteration, parsed.iterations or ())),
-    )
-
-
-def _iteration(part: _Iteration) -> IterationUsage:
-    return IterationUsage(
-        kind=part.type,
-        model=part.model or None,
-        input_tokens=part.input_tokens,
-        cache_read_input_tokens=part.cache_read_input_tokens or 0,
-        cache_creation_input_tokens=part.written,
-        cache_creation_1h_input_tokens=part.written_for_an_hour,
-        output_tokens=part.output_tokens,
-    )
+def _is_split_right(part: TokenCounts) -> bool:
+    return part.cache_creation_1h_input_tokens <= part.cache_creation_input_tokens

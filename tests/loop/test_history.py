@@ -12,7 +12,8 @@ import pytest
 
 from budget_magic import Ceilings, Task, tool
 from budget_magic.events import MessageAppended, StepFinished, ToolFinished
-from budget_magic.loop.conversation import GO_ON, Conversation, left_out
+from budget_magic.loop.conversation import GO_ON, Conversation
+from budget_magic.loop.malformed import left_out
 from budget_magic.simulator import Call, Reply, RequestRecord, SceneContext, Simulator
 from tests.loop.running import (
     LOOK,

@@ -188,7 +188,7 @@ def test_calls_of_a_reply_that_says_it_ended_do_not_run_and_the_task_goes_on() -
     task, server = played(reply([TEXT], call(input={"word": "x"}), stop_reason="end_turn"))
 
     assert not facts(task, ToolStarted)
-    assert results(task) == ["not run: the turn ended before"]
+    assert results(task) == ["not run: the turn ended first"]
     assert task.run("And now?").text == "Done."
     assert is_valid(server)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from budget_magic import Task, tool
 from budget_magic.loop.stop import BUDGET_TOO_SMALL
-from budget_magic.loop.stuck import is_stuck, made
+from budget_magic.loop.stuck import CompletedCall, is_stuck
 from budget_magic.settings import StuckRule
 from budget_magic.simulator import SCENES, Call, Reply, SceneContext, Simulator
 from budget_magic.wire.sdk import simulated_client
@@ -102,7 +102,7 @@ def test_the_rule_can_be_tuned_and_be_off(rule: StuckRule | None, replies: int) 
 def test_a_loop_is_stuck_exactly_when_its_newest_call_fills_the_window(
     names: list[str], repeats: int, among: int
 ) -> None:
-    calls = [made(name, {}, "same") for name in names]
+    calls = [CompletedCall(name=name, input="{}", result="same") for name in names]
 
     expected = bool(names) and names[-among:].count(names[-1]) >= repeats
 

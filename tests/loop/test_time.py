@@ -19,7 +19,7 @@ from budget_magic.loop import (
 )
 from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter import Reading, advance
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.account import Account
 from budget_magic.simulator import Reply, SceneContext, Simulator
 from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor

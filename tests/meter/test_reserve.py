@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budget_magic.events import AttemptFailed
+from budget_magic.meter.account import Account, Amount, book
 from budget_magic.meter.reserve import (
-    LAST_ANSWER_TOKENS,
     LAST_REPLY_TOKENS,
     MOST_STEP_REPLY_TOKENS,
-    Account,
-    Amount,
-    CutOff,
     Demand,
     Granted,
     MustWait,
@@ -27,6 +25,10 @@ from budget_magic.models import MODELS
 OPUS = MODELS["claude-opus-5-5"].prices
 ONE_TOKEN = Decimal(20) / 1_000_000
 """What one token of reply costs."""
+
+
+SMALL = Account(name="small", cost_usd=Decimal("0.1"), total_tokens=None)
+"""A ceiling under which the smaller last answer is kept."""
 
 
 def demand(**changes: Any) -> Demand:
@@ -77,7 +79,7 @@ def test_open_ceilings_grant_all_without_a_price() -> None:
 
 def test_a_step_shrinks_to_what_fits_beside_a_last_answer() -> None:
     wanted = demand()
-    room = account(wanted.with_last_answer(6_000, LAST_ANSWER_TOKENS).usd)
+    room = account(wanted.with_last_answer(6_000, SMALL).usd)
 
     got = granted(wanted, room)
 
@@ -86,7 +88,7 @@ def test_a_step_shrinks_to_what_fits_beside_a_last_answer() -> None:
 
 def test_a_step_is_sent_while_its_smallest_reply_fits_twice() -> None:
     wanted = demand()
-    enough = wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, LAST_ANSWER_TOKENS).usd
+    enough = wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, SMALL).usd
 
     at = granted(wanted, account(enough))
     below = granted(wanted, account(enough - ONE_TOKEN / 2))
@@ -134,21 +136,16 @@ def test_without_wrap_up_no_room_is_kept_and_nothing_is_a_last_answer() -> None:
 def test_a_step_that_must_be_the_last_uses_the_room_of_the_last_answer() -> None:
     wanted = demand(must_be_last=True)
 
-    got = granted(
-        wanted, account(wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, LAST_ANSWER_TOKENS).usd)
-    )
+    got = granted(wanted, account(wanted.with_last_answer(MOST_STEP_REPLY_TOKENS, SMALL).usd))
 
     assert got.last_answer
-    assert got.max_tokens > MOST_STEP_REPLY_TOKENS + LAST_ANSWER_TOKENS
+    assert got.max_tokens > MOST_STEP_REPLY_TOKENS + SMALL.last_answer_tokens
 
 
 def test_a_small_max_tokens_is_enough_by_itself() -> None:
     wanted = demand(wanted_tokens=100)
 
-    assert (
-        granted(wanted, account(wanted.with_last_answer(100, LAST_ANSWER_TOKENS).usd)).last_answer
-        is False
-    )
+    assert granted(wanted, account(wanted.with_last_answer(100, SMALL).usd)).last_answer is False
     assert granted(wanted, account(wanted.worst(100).usd)).last_answer is True
     refused(wanted, account(wanted.worst(100).usd - ONE_TOKEN / 2))
 
@@ -183,8 +180,9 @@ def test_what_is_unconfirmed_counts_like_what_is_spent() -> None:
     wanted = demand(first=True)
     room = account(wanted.worst(2_000).usd + 1)
     room.hold(Amount(usd=Decimal(1), tokens=1))
-    broken = CutOff(task="audit", most=Amount(usd=Decimal(1)), least=Amount(), accounts=(room,))
-    room.settle(Amount(usd=Decimal(1), tokens=1), spent=Amount(), cut_off=broken)
+    broken = AttemptFailed(turn=1, step=1, attempt=1, why="cut off", unconfirmed_usd=Decimal(1))
+    room.settle(Amount(usd=Decimal(1), tokens=1))
+    book(broken, [room])
 
     assert granted(wanted, room).max_tokens == 2_000
     assert len(room.cut_off) == 1
@@ -194,7 +192,8 @@ def test_settling_gives_back_what_was_not_used() -> None:
     room = account(Decimal(5), 1_000_000)
     got = granted(demand(), room)
 
-    room.settle(got.hold, spent=Amount(usd=Decimal("0.1"), tokens=900))
+    room.settle(got.hold)
+    room.count(Amount(usd=Decimal("0.1"), tokens=900), Amount(), is_below=False)
 
     assert room.headroom() == (Decimal("4.9"), 999_100)
     assert (room.requests_held, room.held) == (0, Amount())
@@ -218,7 +217,8 @@ def test_a_request_waits_before_it_shrinks_and_shrinks_once_it_is_alone() -> Non
     other = granted(demand(wanted_tokens=2_000), account(), session)
     assert isinstance(reserve(demand(), (account(), session)), MustWait)
 
-    session.settle(other.hold, spent=other.hold)
+    session.settle(other.hold)
+    session.count(other.hold, Amount(), is_below=True)
     alone = granted(demand(), account(), session)
 
     assert alone.max_tokens == 8_000

@@ -9,7 +9,7 @@ import pytest
 from budget_magic import Task
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import HistoryRewritten, NoticePosted, StepFinished
-from budget_magic.loop.budget_carryover import BudgetCarryover
+from budget_magic.loop.budget_carryover import sent_budget
 from budget_magic.simulator import Call, Reply, Simulator
 from tests.loop.running import facts, last_start, steps, task_on
 
@@ -63,17 +63,16 @@ def test_less_than_the_api_takes_is_rounded_up_and_said() -> None:
     assert [budget["total"] for budget in budgets(simulator)] == [BUDGET, BUDGET, 20_000, 20_000]
     [note] = [fact.text for fact in facts(task, NoticePosted) if "Claude is told" in fact.text]
     assert note == (
-        "Claude is told 20,000 tokens, the least that the API takes, though 13,700 of this task's"
-        " 64,000 are left"
+        "Claude is told 20,000 tokens, the API's minimum, though 13,700 of this task's 64,000 are"
+        " left"
     )
 
 
 def test_what_is_left_is_never_said_to_be_less_than_nothing() -> None:
-    policy = BudgetCarryover(strategy="documented")
-    sent = policy.sent(BUDGET, removed_tokens=None, spent_before=70_000)
+    sent = sent_budget("documented", BUDGET, removed_tokens=None, spent_before=70_000)
     assert sent.total == 20_000
     assert "though 0 of this task's 64,000 are left" in sent.note
-    today = BudgetCarryover(strategy="today").sent(BUDGET, removed_tokens=70_000, spent_before=0)
+    today = sent_budget("today", BUDGET, removed_tokens=70_000, spent_before=0)
     assert (today.total, today.remaining) == (BUDGET, 0)
 
 

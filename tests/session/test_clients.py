@@ -109,19 +109,19 @@ def test_an_object_of_the_notebook_is_taken_under_its_name() -> None:
 
 @pytest.mark.parametrize("thing", [object(), 7, "openai", None])
 def test_an_object_that_is_no_client_is_refused(thing: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"is not a client: give an AsyncAnthropic"):
+    with pytest.raises(ConfigurationError, match=r"is not a client: pass an AsyncAnthropic"):
         Session().clients.choose(thing, someone_watches=True)
 
 
 def test_a_synchronous_client_is_refused_with_its_twin() -> None:
-    with pytest.raises(ConfigurationError, match="is a synchronous client; use its Async twin"):
+    with pytest.raises(ConfigurationError, match="synchronous client; use its async counterpart"):
         SdkClient(anthropic.Anthropic(api_key="x"))
 
 
 def test_a_client_without_a_credential_is_refused_before_anything_is_sent() -> None:
     task = Task("audit", client=anthropic.AsyncAnthropic(), tools=[lookup])
 
-    with pytest.raises(ConfigurationError, match="has no credential: give it an api_key"):
+    with pytest.raises(ConfigurationError, match="has no credential: pass an api_key"):
         task.run("Look.")
 
     assert task.events == []

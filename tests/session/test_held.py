@@ -20,7 +20,7 @@ from budget_magic.events import (
     ToolStarted,
 )
 from budget_magic.meter import read
-from budget_magic.meter.reserve import Amount
+from budget_magic.meter.account import Amount
 from budget_magic.session import default_session
 from budget_magic.session.accounts import group_account
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold, overloaded, silence

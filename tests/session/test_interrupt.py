@@ -134,7 +134,7 @@ def test_a_stop_during_a_function_answers_its_call_interrupted() -> None:
 
     interruption(lambda: task.run("Look."))
 
-    assert results(task) == ["interrupted", "not run: the turn ended before"]
+    assert results(task) == ["interrupted", "not run: the turn ended first"]
     assert [fact.ran for fact in facts(task, ToolFinished)] == [True, False]
     assert task.resume().text == "Done."
     assert [block["type"] for block in last_content(simulator.requests[-1])] == ["tool_result"] * 2
@@ -216,7 +216,7 @@ def test_an_interrupt_of_a_function_stops_the_turn_whatever_the_function_makes_o
     outcome = interruption(lambda: task.run("Look."))
 
     assert (outcome.state, outcome.reason) == ("interrupted", "keyboard")
-    assert results(task) == ["interrupted", "not run: the turn ended before"]
+    assert results(task) == ["interrupted", "not run: the turn ended first"]
     assert len(simulator.requests) == 1
     assert signal.getsignal(signal.SIGINT) is before
     assert task.resume().text == "Done."

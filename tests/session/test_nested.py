@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from budget_magic import Ceilings, Outcome, Task, tool
 from budget_magic.errors import TaskInterrupted
 from budget_magic.events import TasksRun, WaitStarted
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.account import Account
 from budget_magic.session import default_session
 from budget_magic.session.accounts import group_account
 from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold, silence

@@ -10,7 +10,7 @@ import pytest
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Live, Record, StepFinished, TurnFinished, WaitFinished, WaitStarted
-from budget_magic.meter.reserve import Account
+from budget_magic.meter.account import Account
 from budget_magic.session import default_session
 from budget_magic.session.accounts import set_ceilings
 from budget_magic.settings import Defaults

@@ -13,8 +13,7 @@ from budget_magic import Ceilings, ConfigurationError, Task, tasks
 from budget_magic.events import TurnSettings, TurnStarted
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.options import OPTIONS, parse
-from budget_magic.meter.cost import REGION_FACTORS
-from budget_magic.models import EFFORT_LEVELS
+from budget_magic.models import EFFORT_LEVELS, REGION_FACTORS
 from budget_magic.settings import (
     TABLE,
     Defaults,
@@ -122,7 +121,7 @@ def test_task_takes_in_python_what_a_cell_takes_in_words() -> None:
 
     settings = task.settings
     assert (settings.tool_names, settings.wrap_up) == (("look",), False)
-    assert settings.prices["mine"].from_user
+    assert settings.prices["mine"].base.write_1h == 1
     assert settings.stuck_rule == StuckRule(repeats=2, among=4)
 
 

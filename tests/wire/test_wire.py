@@ -23,10 +23,10 @@ from budget_magic.simulator import (
     truncate,
 )
 from budget_magic.wire import MAX_ATTEMPTS, Request, retry_wait_s
-from budget_magic.wire.client import BlockStart, ContentDelta, MessageStart, WireEvent
-from budget_magic.wire.client import Reply as Answer
 from budget_magic.wire.retry import LONGEST_ASKED_WAIT_S
 from budget_magic.wire.sdk import SdkClient, simulated_client
+from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, WireEvent
+from budget_magic.wire.stream import Reply as Answer
 from tests.support import examples
 from tests.wire.raw import RawFirst, refusal
 
