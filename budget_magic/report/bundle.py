@@ -1,4 +1,4 @@
-"""Bundle a turn's renderings for a cell's output: HTML, Markdown, plain text and JSON."""
+"""Bundle a turn for a cell's output, as HTML, Markdown, plain text and JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budget_magic.errors import join_clauses
-from budget_magic.report.markdown_report import markdown_report
+from budget_magic.report.formats import markdown_report, static_html
 from budget_magic.report.plain import plain_report
-from budget_magic.report.static_html import static_html
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView
 
@@ -28,7 +27,7 @@ def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
 def turn_json(fold: TurnFold) -> dict[str, Any]:
     """Return the last turn of the fold as JSON, for programs that read executed notebooks.
 
-    Dollars are exact decimal strings. While the turn runs, `state` is `running` and `reason` None.
+    Dollars are exact decimal strings. While the turn runs, `reason` is None.
     """
     reading, ended, settings = fold.reading, fold.facts.finished, fold.facts.settings
     return {

@@ -27,7 +27,6 @@ from budget_magic.events import (
 from budget_magic.meter import Kinds
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report.gauges import kinds_sum
 from budget_magic.report.text import clean_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view import view_turn
@@ -41,13 +40,13 @@ class StreamedBlock:
     """A content block as far as it has streamed; it only grows."""
 
     id: int
-    """Place among all blocks that streamed in the turn, from 1."""
+    """Number among all blocks that streamed in the turn, from 1."""
     step: int
     index: int
-    """Place in the reply's content."""
+    """Index in the reply's content."""
     kind: DeltaKind
     name: str
-    """Name of the tool where the block is a call, cleaned."""
+    """Name of a called tool, cleaned."""
     pieces: list[str] = field(default_factory=list)
     """Its text, cleaned."""
     characters: int = 0
@@ -71,7 +70,7 @@ class Look:
 
 
 class LiveTurn:
-    """The one place that keeps what streams: a sink, written on the loop's thread, read from any.
+    """A sink that keeps what streams; written on the loop's thread, read from any.
 
     Parameters
     ----------
@@ -116,7 +115,10 @@ class LiveTurn:
             self.fold = self._latest()
             facts = self.fold.facts
             self._take(record.fact)
-            self._let_clock_run(not (facts.finished or facts.waiting or facts.waiting_for_room))
+            # The clock of the turn stops while it waits for a person or for room.
+            waits = facts.finished or facts.waiting or facts.waiting_for_room
+            self._run_s = self._elapsed_s()
+            self._running_since_s = None if waits else self._now()
         self.news.set()
 
     def live(self, event: Live) -> None:
@@ -125,13 +127,11 @@ class LiveTurn:
             if isinstance(event, BlockStarted):
                 for block in self._blocks.values():
                     block.ended = True
-                self._begin(event.step, event.block, event.kind, event.name)
+                self._begin(event, event.name)
                 self._doing = event.name or ("writing" if event.kind == "text" else event.kind)
                 self._retry_at_s = None
             else:
-                block = self._blocks.get(event.block) or self._begin(
-                    event.step, event.block, event.kind, ""
-                )
+                block = self._blocks.get(event.block) or self._begin(event)
                 block.pieces.append(clean_text(event.text))
                 block.characters += len(event.text)
         if not self.news.is_set():
@@ -143,16 +143,15 @@ class LiveTurn:
             blocks = (*self._replied, *self._blocks.values())
             return Look(fold=self.fold, live=self._state(), blocks=blocks)
 
-    def _begin(self, step: int, index: int, kind: DeltaKind, name: str) -> StreamedBlock:
+    def _begin(self, event: Live, name: str = "") -> StreamedBlock:
         self._last_id += 1
-        block = StreamedBlock(
+        self._blocks[event.block] = block = StreamedBlock(
             id=self._last_id,
-            step=step,
-            index=index,
-            kind=kind,
+            step=event.step,
+            index=event.block,
+            kind=event.kind,
             name=clean_text(name)[:_NAME_CHARS],
         )
-        self._blocks[index] = block
         return block
 
     def _state(self) -> LiveState:
@@ -160,20 +159,19 @@ class LiveTurn:
         tokens: dict[DeltaKind, int] = {"thinking": 0, "text": 0, "call": 0}
         for block in self._blocks.values():
             tokens[block.kind] += ratios.block_tokens(block.kind, block.characters)
-        streaming = Kinds(
-            thinking=tokens["thinking"],
-            calls=tokens["call"],
-            text=tokens["text"],
-            results=ratios.tokens("text", self._result_characters),
-        )
         return LiveState(
             step=self._step,
             doing="stopping" if self._is_stopping else self._doing,
             elapsed_s=run_s,
             step_elapsed_s=max(run_s - self._step_began_s, 0.0),
             has_begun=bool(self._blocks),
-            streaming=streaming,
-            estimated_usd=self._estimated_usd(kinds_sum(streaming) - streaming.results),
+            streaming=Kinds(
+                thinking=tokens["thinking"],
+                calls=tokens["call"],
+                text=tokens["text"],
+                results=ratios.tokens("text", self._result_characters),
+            ),
+            estimated_usd=self._estimated_usd(sum(tokens.values())),
             retry_in_s=self._retry_at_s and max(self._retry_at_s - now_s, 0.0),
         )
 
@@ -210,7 +208,7 @@ class LiveTurn:
                 pass
 
     def _drop_blocks(self, step: int) -> None:
-        """Forget what streamed; what belongs to a failed attempt of this step does not count."""
+        """Forget what streamed; what a failed attempt of this step streamed does not count."""
         for block in self._blocks.values():
             block.is_void = block.step == step
         self._blocks = {}
@@ -218,8 +216,3 @@ class LiveTurn:
     def _elapsed_s(self) -> float:
         since_s = self._running_since_s
         return self._run_s if since_s is None else self._run_s + self._now() - since_s
-
-    def _let_clock_run(self, runs: bool) -> None:  # noqa: FBT001 - what the name says
-        """Run or stop the clock of the turn: waiting for a person or for room does not count."""
-        self._run_s = self._elapsed_s()
-        self._running_since_s = self._now() if runs else None

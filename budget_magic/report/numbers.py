@@ -7,10 +7,6 @@ from typing import Final
 
 UNKNOWN: Final = "unknown"
 COMPACT_FROM: Final = 10_000
-MILLION: Final = 1_000_000
-HOUR_S: Final = 3600
-MINUTE_S: Final = 60
-CENT_PLACES: Final = 2
 SMALL_CEILING_USD: Final = Decimal("0.10")
 
 
@@ -34,23 +30,23 @@ def compact(count: int) -> str:
     thousands = _rounded(Decimal(count) / 1000, 1)
     if abs(thousands) < 1000:  # noqa: PLR2004 - the step from thousands to millions
         return f"{thousands:f}".removesuffix(".0") + "k"
-    return f"{_rounded(Decimal(count) / MILLION, 2):,f}M"
+    return f"{_rounded(Decimal(count) / 1_000_000, 2):,f}M"
 
 
 def rough(count: int) -> str:
-    """Return a count in two or three digits, for the progress line.
+    """Return a count in two or three digits.
 
     >>> rough(27_050), rough(3_878), rough(640), rough(1_073_000)
     ('27k', '3.9k', '640', '1.07M')
     """
-    if abs(count) < 1000:  # noqa: PLR2004 - below a thousand nothing is gained
+    if abs(count) < 1000:  # noqa: PLR2004 - short enough
         return exact(count)
     places = 1 if abs(count) < COMPACT_FROM else 0
     thousands = _rounded(Decimal(count) / 1000, places)
     return compact(count) if abs(thousands) >= 1000 else f"{thousands:f}k"  # noqa: PLR2004
 
 
-def dollars(amount: Decimal | None, places: int = CENT_PLACES) -> str:
+def dollars(amount: Decimal | None, places: int = 2) -> str:
     """Return US dollars; a positive amount is never shown as zero.
 
     >>> dollars(Decimal("0.5483")), dollars(Decimal("0.0004")), dollars(Decimal(0)), dollars(None)
@@ -81,13 +77,13 @@ def ceiling_dollars(amount: Decimal) -> str:
     """
     exponent = amount.normalize().as_tuple().exponent
     places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
-    return f"${_rounded(amount, max(CENT_PLACES, places)):,f}"
+    return f"${_rounded(amount, max(2, places)):,f}"
 
 
 def spent_dollars(amount: Decimal | None, ceiling: Decimal | None) -> str:
     """Return US dollars, with two more places under a ceiling of a few cents."""
     small = ceiling is not None and ceiling < SMALL_CEILING_USD
-    return dollars(amount, CENT_PLACES + 2 if small else CENT_PLACES)
+    return dollars(amount, 4 if small else 2)
 
 
 def clock(seconds: float) -> str:
@@ -96,12 +92,9 @@ def clock(seconds: float) -> str:
     >>> clock(95.4), clock(3723), clock(0.2)
     ('1:35', '1:02:03', '0:00')
     """
-    whole = max(0, int(seconds))
-    minutes, rest = divmod(whole, MINUTE_S)
-    if whole < HOUR_S:
-        return f"{minutes}:{rest:02d}"
-    hours, minutes = divmod(minutes, MINUTE_S)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def step_time(seconds: float) -> str:
@@ -111,7 +104,7 @@ def step_time(seconds: float) -> str:
     ('6.2 s', '1:00', '1:01')
     """
     tenths = _rounded(Decimal(repr(float(seconds))), 1)
-    return clock(float(tenths)) if tenths >= MINUTE_S else f"{tenths:f} s"
+    return clock(float(tenths)) if tenths >= 60 else f"{tenths:f} s"  # noqa: PLR2004 - a minute
 
 
 def percent(share: float) -> str:
@@ -126,13 +119,13 @@ def percent(share: float) -> str:
     return f"{99 if share < 1 else whole} %" if whole >= 100 else f"{whole} %"  # noqa: PLR2004
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, many: str = "") -> str:
     """Return a count with its noun.
 
-    >>> plural(1, "step"), plural(8, "step")
-    ('1 step', '8 steps')
+    >>> plural(1, "step"), plural(8, "step"), plural(2, "try", "tries")
+    ('1 step', '8 steps', '2 tries')
     """
-    return f"{exact(count)} {noun}" + ("" if count == 1 else "s")
+    return f"{exact(count)} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def pace(tokens_a_step: float) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from budget_magic.report.bars import spark, text_bar
-from budget_magic.report.numbers import rough
-from budget_magic.report.phrases import gauge_text, heading_text, input_text, mark_text
+from budget_magic.report.numbers import percent, rough
 from budget_magic.report.text import cut_text, one_line
 from budget_magic.report.view_models import CeilingView, GaugeView, StepView, TurnView
 
@@ -79,7 +78,7 @@ def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: boo
 
     The title is left out where the transcript is not to be saved.
     """
-    marks = " ".join(map(mark_text, step.marks))
+    marks = " ".join(mark.line for mark in step.marks)
     room = width - 34
     title = fit(f"{step.title} {marks}".strip() if titled else marks, room)
     figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
@@ -142,7 +141,7 @@ def _folded_line(line: str, width: int) -> Iterator[str]:
 def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     mark = f"{view.state.glyph} {view.state.word}" if utf8 else view.state.ascii
     now = "" if view.state.ended else f"  {view.now}"
-    lines = [f"{mark}{now}  {heading_text(view)}"]
+    lines = [f"{mark}{now}  {view.heading}"]
     paragraphs = [view.unconfirmed, *view.notes]
     if view.verdict is not None:
         verdict = view.verdict
@@ -152,8 +151,8 @@ def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     for paragraph in filter(None, paragraphs):
         lines += [INDENT + line for line in wrapped(paragraph, width - 2)]
     sim = "~" if utf8 else "SIM"
-    for tag in view.tags:
-        first, *rest = wrapped(tag.sentence, width - 2 - len(sim))
+    if view.simulated:
+        first, *rest = wrapped(view.simulated, width - 2 - len(sim))
         lines += [f"{sim} {first}", *(INDENT + line for line in rest)]
     return lines
 
@@ -162,7 +161,7 @@ def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     gauge = view.gauge
     kinds = [f"{k.glyph if utf8 else k.ascii} {k.label} {k.text}" for k in gauge.kinds]
     bar = text_bar(gauge, min(60, width - 4), utf8=utf8)
-    lines = [f"{gauge.number} {gauge_text(gauge)}", bar if utf8 else f"[{bar}]"]
+    lines = [f"{gauge.number} {gauge.line}", bar if utf8 else f"[{bar}]"]
     lines += _folded(kinds, width - 2)
     if utf8 and view.pace.shares:
         lines.append(f"left after each step  {spark(view.pace.shares)}  {view.pace.text}")
@@ -183,7 +182,7 @@ def _folded(parts: list[str], width: int) -> list[str]:
 
 def _ceilings(view: TurnView, *, utf8: bool) -> list[str]:
     lines = [_ceiling(ceiling, utf8=utf8) for ceiling in view.ceilings]
-    lines.append(f"{INDENT}input    {input_text(view.input)}: {view.input.percent}")
+    lines.append(f"{INDENT}input    {view.input.line}: {view.input.percent}")
     scope = f", {view.meters.scope}" if view.meters.scope else ""
     meters = f"{view.meters.counted} counted against the budget, {view.meters.billed} billed"
     lines.append(f"{INDENT}two meters{scope}: {meters}")
@@ -197,10 +196,10 @@ def _ceiling(ceiling: CeilingView, *, utf8: bool) -> str:
     filled = round(ceiling.share * _CEILING_BAR)
     bar = ("━" if utf8 else "=") * (filled or (1 if ceiling.share else 0))
     held = f"  {ceiling.held}" if ceiling.held else ""
-    line = f"{INDENT}{ceiling.label:<8}{ceiling.spent:>7} {ceiling.of:<10}"
+    line = f"{INDENT}{ceiling.kind:<8}{ceiling.spent:>7} {ceiling.of:<10}"
     if not ceiling.ceiling:
         return line + held
-    return f"{line} {bar:<{_CEILING_BAR}} {ceiling.percent:>6}{held}  {ceiling.word}"
+    return f"{line} {bar:<{_CEILING_BAR}} {percent(ceiling.share):>6}{held}  {ceiling.word}"
 
 
 def _answer(view: TurnView, width: int) -> list[str]:

@@ -33,15 +33,9 @@ from budget_magic.events import (
 )
 
 _OfStep = (
-    MessageAppended
-    | StepFinished
-    | AttemptFailed
-    | RetryScheduled
-    | ApprovalGiven
-    | ToolStarted
-    | ToolFinished
-    | HistoryRewritten
-)
+    MessageAppended | StepFinished | AttemptFailed | RetryScheduled | ApprovalGiven | ToolStarted
+    | ToolFinished | HistoryRewritten
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +45,7 @@ class StepFacts:
     number: int
     started: StepStarted | None = None
     content: Sequence[Mapping[str, Any]] = ()
-    """The reply's blocks, secrets replaced."""
+    """The reply's blocks."""
     finished: StepFinished | None = None
     failures: tuple[AttemptFailed, ...] = ()
     retry: RetryScheduled | None = None
@@ -66,23 +60,23 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFacts:
-    """What happened in one turn, so far or to its end."""
+    """What happened in one turn so far."""
 
     settings: TurnSettings | None = None
-    """Those in force; those of the end once it ended."""
+    """Those in force, or at the end."""
     finished: TurnFinished | None = None
     """None while the turn runs, also after it was resumed."""
     inserted: tuple[str, ...] = ()
-    """Expressions whose values were put into the prompt."""
+    """Expressions whose values were inserted into the prompt."""
     notes: tuple[NoticePosted, ...] = ()
     steps: tuple[StepFacts, ...] = ()
-    """A step that was cut off and sent again after a resume stands here twice."""
+    """A step that was cut off and sent again after a resume appears twice."""
     left: tuple[int, ...] = ()
-    """Left of the budget before the first reply and after each one; empty without a budget."""
+    """Budget tokens left before the first reply and after each one; empty without a budget."""
     replied_s: float = 0.0
     """Duration of the finished steps."""
     waiting: Mapping[str, ApprovalAsked] = field(default_factory=dict)
-    """Calls without an answer, by id, first asked first."""
+    """Calls that no one has answered yet, by id, oldest first."""
     waiting_for_room: WaitStarted | None = None
     released: tuple[HeldReleased, ...] = ()
 
@@ -94,67 +88,57 @@ class TurnFacts:
 
     @property
     def open_approvals(self) -> list[ApprovalAsked]:
-        """Calls that wait for a person, first asked first."""
+        """Calls that wait for a person, oldest first."""
         return [] if self.finished is not None else list(self.waiting.values())
 
     def place(self, step: int) -> int:
-        """Return the place in `steps` of the last step with this number; the end without one."""
-        for place in range(len(self.steps) - 1, -1, -1):
-            if self.steps[place].number == step:
-                return place
-        return len(self.steps)
+        """Return the index in `steps` of the last step with this number; the end without one."""
+        last_first = range(len(self.steps) - 1, -1, -1)
+        found = (place for place in last_first if self.steps[place].number == step)
+        return next(found, len(self.steps))
 
 
-def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901 - one case per kind of fact
+def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901, PLR0911, PLR0912 - one case per kind of fact
     """Return the facts of a turn after one more fact of that turn."""
     match fact:
         case TurnStarted():
-            facts = replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
+            return replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
         case SettingsChanged():
-            facts = facts if facts.finished else replace(facts, settings=fact.settings)
+            return facts if facts.finished else replace(facts, settings=fact.settings)
         case TurnFinished():
-            facts = replace(facts, finished=fact, waiting_for_room=None)
+            return replace(facts, finished=fact, waiting_for_room=None)
         case NoticePosted():
-            facts = replace(facts, notes=(*facts.notes, fact))
+            return replace(facts, notes=(*facts.notes, fact))
         case WaitStarted():
-            facts = replace(facts, waiting_for_room=fact)
+            return replace(facts, waiting_for_room=fact)
         case WaitFinished():
-            facts = replace(facts, waiting_for_room=None)
+            return replace(facts, waiting_for_room=None)
         case HeldReleased():
-            facts = replace(facts, released=(*facts.released, fact))
-        case TasksRun() | ToolsOffered() | EffortChanged() | MessagesWithdrawn():
-            pass
-        case MessageAppended() if fact.message["role"] != "assistant":
-            pass
+            return replace(facts, released=(*facts.released, fact))
         case StepStarted():
-            started = StepFacts(number=fact.step, started=fact)
-            facts = replace(facts, steps=(*facts.steps, started))
+            return replace(facts, steps=(*facts.steps, StepFacts(number=fact.step, started=fact)))
         case ApprovalAsked():
-            facts = replace(facts, waiting={**facts.waiting, fact.call_id: fact})
-        case _:
-            facts = _add_in_step(facts, fact)
-    return facts
-
-
-def _add_in_step(facts: TurnFacts, fact: _OfStep) -> TurnFacts:
-    place = facts.place(fact.step)
-    step = facts.steps[place] if place < len(facts.steps) else StepFacts(number=fact.step)
-    steps = (*facts.steps[:place], _add_to_step(step, fact), *facts.steps[place + 1 :])
-    match fact:
+            return replace(facts, waiting={**facts.waiting, fact.call_id: fact})
+        case ApprovalGiven() | ToolFinished():
+            waiting = {key: asked for key, asked in facts.waiting.items() if key != fact.call_id}
+            return replace(facts, steps=_add_in_step(facts, fact), waiting=waiting)
         case StepFinished():
             left = facts.left
             if fact.remaining is not None:
                 left = (*(left or (fact.remaining + fact.budget_tokens,)), fact.remaining)
             replied_s = facts.replied_s + fact.elapsed_s
-            return replace(facts, steps=steps, left=left, replied_s=replied_s)
-        case ApprovalGiven() | ToolFinished():
-            waiting = {key: asked for key, asked in facts.waiting.items() if key != fact.call_id}
-            return replace(facts, steps=steps, waiting=waiting)
+            return replace(facts, steps=_add_in_step(facts, fact), left=left, replied_s=replied_s)
+        case MessageAppended() if fact.message["role"] != "assistant":
+            return facts
+        case TasksRun() | ToolsOffered() | EffortChanged() | MessagesWithdrawn():
+            return facts
         case _:
-            return replace(facts, steps=steps)
+            return replace(facts, steps=_add_in_step(facts, fact))
 
 
-def _add_to_step(step: StepFacts, fact: _OfStep) -> StepFacts:
+def _add_in_step(facts: TurnFacts, fact: _OfStep) -> tuple[StepFacts, ...]:
+    place = facts.place(fact.step)
+    step = facts.steps[place] if place < len(facts.steps) else StepFacts(number=fact.step)
     match fact:
         case MessageAppended():
             step = replace(step, content=fact.message["content"])
@@ -172,4 +156,4 @@ def _add_to_step(step: StepFacts, fact: _OfStep) -> StepFacts:
             step = replace(step, results={**step.results, fact.call_id: fact})
         case HistoryRewritten():
             step = replace(step, rewritten=fact)
-    return step
+    return (*facts.steps[:place], step, *facts.steps[place + 1 :])

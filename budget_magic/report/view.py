@@ -13,15 +13,15 @@ from budget_magic.report.gauges import gauge_view, input_view, pace_view
 from budget_magic.report.labels import (
     now,
     scope_text,
+    simulated_text,
     state_view,
     steps_text,
-    tag_views,
     tasks_text,
     unconfirmed_text,
     verdict_view,
 )
-from budget_magic.report.steps import approval_views, step_view, turn_text
-from budget_magic.report.text import one_line
+from budget_magic.report.steps import approval_views, step_view
+from budget_magic.report.text import clean_text, one_line
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -57,23 +57,22 @@ def view_turn(
     return TurnView(
         task=task,
         turn=reading.turn,
-        heading=f"{task} turn {reading.turn}",
         model=model,
-        effort_text=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
+        effort=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
         state=state_view(facts, live),
         now=now(facts, reading, live, ceilings),
         verdict=verdict,
-        tags=tag_views(facts),
+        simulated=simulated_text(facts),
         notes=tuple(one_line(note, NOTE_CHARS) for note in (*notes, tasks_text(reading)) if note),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
         input=input_view(reading.total),
         meters=meters_view(fold.bill, settings, reading),
-        answer=turn_text(facts),
+        answer=clean_text(facts.finished.text) if facts.finished else "",
         steps=fold.settled + tuple(step_view(facts, place, live) for place in rest),
-        scope=scope_text(facts),
         steps_text=steps_text(reading),
+        scope=scope_text(facts),
         approvals=approval_views(facts),
         unconfirmed=unconfirmed_text(fold.task, facts, reading, verdict, fold.word),
         transcript=fold.word(Suggestion(action="transcript", task=task)),
