@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from budget_magic.events import StepFinished, TurnSettings
-from budget_magic.meter import Reading, Spend
-from budget_magic.meter.cost import (
-    MTOK,
-    WEB_SEARCH_USD,
-    billed_model,
-    billing_factor,
-    part_prices,
-    prices_in_force,
-)
+from budget_magic.meter import Reading, Spend, cost
 from budget_magic.models import PRICES_AS_OF, PriceTable
 from budget_magic.report.numbers import ceiling_dollars, dollars, exact, marked
 from budget_magic.report.text import one_line
@@ -49,12 +41,12 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The bill of some replies."""
+    """The bill of a task."""
 
     lines: Mapping[RowKind, BillLine] | None = field(
         default_factory=lambda: dict.fromkeys(_LABELS, BillLine())
     )
-    """None once a reply's price is not known here."""
+    """None if a reply's price is not known here."""
     searches: int = 0
 
 
@@ -66,17 +58,16 @@ def add_to_bill(
     A reply at a user's price that is not in `own` leaves the bill without lines.
     """
     usage = step.usage
-    bill = replace(bill, searches=bill.searches + usage.web_search_requests)
+    searches = bill.searches + usage.web_search_requests
     if bill.lines is None or settings is None or (settings.user_prices and not own):
-        return replace(bill, lines=None)
-    lines = dict(bill.lines)
-    factor = billing_factor(usage)
-    model = billed_model(settings.model, step.model, own)
+        return Bill(lines=None, searches=searches)
+    lines, factor = dict(bill.lines), cost.billing_factor(usage)
+    model = cost.billed_model(settings.model, step.model, own)
     for part in usage.parts:
-        table = part_prices(part, model, own)
+        table = cost.part_prices(part, model, own)
         if table is None:
-            return replace(bill, lines=None)
-        prices = prices_in_force(table, part.prompt_tokens, usage.speed)
+            return Bill(lines=None, searches=searches)
+        prices = cost.prices_in_force(table, part.prompt_tokens, usage.speed)
         hour = part.cache_creation_1h_input_tokens
         charges: tuple[tuple[RowKind, int, Decimal], ...] = (
             ("cache_read", part.cache_read_input_tokens, prices.cache_read),
@@ -87,14 +78,11 @@ def add_to_bill(
         )
         for kind, count, price in charges:
             if count:
-                usd_per_mtok = price * factor
-                lines[kind] = BillLine(
-                    cost_usd=lines[kind].cost_usd + usd_per_mtok * count / MTOK,
-                    usd_per_mtok=lines[kind].usd_per_mtok | {usd_per_mtok},
-                )
-    searched_usd = lines["search"].cost_usd + WEB_SEARCH_USD * usage.web_search_requests
-    lines["search"] = BillLine(cost_usd=searched_usd)
-    return replace(bill, lines=lines)
+                line, usd = lines[kind], price * factor
+                cost_usd = line.cost_usd + usd * count / cost.MTOK
+                lines[kind] = BillLine(cost_usd=cost_usd, usd_per_mtok=line.usd_per_mtok | {usd})
+    lines["search"] = BillLine(cost_usd=cost.WEB_SEARCH_USD * searches)
+    return Bill(lines=lines, searches=searches)
 
 
 def meters_view(bill: Bill, settings: TurnSettings | None, reading: Reading) -> MetersView:

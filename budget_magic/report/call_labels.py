@@ -15,7 +15,6 @@ _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "direct
 _QUOTED: Final = ("pattern", "query", "regex", "search")
 _DETAIL_CHARS: Final = 60
 _LOOKED_AT: Final = 4 * _DETAIL_CHARS
-_TITLE_CHARS: Final = 96
 _GROUPS: Final = 3
 _LONG_CHARS: Final = 600
 _LONG_LINES: Final = 10
@@ -48,7 +47,7 @@ def _call_detail(name: str, call_input: object) -> str:
 
 
 def call_text(name: str, call_input: object) -> str:
-    """Return the whole call in the form of Python.
+    """Return the whole call as Python.
 
     >>> call_text("read_file", {"path": "a.py"})
     'read_file(path="a.py")'
@@ -78,17 +77,6 @@ def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
     if len(groups) > _GROUPS:
         parts.append(TitlePart(detail=f"{sum(len(d) for _, d in groups[_GROUPS:])} more"))
     return tuple(parts)
-
-
-def title(parts: Sequence[TitlePart]) -> str:
-    """Return the parts on one line.
-
-    >>> title([TitlePart(name="read", detail="a, b"), TitlePart(name="grep")])
-    'read a, b and grep'
-    """
-    words = [part.line for part in parts]
-    joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004
-    return one_line(joined, _TITLE_CHARS)
 
 
 def approval_sentence(name: str, why: str) -> str:

@@ -35,7 +35,7 @@ _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
     "failed": ("Failed", "✕", "FAIL"),
 }
 _NEAR_ENOUGH: Final = 0.5
-"""Below this share of its own ceilings, a task's last answer has another reason."""
+"""Below this share of the task's own ceilings, its last answer has another reason."""
 DETAIL_CHARS: Final = 2_000
 """An ending's detail may hold a whole error page."""
 CLAUSE_CHARS: Final = 400
@@ -151,7 +151,7 @@ after='')
 
 
 def simulated_text(facts: TurnFacts) -> str:
-    """Return why and how Claude is simulated; empty where it is not."""
+    """Return why and how Claude is simulated; empty if it is not."""
     why = facts.settings.simulated if facts.settings else None
     return "" if why is None else f"Simulated: {one_line(why, 200)}. {PLAYED}"
 
@@ -246,7 +246,7 @@ def steps_text(reading: Reading) -> str:
 
 
 def scope_text(facts: TurnFacts) -> str:
-    """Return what Claude could see beside the conversation."""
+    """Return what Claude could see besides the conversation."""
     parts = []
     if facts.settings is not None and facts.settings.root:
         parts.append(f"files below {one_line(facts.settings.root, SCOPE_CHARS)}")

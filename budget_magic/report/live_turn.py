@@ -1,4 +1,4 @@
-"""A turn while it runs: the last fold of its records, and what streams."""
+"""Track a running turn: the last fold of its records, and what streams."""
 
 from __future__ import annotations
 
@@ -9,21 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.events import (
-    ApprovalAsked,
-    BlockStarted,
-    DeltaKind,
-    Fact,
-    Live,
-    Record,
-    RetryScheduled,
-    StepFinished,
-    StepStarted,
-    ToolFinished,
-    ToolStarted,
-    TurnStarted,
-    WaitStarted,
-)
+from budget_magic import events
 from budget_magic.meter import Kinds
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
@@ -44,7 +30,7 @@ class StreamedBlock:
     step: int
     index: int
     """Index in the reply's content."""
-    kind: DeltaKind
+    kind: events.DeltaKind
     name: str
     """Name of a called tool, cleaned."""
     pieces: list[str] = field(default_factory=list)
@@ -109,7 +95,7 @@ class LiveTurn:
         """Show that a person asked the turn to stop."""
         self._is_stopping = True
 
-    def record(self, record: Record) -> None:
+    def record(self, record: events.Record) -> None:
         """Take one fact."""
         with self._lock:
             self.fold = self._latest()
@@ -121,10 +107,10 @@ class LiveTurn:
             self._running_since_s = None if waits else self._now()
         self.news.set()
 
-    def live(self, event: Live) -> None:
+    def live(self, event: events.Live) -> None:
         """Take a piece of what streams."""
         with self._lock:
-            if isinstance(event, BlockStarted):
+            if isinstance(event, events.BlockStarted):
                 for block in self._blocks.values():
                     block.ended = True
                 self._begin(event, event.name)
@@ -143,7 +129,7 @@ class LiveTurn:
             blocks = (*self._replied, *self._blocks.values())
             return Look(fold=self.fold, live=self._state(), blocks=blocks)
 
-    def _begin(self, event: Live, name: str = "") -> StreamedBlock:
+    def _begin(self, event: events.Live, name: str = "") -> StreamedBlock:
         self._last_id += 1
         self._blocks[event.block] = block = StreamedBlock(
             id=self._last_id,
@@ -156,7 +142,7 @@ class LiveTurn:
 
     def _state(self) -> LiveState:
         ratios, now_s, run_s = self._ratios(), self._now(), self._elapsed_s()
-        tokens: dict[DeltaKind, int] = {"thinking": 0, "text": 0, "call": 0}
+        tokens: dict[events.DeltaKind, int] = {"thinking": 0, "text": 0, "call": 0}
         for block in self._blocks.values():
             tokens[block.kind] += ratios.block_tokens(block.kind, block.characters)
         return LiveState(
@@ -180,29 +166,29 @@ class LiveTurn:
         prices = None if settings is None else price_table(settings.model, self.fold.prices)
         return None if prices is None else prices.base.output * tokens / MTOK
 
-    def _take(self, fact: Fact) -> None:
+    def _take(self, fact: events.Fact) -> None:
         match fact:
-            case TurnStarted():
+            case events.TurnStarted():
                 self._run_s = self._step_began_s = self.fold.reading.this_turn.elapsed_s
-            case StepStarted():
+            case events.StepStarted():
                 self._drop_blocks(fact.step)
                 self._step, self._step_began_s = fact.step, self._elapsed_s()
                 self._doing = "thinking"
-            case RetryScheduled():
+            case events.RetryScheduled():
                 self._drop_blocks(fact.step)
                 self._doing = "retrying"
                 self._retry_at_s = self._now() + fact.wait_s
-            case StepFinished():
+            case events.StepFinished():
                 self._replied = tuple(self._blocks.values())
                 self._blocks, self._result_characters = {}, 0
                 self._doing = "thinking"
-            case ToolStarted():
+            case events.ToolStarted():
                 self._doing = fact.name
-            case ToolFinished():
+            case events.ToolFinished():
                 self._result_characters += len(fact.shown)
-            case ApprovalAsked():
+            case events.ApprovalAsked():
                 self._doing = "waiting for approval"
-            case WaitStarted():
+            case events.WaitStarted():
                 self._doing = "waiting for room"
             case _:
                 pass

@@ -1,9 +1,9 @@
-"""Render Markdown of a model as safe HTML: a tight allow-list, no images, no formulas."""
+"""Render a model's Markdown as safe HTML: a short allow-list, no images, no formulas."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ ALLOWED_TAGS: Final = frozenset({
     "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a", "span",
 })  # fmt: skip
 MARKDOWN_CHARS: Final = 40_000
-"""Longer texts are shown as they are: the parser is not linear in hostile ones."""
+"""Longer texts are shown as they are: the parser takes more than linear time on hostile ones."""
 _WEB_ADDRESS: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _TAG_OR_TEXT: Final = re.compile(r"<(/?)([a-z0-9]+)[^>]*>|([^<]+)", re.IGNORECASE)
 _TYPESET: Final = re.compile(r"[$\\]")
@@ -111,9 +111,7 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _image(
-    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], _env: MutableMapping[str, Any]
-) -> str:
+def _image(tokens: Sequence[Any], index: int, *_: object) -> str:
     return escape(image_text(tokens[index].content, tokens[index].attrs))
 
 
@@ -123,9 +121,7 @@ def image_text(words: str, attrs: Mapping[str, Any]) -> str:
     return f"{words} ({address})" if words else address
 
 
-def _fence(
-    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], env: MutableMapping[str, Any]
-) -> str:
+def _fence(tokens: Sequence[Any], index: int, _options: object, env: Mapping[str, Any]) -> str:
     code, language = tokens[index].content, tokens[index].info.partition(" ")[0].lower()
     html = highlight(code, language, env["deadline"]) if env else escape(code, quote=False)
     return f"<pre><code>{html}</code></pre>\n"

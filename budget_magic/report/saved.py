@@ -42,7 +42,7 @@ class Format:
 
 
 def saved_output(view: TurnView, form: Format, limit: int) -> str:
-    """Return the turn in about `limit` bytes of UTF-8; what is left out is named."""
+    """Return the turn in about `limit` bytes of UTF-8, with a note of what is left out."""
     figures, meters = form.macro("figures", view), form.macro("meters", view.meters)
     room = limit - _PAGE_BYTES - _size(figures) - _size(meters)
     steps = view.steps[-KEPT_ROWS:] if view.save_transcript else ()
@@ -72,7 +72,7 @@ def _answers(answer: str, chars: int, form: Format) -> Iterator[str]:
     while (chars := int(chars * 0.75)) >= _SHORTEST_ANSWER:
         cut = cut_text(answer, lines=len(answer) + 2, chars=chars)
         head, _, tail = cut.text.partition("\n…\n")
-        # A fence that the cut tears open is closed before the gap and opened again after it.
+        # If the cut splits a code block, close its fence before the gap and open it again after.
         fences = _FENCE.findall(head)
         fence = f"{fences[-1].strip()}\n" if len(fences) % 2 else ""
         yield render(head) + str(form.macro("gap", cut.note)) + render(fence + tail)
@@ -101,7 +101,7 @@ def _transcript(view: TurnView, rows: Sequence[str], room: int, form: Format) ->
 def _bodies(
     steps: Sequence[StepView], answer: str, room: int, form: Format
 ) -> list[Sequence[str] | None]:
-    """Return the parts of each step, None where they do not fit; the newest go first."""
+    """Return the parts of each step, None for those that do not fit; the last steps go first."""
     bodies: list[Sequence[str] | None] = [None] * len(steps)
     for place in reversed(range(len(steps))):
         if place < len(steps) - KEPT_BODIES and not steps[place].notable:

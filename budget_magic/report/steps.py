@@ -1,4 +1,4 @@
-"""The steps of a turn as rows and what is under them."""
+"""Build the views of a turn's steps, and of the calls that wait for approval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from budget_magic.events import StepFinished, ToolFinished
 from budget_magic.meter import Kinds
 from budget_magic.report.blocks import block_views, is_call, why_text
-from budget_magic.report.call_labels import approval_sentence, input_fields, title, title_parts
+from budget_magic.report.call_labels import approval_sentence, input_fields, title_parts
 from budget_magic.report.gauges import kinds_sum, live_mark
 from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
 from budget_magic.report.text import exact_line, one_line
@@ -29,7 +29,7 @@ _CUT: Final = "cut off"
 def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> StepView:
     """Return the step at an index of `facts.steps`; `live` is what streams in the one under way.
 
-    Of later facts it takes only those of the step behind it: once that has replied, it is final.
+    Of later steps, only the next one affects it: once that has replied, this view is final.
     """
     step = facts.steps[place]
     following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
@@ -65,7 +65,6 @@ def _done(
     return StepView(
         number=step.number,
         state="done",
-        title=title(parts),
         parts=parts,
         marks=marks,
         tokens=Kinds(
@@ -95,7 +94,6 @@ def _live(step: StepFacts, live: LiveState | None) -> StepView:
     return StepView(
         number=step.number,
         state="live",
-        title=doing,
         parts=(TitlePart(detail=doing),),
         marks=(*_retried(step), state),
         streaming=streaming,
@@ -122,7 +120,6 @@ def _cut(step: StepFacts) -> StepView:
     return StepView(
         number=step.number,
         state="cut",
-        title="no reply",
         parts=(TitlePart(detail="no reply"),),
         marks=(MarkView(kind="cut", text=_CUT), *_retried(step, fewer=int(was_stopped))),
         counted="0",
@@ -153,9 +150,10 @@ def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
 
 def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[MarkView, ...]:
     marks: list[MarkView] = _running(step) if is_running else []
-    denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
+    denied = set()
     for given in step.given.values():
         if given.decision == "denied":
+            denied.add(given.call_id)
             reason = f": {one_line(given.reason, _MARK_CHARS)}" if given.reason else ""
             marks.append(MarkView(kind="denied", text=f"denied{reason}"))
         elif given.by != "policy":
@@ -179,11 +177,10 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[M
 def _running(step: StepFacts) -> list[MarkView]:
     """Return a mark of the calls that run now, by name if the step called different tools."""
     run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
-    if not run:
-        return []
     called = {block.get("name") for block in step.content if is_call(block)}
     names = "" if len(called) == 1 else ", ".join(dict.fromkeys(run))
-    return [MarkView(kind="running", text=one_line(f"running {names}", _MARK_CHARS))]
+    text = one_line(f"running {names}", _MARK_CHARS)
+    return [MarkView(kind="running", text=text)] if run else []
 
 
 def _not_run(result: ToolFinished) -> str:

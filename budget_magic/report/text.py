@@ -16,7 +16,7 @@ _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F
 HEAD: Final = 0.7
-"""Share of the beginning in what is kept of a cut text."""
+"""Share of the beginning in the kept part of a cut text."""
 
 
 def clean_text(text: str) -> str:

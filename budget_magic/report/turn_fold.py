@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Final
 
-from budget_magic.events import (
-    EffortChanged,
-    Fact,
-    HeldReleased,
-    MessagesWithdrawn,
-    NoticePosted,
-    SettingsChanged,
-    StepFinished,
-    ToolsOffered,
-    TurnStarted,
-    Word,
-)
+from budget_magic.events import Fact, StepFinished, Word
 from budget_magic.meter import Reading
 from budget_magic.meter import advance as advance_reading
 from budget_magic.models import PriceTable
@@ -26,11 +14,6 @@ from budget_magic.report.bill import Bill, add_to_bill
 from budget_magic.report.steps import step_view
 from budget_magic.report.turn_facts import TurnFacts, add_fact
 from budget_magic.report.view_models import StepView
-
-_OUTSIDE_STEPS: Final = (
-    ToolsOffered, TurnStarted, SettingsChanged, NoticePosted, EffortChanged, MessagesWithdrawn,
-    HeldReleased,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +56,10 @@ def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
 
 
 def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tuple[StepView, ...]:
-    if isinstance(fact, _OUTSIDE_STEPS):
+    step: int | None = getattr(fact, "step", None)
+    if step is None:
         return settled
-    place = facts.place(fact.step)
+    place = facts.place(step)
     if not isinstance(fact, StepFinished):
         return settled[:place]
     settled = settled[: max(0, place - 1)]  # the reply tells the size of the results before it

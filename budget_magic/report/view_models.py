@@ -1,4 +1,4 @@
-"""The view of a turn: everything that a reader is shown, as values.
+"""The view of a turn: everything that a reader sees, as values.
 
 Texts are cleaned and formatted; raw figures stand beside them for drawing. Shares run from 0 to 1.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from budget_magic.meter import Kinds
+from budget_magic.report.text import one_line
 
+TITLE_CHARS: Final = 96
 StateName = Literal[
     "running", "retrying", "waiting", "wrapping_up", "stopping",
     "completed", "halted", "interrupted", "failed",
@@ -39,14 +41,14 @@ class LiveState:
     doing: str
     """`thinking`, `writing`, a tool's name, `waiting for approval`, `retrying` or `stopping`."""
     elapsed_s: float
-    """Running time of the turn so far, waiting excluded."""
+    """Running time of the turn, without waiting."""
     step_elapsed_s: float = 0.0
     has_begun: bool = False
     streaming: Kinds = field(default_factory=Kinds)
-    """Estimated tokens: what streamed so far, and the results in the step's prompt."""
+    """Estimated tokens of what has streamed, and of the results in the step's prompt."""
     estimated_usd: Decimal | None = None
     retry_in_s: float | None = None
-    """Seconds until the next try; None where the recorded pause is shown."""
+    """Seconds until the next try; None shows the recorded pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class VerdictView:
 
     sentence: str
     lead: str = ""
-    """Introduces the command: "Go on with"; empty without one, or where `after` explains it."""
+    """Introduces the command: "Go on with"; empty without one, or if `after` explains it."""
     command: str = ""
     after: str = ""
 
@@ -83,7 +85,7 @@ class KindView:
     tokens: int
     """Counted, what streams now included."""
     text: str
-    """`tokens`, marked where it is an estimate or a lower bound."""
+    """`tokens`, marked if it is an estimate or a lower bound."""
     share: float
     """Of the bar, without what streams now."""
     live_tokens: int = 0
@@ -92,7 +94,7 @@ class KindView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaugeView:
-    """The task's budget: what is left and what it went to, over all turns."""
+    """The task's budget over all turns: what is left and what was used for what."""
 
     budget: int | None
     used: int
@@ -195,7 +197,7 @@ class BillRow:
     price: str
     """USD per million tokens."""
     cost: str
-    """Empty where the prices are not known here."""
+    """Empty if the prices are not known here."""
     token_share: float
     cost_share: float
 
@@ -213,7 +215,7 @@ class MetersView:
     source: str
     """Where the prices come from, and their date."""
     scope: str
-    """`whole task`; empty where that is only this turn."""
+    """`whole task`; empty if that is only this turn."""
 
     @property
     def line(self) -> str:
@@ -238,7 +240,7 @@ class MarkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitlePart:
-    """One tool of a step's title, or only words."""
+    """Adjacent calls of one tool in a step's title, or only words."""
 
     name: str = ""
     times: int = 1
@@ -253,7 +255,7 @@ class TitlePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """One part of a step: what Claude thought, wrote or called, or what a tool answered."""
+    """One block of a step: what Claude thought, wrote or called, or what a tool returned."""
 
     kind: Literal["thinking", "text", "call", "result"]
     name: str = ""
@@ -263,7 +265,7 @@ class BlockView:
     """The whole text, cleaned; a call as `name(key="value")`."""
     is_error: bool = False
     tokens: int | None = None
-    """Measured size; None where it is not known for this part alone."""
+    """Measured size; None if it is not known for this block alone."""
     label: str
     """`thinking`, `text`, `call`, "result, 2,266 tokens", "✕ error, 64 tokens"."""
     cut: str = ""
@@ -272,12 +274,11 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
-    """One step: a row, and what is under it."""
+    """One step: its row and its blocks."""
 
     number: int
     state: Literal["done", "live", "cut"]
     """`cut`: the reply never ended."""
-    title: str
     parts: tuple[TitlePart, ...]
     marks: tuple[MarkView, ...]
     tokens: Kinds = field(default_factory=Kinds)
@@ -287,13 +288,20 @@ class StepView:
     counted_tokens: int
     cost: str
     cost_usd: Decimal | None = None
-    """None where it is unknown or not booked yet."""
+    """None if it is unknown or not booked yet."""
     time: str = ""
     blocks: tuple[BlockView, ...] = ()
     why: str = ""
     """What the tokens and the cost consist of."""
     notable: bool = False
-    """Holds an error or a person's decision: saved output keeps its parts."""
+    """Whether it has an error or a person's decision: saved output keeps its blocks."""
+
+    @property
+    def title(self) -> str:
+        """The parts on one line: "read_file a.py and grep x"."""
+        words = [part.line for part in self.parts]
+        joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004
+        return one_line(joined, TITLE_CHARS)
 
     @property
     def figures(self) -> str:
@@ -303,7 +311,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputField:
-    """One part of a call's input, whole and exact: see `exact`."""
+    """One field of a call's input, whole and exact: see `exact`."""
 
     name: str
     value: str
@@ -321,25 +329,25 @@ class ApprovalView:
     """"Claude wants to run edit_file. It changes a file, so it asks."."""
     fields: tuple[InputField, ...]
     place: str
-    """"1 of 2 waiting"; empty where it is the only one."""
+    """"1 of 2 waiting"; empty if it is the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnView:
-    """Everything that a reader of one turn is shown."""
+    """One turn as a reader sees it."""
 
     task: str
     turn: int
     model: str
     effort: str
-    """"effort high"; empty where the model has none."""
+    """"effort high"; empty if the model has none."""
     state: StateView
     now: str
-    """Beside the state: "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
+    """Such as "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
     verdict: VerdictView | None
-    """None while the turn runs, and where it completed."""
+    """None while the turn runs, and if it completed."""
     simulated: str
-    """Why and how Claude is simulated, in full sentences; empty where it is not."""
+    """Why and how Claude is simulated, in full sentences; empty if it is not."""
     notes: tuple[str, ...]
     gauge: GaugeView
     pace: PaceView
@@ -355,7 +363,7 @@ class TurnView:
     """What Claude could see: "files below ~/project; filled in: frame"; may be empty."""
     approvals: tuple[ApprovalView, ...]
     unconfirmed: str
-    """What cut-off requests may have cost; empty without one or where the verdict says it."""
+    """What cut-off requests may have cost; empty if there is none or the verdict says it."""
     transcript: str
     save_transcript: bool
     """False: saved output keeps only figures and answer; the live panel shows all."""

@@ -53,7 +53,7 @@ class PanelSync:
         return self._revision
 
     def text_beat(self, blocks: Sequence[StreamedBlock]) -> Message:
-        """Return the message with what streamed since the last one; empty where nothing did."""
+        """Return the message with what has streamed since the last one; empty if nothing has."""
         with self._lock:
             return self._numbered(self._stream(blocks) | self._rendered())
 

@@ -124,12 +124,11 @@ def blocks_json(
 
     A block that has streamed to the browser in full names its stream, which holds the text.
     """
-    streamed = {stream.block.index: stream for stream in streams}
+    streamed: dict[int | None, Stream] = {stream.block.index: stream for stream in streams}
     blocks = []
     for block in step.blocks:
-        shown = _block(block, render)
-        stream = None if block.index is None else streamed.get(block.index)
-        # A call streams as JSON, and a reply may have been mended after it streamed.
+        shown, stream = _block(block, render), streamed.get(block.index)
+        # A call streams as JSON, and a reply may have been corrected after it streamed.
         if stream is not None and block.text and stream.text == block.text:
             shown["stream"] = stream.block.id
         blocks.append(shown)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from budget_magic.report.formats import markdown_report
+from budget_magic.report.bundle import markdown_report
 from budget_magic.report.markdown import render_markdown
 from budget_magic.report.safe_markdown import safe_markdown
 from tests.report.hostile import has_controls, parse

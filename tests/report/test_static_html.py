@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted, Suggestion
-from budget_magic.report.formats import HTML_BYTES, static_html
+from budget_magic.report.bundle import HTML_BYTES, static_html
 from budget_magic.report.markdown import ALLOWED_TAGS
 from budget_magic.report.view_models import LiveState, TurnView
 from tests.report.hostile import OWN_TAGS, PAYLOADS, has_controls, parse
