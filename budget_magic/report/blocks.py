@@ -21,10 +21,10 @@ def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView
     sent = following.finished if following else None
     # The next prompt measures all results together.
     alone = sent.tool_result_tokens or None if sent and len(step.results) == 1 else None
-    results = dict(step.results)
+    rest = dict(step.results)
     blocks: list[BlockView] = []
     for index, block in enumerate(step.content):
-        kind = block.get("type")
+        kind = str(block.get("type", ""))
         if kind in _THINKING:
             text = clean_text(str(block.get("thinking") or "")) or "(not shown by the API)"
             blocks.append(BlockView(kind="thinking", label="thinking", index=index, text=text))
@@ -39,9 +39,10 @@ def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView
                     kind="call", label="call", index=index, text=text, name=shown, call_id=call_id
                 )
             )
-            if call_id in results:
-                blocks.append(_result(results.pop(call_id), alone))
-    return (*blocks, *(_result(result, alone) for result in results.values()))
+            if call_id in step.results:
+                blocks.append(_result(step.results[call_id], alone))
+                rest.pop(call_id, None)
+    return (*blocks, *(_result(result, alone) for result in rest.values()))
 
 
 def _result(result: ToolFinished, tokens: int | None) -> BlockView:

@@ -31,7 +31,7 @@ def rough(count: int) -> str:
         return exact(count)
     places = 1 if abs(count) < COMPACT_FROM else 0
     thousands = _rounded(Decimal(count) / 1000, places)
-    return compact(count) if abs(thousands) >= 1000 else f"{thousands:f}k"  # noqa: PLR2004
+    return compact(count) if abs(thousands) >= 1000 else f"{thousands:f}k"  # noqa: PLR2004 - as above
 
 
 def dollars(amount: Decimal | None, places: int = 2) -> str:
@@ -80,7 +80,7 @@ def percent(share: float) -> str:
     if 0 < share < 0.005:  # noqa: PLR2004 - what would round to 0
         return "<1 %"
     whole = int(share * 100 + 0.5)
-    return f"{99 if share < 1 else whole} %" if whole >= 100 else f"{whole} %"  # noqa: PLR2004
+    return f"{99 if share < 1 else whole} %" if whole >= 100 else f"{whole} %"  # noqa: PLR2004 - percent
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

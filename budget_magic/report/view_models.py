@@ -300,7 +300,7 @@ class StepView:
     def title(self) -> str:
         """The parts on one line: "read_file a.py and grep x"."""
         words = [part.line for part in self.parts]
-        joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004
+        joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004 - three make a list
         return one_line(joined, TITLE_CHARS)
 
     @property
