@@ -124,7 +124,6 @@ def _rows(
                 kind=kind,
                 label=_LABELS[kind],
                 tokens=exact(count),
-                count=count,
                 price="several" if len(prices) > 1 else "".join(prices),
                 cost="" if lines is None else dollars(line.cost_usd, 4),
                 token_share=count / billed if billed and kind != "search" else 0.0,

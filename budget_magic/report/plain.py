@@ -17,6 +17,7 @@ ANSWER_LINES: Final = 300
 ANSWER_CHARS: Final = 12_000
 _LINE_BARS: Final = (20, 12)
 _CEILING_BAR: Final = 20
+_TITLE_COLUMNS: Final = 46
 _LEAD: Final = re.compile(r"\s*(?:[-*+>] |\d{1,9}[.)] )?\s*")
 _ASCII: Final = str.maketrans({
     "\u2026": "...", "\u00d7": "x", "\u00b7": ".", "\u2248": "~", "\u2013": "-", "\u203a": ">",
@@ -73,16 +74,13 @@ def _left(gauge: GaugeView) -> str:
     return f"{rough(abs(gauge.budget - gauge.used))} of {rough(gauge.budget)} {word}"
 
 
-def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
-    """Return a finished step on one line of `width` columns (60 or more).
-
-    The title is left out if the transcript must not be saved.
-    """
+def step_line(step: StepView, *, utf8: bool = True) -> str:
+    """Return a finished step on one line of 80 columns."""
     marks = " ".join(mark.line for mark in step.marks)
-    room = width - 34
-    title = fit(f"{step.title} {marks}".strip() if titled else marks, room)
+    title = fit(f"{step.title} {marks}".strip(), _TITLE_COLUMNS)
+    title += " " * (_TITLE_COLUMNS - columns(title))
     figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
-    line = f"{step.number:>3}  {title}{' ' * (room - columns(title))} {figures}".rstrip()
+    line = f"{step.number:>3}  {title} {figures}".rstrip()
     return line if utf8 else in_ascii(line)
 
 

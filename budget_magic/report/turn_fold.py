@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
 from budget_magic.events import Fact, StepFinished, Word
 from budget_magic.meter import Reading
@@ -48,11 +47,6 @@ def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     if isinstance(fact, StepFinished):
         bill = add_to_bill(bill, fact, facts.settings, fold.prices)
     return replace(fold, reading=reading, facts=facts, bill=bill, settled=settled)
-
-
-def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
-    """Return the fold after some more facts."""
-    return reduce(advance, facts, fold)
 
 
 def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tuple[StepView, ...]:

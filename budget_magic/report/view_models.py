@@ -193,7 +193,6 @@ class BillRow:
     kind: RowKind
     label: str
     tokens: str
-    count: int
     price: str
     """USD per million tokens."""
     cost: str

@@ -83,7 +83,7 @@ def test_steps_and_bill_add_up() -> None:
         assert kinds_sum(step.tokens) == step.counted_tokens
     total = sum((step.cost_usd or 0) for step in view.steps)
     assert view.meters.total == f"${total:.4f}" == "$0.5485"
-    assert sum(row.count for row in view.meters.rows) == 177_354
+    assert sum(int(row.tokens.replace(",", "")) for row in view.meters.rows) == 177_354
     assert sum(row.cost_share for row in view.meters.rows) == pytest.approx(1)
     assert [row.price for row in view.meters.rows] == ["$0.20", "$5.00", "$4.00", "$20.00"]
 
