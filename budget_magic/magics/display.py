@@ -196,7 +196,7 @@ class TerminalDisplay(TurnDisplay):
             return
         steps = [step for step in self._live_turn.look().view().steps if step.state == "done"]
         for step in steps[self._steps_shown :]:
-            print(step_line(step), flush=True)
+            print(step_line(step, utf8=_is_utf8()), flush=True)
         self._steps_shown = len(steps)
 
 

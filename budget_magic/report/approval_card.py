@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
-from budget_magic.report.call_labels import input_fields
+from budget_magic.report.call_labels import approval_sentence, input_fields
 from budget_magic.report.plain import columns, in_ascii
-from budget_magic.report.text import exact_line
 from budget_magic.report.view_models import InputField
 
 _EDITS: Final = (("old_str", "new_str"), ("old_string", "new_string"), ("old_text", "new_text"))
@@ -24,32 +23,13 @@ _LAST_SPACE: Final = "\\x20"
 def approval_card(
     name: str, why: str, call_input: Mapping[str, Any], *, width: int = 80, utf8: bool = True
 ) -> str:
-    r"""Return the call and the reason why it needs approval; the caller adds the question.
+    r"""Return a tool call and why it needs approval; the caller adds the question.
 
-    Different inputs never give the same card: see `exact`.
+    Different inputs never give the same card: see `exact`. Lines have at most `width` columns (40
+    or more) and no trailing spaces. Lines of the input are indented, so that none can look like
+    the question. The rest of a folded line follows ↪ (in ASCII >), in a column where the input has
+    no text. Without `utf8`, characters beyond ASCII are escaped.
 
-    Parameters
-    ----------
-    name
-        The tool's name.
-    why
-        The reason in one sentence; may be empty.
-    call_input
-        The tool's input.
-    width
-        Columns, at least 40.
-    utf8
-        Whether to use more than ASCII; without it, other characters are escaped.
-
-    Returns
-    -------
-    str
-        Lines of at most `width` columns without trailing spaces. Lines of the input are indented,
-        so that none can look like the question. The rest of a folded line follows ↪ (in ASCII >),
-        in a column where the input has no text.
-
-    Examples
-    --------
     >>> print(approval_card("save_note", "It asks.", {"text": "one\ntwo", "n": 3}))
     ? Claude wants to run save_note. It asks.
         n         3
@@ -57,7 +37,7 @@ def approval_card(
           one
           two
     """
-    head = " ".join(f"Claude wants to run {exact_line(name)}. {exact_line(why)}".split())
+    head = " ".join(approval_sentence(name, why).split())
     first, *rest = (line.strip() for line in _folded(head, width - _INDENT))
     fields = input_fields(call_input, ascii_only=not utf8)
     lines = _fields(fields, width, _GO_ON if utf8 else _GO_ON_ASCII)

@@ -1,4 +1,4 @@
-"""Draw bars of characters, for terminals and for readers that strip styles."""
+"""Draw bars of characters, for terminals and for viewers that strip styles."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text_bar(gauge: GaugeView, width: int, *, utf8: bool = True) -> str:
 
 
 def sampled(shares: Sequence[float], most: int = SPARK_BARS) -> list[float]:
-    """Return at most `most` of the shares, evenly chosen, the first and the last among them.
+    """Return at most `most` of the shares, evenly spaced, with the first and the last.
 
     >>> sampled([1.0, 0.5, 0.2], 2)
     [1.0, 0.2]

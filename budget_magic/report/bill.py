@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
 from budget_magic.events import StepFinished, TurnSettings
-from budget_magic.meter import Reading, Spend
-from budget_magic.meter.cost import (
-    MTOK,
-    WEB_SEARCH_USD,
-    billed_model,
-    billing_factor,
-    part_prices,
-    prices_in_force,
-)
+from budget_magic.meter import Reading, Spend, cost
 from budget_magic.models import PRICES_AS_OF, PriceTable
 from budget_magic.report.numbers import ceiling_dollars, dollars, exact, marked
 from budget_magic.report.text import one_line
-from budget_magic.report.view_models import BillRow, MetersView
+from budget_magic.report.view_models import BillRow, MetersView, RowKind
 
-RowKind = Literal["cache_read", "cache_write", "fresh", "output", "search"]
 EXPLANATION: Final = (
     "Claude's countdown counts every token once. The bill counts the whole history again with "
     "each step, most of it at the cache price."
@@ -42,7 +33,7 @@ _LABELS: Final[dict[RowKind, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """What one kind of tokens cost, and at which prices."""
+    """Cost and prices of one kind of tokens."""
 
     cost_usd: Decimal = Decimal(0)
     usd_per_mtok: frozenset[Decimal] = frozenset()
@@ -50,43 +41,33 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The bill of some replies."""
+    """The bill of a task."""
 
     lines: Mapping[RowKind, BillLine] | None = field(
         default_factory=lambda: dict.fromkeys(_LABELS, BillLine())
     )
-    """None once a reply's price is not known here."""
+    """None if a reply's price is not known here."""
     searches: int = 0
 
 
 def add_to_bill(
     bill: Bill, step: StepFinished, settings: TurnSettings | None, own: Mapping[str, PriceTable]
 ) -> Bill:
-    """Return the bill with one more reply.
+    """Return the bill with one more reply; `own` holds the user's prices by model id.
 
-    Parameters
-    ----------
-    bill
-        The replies before.
-    step
-        The reply.
-    settings
-        Those of its request.
-    own
-        Prices that the user gave, by model id; without them a bill at such prices has no lines.
+    A reply at a user's price that is not in `own` leaves the bill without lines.
     """
     usage = step.usage
-    bill = replace(bill, searches=bill.searches + usage.web_search_requests)
+    searches = bill.searches + usage.web_search_requests
     if bill.lines is None or settings is None or (settings.user_prices and not own):
-        return replace(bill, lines=None)
-    lines = dict(bill.lines)
-    factor = billing_factor(usage)
-    model = billed_model(settings.model, step.model, own)
+        return Bill(lines=None, searches=searches)
+    lines, factor = dict(bill.lines), cost.billing_factor(usage)
+    model = cost.billed_model(settings.model, step.model, own)
     for part in usage.parts:
-        table = part_prices(part, model, own)
+        table = cost.part_prices(part, model, own)
         if table is None:
-            return replace(bill, lines=None)
-        prices = prices_in_force(table, part.prompt_tokens, usage.speed)
+            return Bill(lines=None, searches=searches)
+        prices = cost.prices_in_force(table, part.prompt_tokens, usage.speed)
         hour = part.cache_creation_1h_input_tokens
         charges: tuple[tuple[RowKind, int, Decimal], ...] = (
             ("cache_read", part.cache_read_input_tokens, prices.cache_read),
@@ -97,29 +78,26 @@ def add_to_bill(
         )
         for kind, count, price in charges:
             if count:
-                usd_per_mtok = price * factor
-                lines[kind] = BillLine(
-                    cost_usd=lines[kind].cost_usd + usd_per_mtok * count / MTOK,
-                    usd_per_mtok=lines[kind].usd_per_mtok | {usd_per_mtok},
-                )
-    searched_usd = lines["search"].cost_usd + WEB_SEARCH_USD * usage.web_search_requests
-    lines["search"] = BillLine(cost_usd=searched_usd)
-    return replace(bill, lines=lines)
+                line, usd = lines[kind], price * factor
+                cost_usd = line.cost_usd + usd * count / cost.MTOK
+                lines[kind] = BillLine(cost_usd=cost_usd, usd_per_mtok=line.usd_per_mtok | {usd})
+    lines["search"] = BillLine(cost_usd=cost.WEB_SEARCH_USD * searches)
+    return Bill(lines=lines, searches=searches)
 
 
 def meters_view(bill: Bill, settings: TurnSettings | None, reading: Reading) -> MetersView:
-    """Return what was counted and what was billed, of the whole task."""
+    """Return what was counted and billed for the whole task."""
     spend, lines = reading.total, bill.lines
     if lines is not None and sum(line.cost_usd for line in lines.values()) != spend.cost_usd:
         lines = None  # it was booked at other prices: only the sum is known
-    several = reading.total.steps != reading.this_turn.steps
+    several = spend.steps != reading.this_turn.steps
     return MetersView(
         counted=marked(exact(spend.budget_tokens), estimated=reading.usage_estimated),
         billed=marked(exact(spend.billed_tokens), estimated=reading.usage_estimated),
         cost=marked(dollars(spend.cost_usd), estimated=reading.cost_estimated),
         counted_share=spend.budget_tokens / spend.billed_tokens if spend.billed_tokens else 0.0,
         rows=_rows(spend, lines, bill.searches),
-        total_cost=marked(dollars(spend.cost_usd, 4), estimated=reading.cost_estimated),
+        total=marked(dollars(spend.cost_usd, 4), estimated=reading.cost_estimated),
         source=_source(settings, spend),
         scope="whole task" if several else "",
     )
@@ -134,32 +112,25 @@ def _rows(
         "fresh": spend.input_tokens,
         "output": spend.output_tokens,
     }
+    billed, total = spend.billed_tokens, spend.cost_usd
     if searches:
         counts["search"] = searches
-    return tuple(_row(kind, count, lines, spend) for kind, count in counts.items())
-
-
-def _row(
-    kind: RowKind, count: int, lines: Mapping[RowKind, BillLine] | None, spend: Spend
-) -> BillRow:
-    line = lines[kind] if lines is not None else None
-    total = spend.cost_usd
-    price = ""
-    if line is not None and line.usd_per_mtok:
-        several = len(line.usd_per_mtok) > 1
-        price = "several" if several else ceiling_dollars(next(iter(line.usd_per_mtok)))
-    return BillRow(
-        kind=kind,
-        label=_LABELS[kind],
-        tokens=exact(count),
-        count=count,
-        usd_per_mtok=price,
-        cost="" if line is None else dollars(line.cost_usd, 4),
-        token_share=count / spend.billed_tokens
-        if spend.billed_tokens and kind != "search"
-        else 0.0,
-        cost_share=float(line.cost_usd / total) if line is not None and total else 0.0,
-    )
+    rows = []
+    for kind, count in counts.items():
+        line = lines[kind] if lines is not None else BillLine()
+        prices = [ceiling_dollars(price) for price in line.usd_per_mtok]
+        rows.append(
+            BillRow(
+                kind=kind,
+                label=_LABELS[kind],
+                tokens=exact(count),
+                price="several" if len(prices) > 1 else "".join(prices),
+                cost="" if lines is None else dollars(line.cost_usd, 4),
+                token_share=count / billed if billed and kind != "search" else 0.0,
+                cost_share=float(line.cost_usd / total) if total else 0.0,
+            )
+        )
+    return tuple(rows)
 
 
 def _source(settings: TurnSettings | None, spend: Spend) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from budget_magic.events import StepFinished, ToolFinished
 from budget_magic.report.call_labels import call_text
@@ -20,71 +20,48 @@ def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView
     """Return the blocks of a finished step in order, each result after its call."""
     sent = following.finished if following else None
     # The next prompt measures all results together.
-    alone = sent.tool_result_tokens if sent is not None and len(step.results) == 1 else 0
+    alone = sent.tool_result_tokens or None if sent and len(step.results) == 1 else None
+    rest = dict(step.results)
     blocks: list[BlockView] = []
-    answered: set[str] = set()
     for index, block in enumerate(step.content):
         kind = str(block.get("type", ""))
         if kind in _THINKING:
-            text = clean_text(str(block.get("thinking") or ""))
-            blocks.append(_block("thinking", text or "(not shown by the API)", index))
+            text = clean_text(str(block.get("thinking") or "")) or "(not shown by the API)"
+            blocks.append(BlockView(kind="thinking", label="thinking", index=index, text=text))
         elif kind == "text":
-            blocks.append(_block("text", clean_text(str(block.get("text", ""))), index))
+            text = clean_text(str(block.get("text", "")))
+            blocks.append(BlockView(kind="text", label="text", index=index, text=text))
         elif kind in _CALLS:
             name, call_id = str(block.get("name", "")), str(block.get("id", ""))
-            call = call_text(name, block.get("input"))
-            blocks.append(_block("call", call, index, name=one_line(name, 80), call_id=call_id))
+            text, shown = call_text(name, block.get("input")), one_line(name, 80)
+            blocks.append(
+                BlockView(
+                    kind="call", label="call", index=index, text=text, name=shown, call_id=call_id
+                )
+            )
             if call_id in step.results:
-                answered.add(call_id)
-                blocks.append(_result(step.results[call_id], alone or None))
-    rest = [result for call_id, result in step.results.items() if call_id not in answered]
-    return (*blocks, *(_result(result, alone or None) for result in rest))
+                blocks.append(_result(step.results[call_id], alone))
+                rest.pop(call_id, None)
+    return (*blocks, *(_result(result, alone) for result in rest.values()))
 
 
 def _result(result: ToolFinished, tokens: int | None) -> BlockView:
-    text = clean_text(result.shown).rstrip("\n")
-    word = "result"
-    if not result.ran:
-        word = "not run"
-    elif result.is_error:
-        word = "✕ error"
+    word = "not run" if not result.ran else "✕ error" if result.is_error else "result"
     cut = f"{exact(result.cut_bytes)} bytes left out before it was sent" if result.cut_bytes else ""
     return BlockView(
         kind="result",
         name=one_line(result.name, 80),
         call_id=result.call_id,
-        text=text,
+        text=clean_text(result.shown).rstrip("\n"),
         is_error=result.is_error and result.ran,
-        ran=result.ran,
-        lines=text.count("\n") + 1,
         tokens=tokens,
         label=word if tokens is None else f"{word}, {plural(tokens, 'token')}",
         cut=cut,
     )
 
 
-def _block(
-    kind: Literal["thinking", "text", "call"],
-    text: str,
-    index: int,
-    *,
-    name: str = "",
-    call_id: str = "",
-) -> BlockView:
-    """Return a block that Claude wrote; its text has been cleaned."""
-    return BlockView(
-        kind=kind,
-        name=name,
-        call_id=call_id,
-        index=index,
-        text=text,
-        lines=text.count("\n") + 1,
-        label=kind,
-    )
-
-
 def why_text(reply: StepFinished) -> str:
-    """Return a step's tokens by kind and its input by price."""
+    """Return a step's tokens by kind, and its input by price."""
     usage = reply.usage
     if not reply.usage_known:
         return f"invalid usage; ≈ {exact(reply.budget_tokens)} tokens counted"

@@ -7,28 +7,26 @@ from typing import Any, Final
 
 from budget_magic.report.exact import as_json, shown_name, shown_value
 from budget_magic.report.numbers import plural
-from budget_magic.report.text import exact_text, one_line
+from budget_magic.report.text import exact_line, exact_text, one_line
 from budget_magic.report.view_models import InputField, TitlePart
 
 _MAIN: Final = ("path", "file_path", "command", "url", "file", "folder", "directory", "root")
 """Inputs whose values need no name."""
 _QUOTED: Final = ("pattern", "query", "regex", "search")
-TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _DETAIL_CHARS: Final = 60
 _LOOKED_AT: Final = 4 * _DETAIL_CHARS
-_TITLE_CHARS: Final = 96
 _GROUPS: Final = 3
 _LONG_CHARS: Final = 600
 _LONG_LINES: Final = 10
 _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 
 
-def call_detail(name: str, call_input: object) -> str:
+def _call_detail(name: str, call_input: object) -> str:
     """Return a call's input for a title, with invisible characters escaped.
 
-    >>> call_detail("grep", {"pattern": "a|b", "path": "src/"})
+    >>> _call_detail("grep", {"pattern": "a|b", "path": "src/"})
     '"a|b" src/'
-    >>> call_detail("glob", {"pattern": "*.py"}), call_detail("look", {"sku": "B-7", "n": 2})
+    >>> _call_detail("glob", {"pattern": "*.py"}), _call_detail("look", {"sku": "B-7", "n": 2})
     ('*.py', 'sku=B-7 n=2')
     """
     if not isinstance(call_input, Mapping):
@@ -49,7 +47,7 @@ def call_detail(name: str, call_input: object) -> str:
 
 
 def call_text(name: str, call_input: object) -> str:
-    """Return the whole call in the form of Python.
+    """Return the whole call as Python.
 
     >>> call_text("read_file", {"path": "a.py"})
     'read_file(path="a.py")'
@@ -64,7 +62,7 @@ def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
     """Return the calls of a step, with adjacent calls of the same tool grouped."""
     groups: list[tuple[str, list[str]]] = []
     for name, call_input in calls:
-        shown, detail = one_line(name, 48), call_detail(name, call_input)
+        shown, detail = one_line(name, 48), _call_detail(name, call_input)
         if not groups or groups[-1][0] != shown:
             groups.append((shown, []))
         groups[-1][1].append(detail)
@@ -81,21 +79,9 @@ def title_parts(calls: Sequence[tuple[str, object]]) -> tuple[TitlePart, ...]:
     return tuple(parts)
 
 
-def title(parts: Sequence[TitlePart]) -> str:
-    """Return the parts on one line.
-
-    >>> title([TitlePart(name="read", detail="a, b"), TitlePart(name="grep")])
-    'read a, b and grep'
-    """
-    words = [part_text(part) for part in parts]
-    joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004
-    return one_line(joined, _TITLE_CHARS)
-
-
-def part_text(part: TitlePart) -> str:
-    """Return one part on one line."""
-    times = f"{TIMES}{part.times}" if part.times > 1 else ""
-    return " ".join(filter(None, (part.name, times, part.detail)))
+def approval_sentence(name: str, why: str) -> str:
+    """Return what Claude wants to run, and why that needs approval."""
+    return f"Claude wants to run {exact_line(name)}. {exact_line(why)}".strip()
 
 
 def input_fields(

@@ -76,7 +76,7 @@ def shown_name(name: str, *, ascii_only: bool = False) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return the value as JSON, or a note that it has none."""
+    """Return the value as JSON, or a note that it cannot be shown."""
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ def as_json(value: object) -> str:
 
 
 def _json(value: object, *, ascii_only: bool) -> str:
-    """Return the value as visible JSON, where escapes and backslashes cannot be confused."""
+    """Return the value as visible JSON, in which escapes and backslashes cannot be confused."""
     text = as_json(value)
     if text.isascii() and text.isprintable():
         return text

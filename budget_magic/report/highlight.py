@@ -14,16 +14,16 @@ LANGUAGES: Final = frozenset({
 })  # fmt: skip
 """Languages that are highlighted; code in any other stays plain.
 
-The deadline is looked at between two tokens, so a lexer is added only after trying hostile code:
-that of INI files takes more than a second for a single token.
+The deadline is checked between tokens, so try hostile code before adding a lexer: that of INI files
+takes more than a second for a single token.
 """
 HIGHLIGHT_CHARS: Final = 10_000
 """Longer code stays plain."""
 HIGHLIGHT_CPU_S: Final = 0.25
 """CPU time for all code of one text: Pygments takes quadratic time on hostile code."""
 
-# A saved notebook carries no style sheet, so one colour has to serve both themes. Each of these has
-# a contrast of at least 4.2 on white and on JupyterLab's dark #111111.
+# A saved notebook has no style sheet, so each colour must work in both themes. These have a
+# contrast of at least 4.2 on white and on JupyterLab's dark #111111.
 _STYLES: Final = {
     "Comment": "opacity:0.7",
     "Keyword": "color:#a855c8",
@@ -50,14 +50,7 @@ def cpu_deadline() -> float:
 def highlight(code: str, language: str, deadline: float) -> str:
     """Return code as HTML; plain if the language is unknown, the code too long, or time is up.
 
-    Parameters
-    ----------
-    code
-        The code, with a newline at its end.
-    language
-        One of `LANGUAGES`, or another.
-    deadline
-        From `cpu_deadline`.
+    `code` ends with a newline, and `deadline` comes from `cpu_deadline`.
     """
     plain = escape(code, quote=False)
     if language not in LANGUAGES or len(code) > HIGHLIGHT_CHARS or thread_time() > deadline:

@@ -1,4 +1,4 @@
-"""Word a turn: its state, what happens now, how it ended, what it may still cost."""
+"""Describe a turn in words: its state, what happens now, how it ended, what it may still cost."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from budget_magic.errors import join_clauses
 from budget_magic.events import HeldReleased, Suggestion, Word
 from budget_magic.meter import Reading
 from budget_magic.meter.reading import Held
-from budget_magic.report.numbers import clock, compact, dollars, exact, marked, plural
+from budget_magic.report.gauges import turn_cost
+from budget_magic.report.numbers import clock, compact, dollars, plural
 from budget_magic.report.text import one_line
-from budget_magic.report.turn_facts import StepFacts, TurnFacts
+from budget_magic.report.turn_facts import TurnFacts
 from budget_magic.report.view_models import (
     CeilingView,
     LiveState,
     StateName,
     StateView,
-    TagView,
     VerdictView,
 )
 
@@ -34,15 +34,13 @@ _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
     "interrupted": ("Stopped", "⊖", "STOP"),
     "failed": ("Failed", "✕", "FAIL"),
 }
-_CEILING_WORDS: Final = {"cost": "cost", "tokens": "token", "steps": "step", "time": "time"}
 _NEAR_ENOUGH: Final = 0.5
-"""Below this share of its own ceilings, a task's last answer has another reason."""
+"""Below this share of the task's own ceilings, its last answer has another reason."""
 DETAIL_CHARS: Final = 2_000
 """An ending's detail may hold a whole error page."""
 CLAUSE_CHARS: Final = 400
 SCOPE_CHARS: Final = 200
 _COMMAND: Final = re.compile(r"`([^`]+)`")
-GO_ON: Final = "Go on with"
 CENT: Final = Decimal("0.01")
 PLAYED: Final = (
     "Claude is played by a script; tokens and dollars are what the real model would be billed "
@@ -58,22 +56,30 @@ def state_view(facts: TurnFacts, live: LiveState | None) -> StateView:
     return StateView(name=name, word=word, glyph=glyph, ascii=ascii_word, ended=ended)
 
 
-def now(
+def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
+    if facts.finished is not None:
+        return facts.finished.state
+    doing = live.doing if live else ""
+    if doing == "stopping":
+        return "stopping"
+    if facts.open_approvals or doing == "waiting for approval":
+        return "waiting"
+    step = facts.live_step
+    if doing == "retrying" or (live is None and step is not None and step.retry is not None):
+        return "retrying"
+    if step is not None and step.started is not None and step.started.last_answer:
+        return "wrapping_up"
+    return "running"
+
+
+def now(  # noqa: PLR0911 - one for each state
     facts: TurnFacts, reading: Reading, live: LiveState | None, ceilings: Sequence[CeilingView]
 ) -> str:
-    """Return what happens now, or after the end what the turn did and cost."""
-    name = _state_name(facts, live)
+    """Return what happens now; after the end, what the turn did and cost."""
     if facts.finished is not None:
-        cost, time = dollars(reading.this_turn.cost_usd), clock(facts.finished.elapsed_s)
-        cost = marked(cost, estimated=reading.cost_estimated)
-        cost = "cost unknown" if reading.this_turn.cost_usd is None else cost
-        return f"{steps_text(reading)}, {cost} in {time}"
-    return _under_way(name, facts, live, ceilings)
-
-
-def _under_way(
-    name: StateName, facts: TurnFacts, live: LiveState | None, ceilings: Sequence[CeilingView]
-) -> str:
+        time = clock(facts.finished.elapsed_s)
+        return f"{steps_text(reading)}, {turn_cost(reading)} in {time}"
+    name = _state_name(facts, live)
     number = live.step if live else (facts.steps[-1].number if facts.steps else 1)
     if name == "stopping":
         return f"cancelling step {number}"
@@ -88,6 +94,22 @@ def _under_way(
     if name == "wrapping_up":
         return f"last step before {_last_before(ceilings)}, tools are not run"
     return f"step {number}, {one_line(live.doing, 60) if live else 'working'}"
+
+
+def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
+    retry = facts.live_step.retry if facts.live_step else None
+    if retry is None:
+        return "trying again"
+    left = retry.wait_s if live is None or live.retry_in_s is None else live.retry_in_s
+    why = one_line(retry.why, 120)
+    return f"{why}; try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s"
+
+
+def _last_before(ceilings: Sequence[CeilingView]) -> str:
+    for ceiling in ceilings:
+        if ceiling.nearest and ceiling.share + ceiling.held_share >= _NEAR_ENOUGH:
+            return f"the {ceiling.kind.removesuffix('s')} ceiling"
+    return "a ceiling"
 
 
 def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
@@ -122,42 +144,56 @@ after='')
     sentence = before[:place] if place >= 0 else ""
     return VerdictView(
         sentence=_sentence(sentence),
-        lead=_capital(lead.strip().rstrip(":,")) or ("" if after else GO_ON),
+        lead=_capital(lead.strip().rstrip(":,")) or ("" if after else "Go on with"),
         command=command,
         after=_closed(after),
     )
 
 
-def tag_views(facts: TurnFacts) -> tuple[TagView, ...]:
-    """Return the `simulated` tag with its reason, if it applies."""
+def simulated_text(facts: TurnFacts) -> str:
+    """Return why and how Claude is simulated; empty if it is not."""
     why = facts.settings.simulated if facts.settings else None
-    if why is None:
-        return ()
-    return (TagView(text="simulated", sentence=f"Simulated: {one_line(why, 200)}. {PLAYED}"),)
+    return "" if why is None else f"Simulated: {one_line(why, 200)}. {PLAYED}"
 
 
 def unconfirmed_text(
     task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None, word: Word
 ) -> str:
     """Return what requests of unknown cost may have cost, unless the verdict says so already."""
-    told = [_held_text(reading, verdict), *map(released_text, facts.released)]
+    held = dict(reading.held_by_turn).get(reading.turn, Held())
+    earlier = reading.held.usd - held.usd
+    unsure = reading.total.unconfirmed_usd - reading.held.usd
+    told = []
+    if held.requests and not _is_said(held.usd, verdict):
+        span = f"at most {compact(held.tokens)} tokens (held)"
+        if held.usd:
+            span = span_text(held.least_usd, held.usd)
+        told.append(f"{held_for(held.requests, held.replies)}: {span}.")
+    if unsure > 0:
+        told.append(f"{dollars(unsure)} is unconfirmed and counts against the ceilings.")
+    if earlier > 0:
+        told.append(f"{dollars(earlier)} more is held from earlier turns.")
     ended = facts.finished
-    is_said = ended is None or any(one.action == "release" for one in ended.suggestions)
-    if reading.held.requests and not is_said:
+    is_offered = ended is None or any(one.action == "release" for one in ended.suggestions)
+    if reading.held.requests and not is_offered:
         task = one_line(task, 80)
         release = Suggestion(action="release", task=task, effect="releases what is held")
-        told.insert(1, _sentence(word(release)))
-    return " ".join(filter(None, told))
+        told.append(_sentence(word(release)))
+    return " ".join(filter(None, (*told, *map(released_text, facts.released))))
+
+
+def _is_said(usd: Decimal, verdict: VerdictView | None) -> bool:
+    """Return whether the verdict names what is held."""
+    return bool(verdict and usd and dollars(usd) in f"{verdict.sentence} {verdict.after}")
 
 
 def released_text(fact: HeldReleased) -> str:
-    """Return what was released, with the risk of it."""
-    by_usd = bool(fact.released_usd or fact.kept_usd)
-    gone = dollars(fact.released_usd) if by_usd else f"{compact(fact.released_tokens)} tokens"
-    kept = ""
-    if fact.kept_usd or fact.kept_tokens:
-        shown = dollars(fact.kept_usd) if by_usd else f"{compact(fact.kept_tokens)} tokens"
-        kept = f", {shown} that had streamed still counts"
+    """Return what was released, and the risk of it."""
+    gone, kept = f"{compact(fact.released_tokens)} tokens", f"{compact(fact.kept_tokens)} tokens"
+    if fact.released_usd or fact.kept_usd:
+        gone, kept = dollars(fact.released_usd), dollars(fact.kept_usd)
+    has_kept = fact.kept_usd or fact.kept_tokens
+    kept = f", {kept} that had streamed still counts" if has_kept else ""
     return (
         f"Released {gone} held for {held_for(fact.requests, fact.replies)}{kept}; if the API"
         " billed more, the bill is higher than shown here."
@@ -171,8 +207,8 @@ def held_for(requests: int, replies: int) -> str:
     ('1 cut-off request', '2 cut-off requests and 1 reply with invalid usage')
     """
     cut_off = plural(requests - replies, "cut-off request") if requests > replies else ""
-    noun = "reply" if replies == 1 else "replies"
-    invalid = f"{exact(replies)} {noun} with invalid usage" if replies else ""
+    usage = "with invalid usage"
+    invalid = plural(replies, f"reply {usage}", f"replies {usage}") if replies else ""
     return " and ".join(filter(None, (cut_off, invalid)))
 
 
@@ -203,28 +239,6 @@ def tasks_text(reading: Reading) -> str:
     return f"{used} by its tools{beside}; all of it counts against the ceilings."
 
 
-def _held_text(reading: Reading, verdict: VerdictView | None) -> str:
-    held = dict(reading.held_by_turn).get(reading.turn, Held())
-    earlier = reading.held.usd - held.usd
-    unsure = reading.total.unconfirmed_usd - reading.held.usd
-    told = []
-    if held.requests and not _is_said(held.usd, verdict):
-        span = f"at most {compact(held.tokens)} tokens (held)"
-        if held.usd:
-            span = span_text(held.least_usd, held.usd)
-        told.append(f"{held_for(held.requests, held.replies)}: {span}.")
-    if unsure > 0:
-        told.append(f"{dollars(unsure)} is unconfirmed and counts against the ceilings.")
-    if earlier > 0:
-        told.append(f"{dollars(earlier)} more is held from earlier turns.")
-    return " ".join(told)
-
-
-def _is_said(usd: Decimal, verdict: VerdictView | None) -> bool:
-    """Return whether the verdict names what is held."""
-    return bool(verdict and usd and dollars(usd) in f"{verdict.sentence} {verdict.after}")
-
-
 def steps_text(reading: Reading) -> str:
     """Return the numbers of steps and tool calls of the turn."""
     spend = reading.this_turn
@@ -232,7 +246,7 @@ def steps_text(reading: Reading) -> str:
 
 
 def scope_text(facts: TurnFacts) -> str:
-    """Return what Claude could see beside the conversation."""
+    """Return what Claude could see besides the conversation."""
     parts = []
     if facts.settings is not None and facts.settings.root:
         parts.append(f"files below {one_line(facts.settings.root, SCOPE_CHARS)}")
@@ -240,39 +254,6 @@ def scope_text(facts: TurnFacts) -> str:
         names = ", ".join(one_line(name, SCOPE_CHARS) for name in facts.inserted)
         parts.append(f"filled in: {one_line(names, SCOPE_CHARS)}")
     return "; ".join(parts)
-
-
-def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
-    if facts.finished is not None:
-        return facts.finished.state
-    doing = live.doing if live else ""
-    if doing == "stopping":
-        return "stopping"
-    if facts.open_approvals or doing == "waiting for approval":
-        return "waiting"
-    step = facts.live_step
-    if doing == "retrying" or (live is None and step is not None and step.retry is not None):
-        return "retrying"
-    if step is not None and step.started is not None and step.started.last_answer:
-        return "wrapping_up"
-    return "running"
-
-
-def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
-    step: StepFacts | None = facts.live_step
-    if step is None or step.retry is None:
-        return "trying again"
-    retry = step.retry
-    left = retry.wait_s if live is None or live.retry_in_s is None else live.retry_in_s
-    why = one_line(retry.why, 120)
-    return f"{why}; try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s"
-
-
-def _last_before(ceilings: Sequence[CeilingView]) -> str:
-    for ceiling in ceilings:
-        if ceiling.nearest and ceiling.share + ceiling.held_share >= _NEAR_ENOUGH:
-            return f"the {_CEILING_WORDS[ceiling.kind]} ceiling"
-    return "a ceiling"
 
 
 def _sentence(text: str) -> str:

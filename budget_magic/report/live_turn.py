@@ -1,4 +1,4 @@
-"""A turn while it runs: the last fold of its records, and what streams."""
+"""Track a running turn: the last fold of its records, and what streams."""
 
 from __future__ import annotations
 
@@ -9,25 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.events import (
-    ApprovalAsked,
-    BlockStarted,
-    DeltaKind,
-    Fact,
-    Live,
-    Record,
-    RetryScheduled,
-    StepFinished,
-    StepStarted,
-    ToolFinished,
-    ToolStarted,
-    TurnStarted,
-    WaitStarted,
-)
+from budget_magic import events
 from budget_magic.meter import Kinds
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report.gauges import kinds_sum
 from budget_magic.report.text import clean_text
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view import view_turn
@@ -41,13 +26,13 @@ class StreamedBlock:
     """A content block as far as it has streamed; it only grows."""
 
     id: int
-    """Place among all blocks that streamed in the turn, from 1."""
+    """Number among all blocks that streamed in the turn, from 1."""
     step: int
     index: int
-    """Place in the reply's content."""
-    kind: DeltaKind
+    """Index in the reply's content."""
+    kind: events.DeltaKind
     name: str
-    """Name of the tool where the block is a call, cleaned."""
+    """Name of a called tool, cleaned."""
     pieces: list[str] = field(default_factory=list)
     """Its text, cleaned."""
     characters: int = 0
@@ -71,7 +56,7 @@ class Look:
 
 
 class LiveTurn:
-    """The one place that keeps what streams: a sink, written on the loop's thread, read from any.
+    """A sink that keeps what streams; written on the loop's thread, read from any.
 
     Parameters
     ----------
@@ -110,28 +95,29 @@ class LiveTurn:
         """Show that a person asked the turn to stop."""
         self._is_stopping = True
 
-    def record(self, record: Record) -> None:
+    def record(self, record: events.Record) -> None:
         """Take one fact."""
         with self._lock:
             self.fold = self._latest()
             facts = self.fold.facts
             self._take(record.fact)
-            self._let_clock_run(not (facts.finished or facts.waiting or facts.waiting_for_room))
+            # The clock of the turn stops while it waits for a person or for room.
+            waits = facts.finished or facts.waiting or facts.waiting_for_room
+            self._run_s = self._elapsed_s()
+            self._running_since_s = None if waits else self._now()
         self.news.set()
 
-    def live(self, event: Live) -> None:
+    def live(self, event: events.Live) -> None:
         """Take a piece of what streams."""
         with self._lock:
-            if isinstance(event, BlockStarted):
+            if isinstance(event, events.BlockStarted):
                 for block in self._blocks.values():
                     block.ended = True
-                self._begin(event.step, event.block, event.kind, event.name)
+                self._begin(event, event.name)
                 self._doing = event.name or ("writing" if event.kind == "text" else event.kind)
                 self._retry_at_s = None
             else:
-                block = self._blocks.get(event.block) or self._begin(
-                    event.step, event.block, event.kind, ""
-                )
+                block = self._blocks.get(event.block) or self._begin(event)
                 block.pieces.append(clean_text(event.text))
                 block.characters += len(event.text)
         if not self.news.is_set():
@@ -143,37 +129,35 @@ class LiveTurn:
             blocks = (*self._replied, *self._blocks.values())
             return Look(fold=self.fold, live=self._state(), blocks=blocks)
 
-    def _begin(self, step: int, index: int, kind: DeltaKind, name: str) -> StreamedBlock:
+    def _begin(self, event: events.Live, name: str = "") -> StreamedBlock:
         self._last_id += 1
-        block = StreamedBlock(
+        self._blocks[event.block] = block = StreamedBlock(
             id=self._last_id,
-            step=step,
-            index=index,
-            kind=kind,
+            step=event.step,
+            index=event.block,
+            kind=event.kind,
             name=clean_text(name)[:_NAME_CHARS],
         )
-        self._blocks[index] = block
         return block
 
     def _state(self) -> LiveState:
         ratios, now_s, run_s = self._ratios(), self._now(), self._elapsed_s()
-        tokens: dict[DeltaKind, int] = {"thinking": 0, "text": 0, "call": 0}
+        tokens: dict[events.DeltaKind, int] = {"thinking": 0, "text": 0, "call": 0}
         for block in self._blocks.values():
             tokens[block.kind] += ratios.block_tokens(block.kind, block.characters)
-        streaming = Kinds(
-            thinking=tokens["thinking"],
-            calls=tokens["call"],
-            text=tokens["text"],
-            results=ratios.tokens("text", self._result_characters),
-        )
         return LiveState(
             step=self._step,
             doing="stopping" if self._is_stopping else self._doing,
             elapsed_s=run_s,
             step_elapsed_s=max(run_s - self._step_began_s, 0.0),
             has_begun=bool(self._blocks),
-            streaming=streaming,
-            estimated_usd=self._estimated_usd(kinds_sum(streaming) - streaming.results),
+            streaming=Kinds(
+                thinking=tokens["thinking"],
+                calls=tokens["call"],
+                text=tokens["text"],
+                results=ratios.tokens("text", self._result_characters),
+            ),
+            estimated_usd=self._estimated_usd(sum(tokens.values())),
             retry_in_s=self._retry_at_s and max(self._retry_at_s - now_s, 0.0),
         )
 
@@ -182,35 +166,35 @@ class LiveTurn:
         prices = None if settings is None else price_table(settings.model, self.fold.prices)
         return None if prices is None else prices.base.output * tokens / MTOK
 
-    def _take(self, fact: Fact) -> None:
+    def _take(self, fact: events.Fact) -> None:
         match fact:
-            case TurnStarted():
+            case events.TurnStarted():
                 self._run_s = self._step_began_s = self.fold.reading.this_turn.elapsed_s
-            case StepStarted():
+            case events.StepStarted():
                 self._drop_blocks(fact.step)
                 self._step, self._step_began_s = fact.step, self._elapsed_s()
                 self._doing = "thinking"
-            case RetryScheduled():
+            case events.RetryScheduled():
                 self._drop_blocks(fact.step)
                 self._doing = "retrying"
                 self._retry_at_s = self._now() + fact.wait_s
-            case StepFinished():
+            case events.StepFinished():
                 self._replied = tuple(self._blocks.values())
                 self._blocks, self._result_characters = {}, 0
                 self._doing = "thinking"
-            case ToolStarted():
+            case events.ToolStarted():
                 self._doing = fact.name
-            case ToolFinished():
+            case events.ToolFinished():
                 self._result_characters += len(fact.shown)
-            case ApprovalAsked():
+            case events.ApprovalAsked():
                 self._doing = "waiting for approval"
-            case WaitStarted():
+            case events.WaitStarted():
                 self._doing = "waiting for room"
             case _:
                 pass
 
     def _drop_blocks(self, step: int) -> None:
-        """Forget what streamed; what belongs to a failed attempt of this step does not count."""
+        """Forget what streamed; what a failed attempt of this step streamed does not count."""
         for block in self._blocks.values():
             block.is_void = block.step == step
         self._blocks = {}
@@ -218,8 +202,3 @@ class LiveTurn:
     def _elapsed_s(self) -> float:
         since_s = self._running_since_s
         return self._run_s if since_s is None else self._run_s + self._now() - since_s
-
-    def _let_clock_run(self, runs: bool) -> None:  # noqa: FBT001 - what the name says
-        """Run or stop the clock of the turn: waiting for a person or for room does not count."""
-        self._run_s = self._elapsed_s()
-        self._running_since_s = self._now() if runs else None

@@ -1,9 +1,9 @@
-"""Render Markdown of a model as safe HTML: a tight allow-list, no images, no formulas."""
+"""Render a model's Markdown as safe HTML: a short allow-list, no images, no formulas."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ ALLOWED_TAGS: Final = frozenset({
     "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a", "span",
 })  # fmt: skip
 MARKDOWN_CHARS: Final = 40_000
-"""Longer texts are shown as they are: the parser is not linear in hostile ones."""
+"""Longer texts are shown as they are: the parser takes more than linear time on hostile ones."""
 _WEB_ADDRESS: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _TAG_OR_TEXT: Final = re.compile(r"<(/?)([a-z0-9]+)[^>]*>|([^<]+)", re.IGNORECASE)
 _TYPESET: Final = re.compile(r"[$\\]")
@@ -29,22 +29,10 @@ _TYPESET: Final = re.compile(r"[$\\]")
 def render_markdown(text: str, *, colours: bool = True) -> str:
     r"""Return `text` as safe HTML: CommonMark and tables, raw HTML as text, images as their words.
 
-    Parameters
-    ----------
-    text
-        Markdown of a model; it need not be cleaned.
-    colours
-        Whether code is highlighted, which makes the HTML several times as long.
+    Its tags are those of `ALLOWED_TAGS`; its attributes `href` and `rel` of links, `start` of
+    lists, and the `STYLES` of spans in code. Other spans keep `$` and `\` from being typeset as
+    formulas. With `colours`, code is highlighted, and the HTML several times as long.
 
-    Returns
-    -------
-    str
-        HTML of the tags in `ALLOWED_TAGS`. The only attributes are `href` and `rel` of links,
-        `start` of lists, and the `STYLES` of spans in code. Other spans keep `$` and `\` from
-        being typeset as formulas.
-
-    Examples
-    --------
     >>> render_markdown("*two* <b>words</b>")
     '<p><em>two</em> &lt;b&gt;words&lt;/b&gt;</p>\n'
     """
@@ -66,7 +54,7 @@ def render_markdown(text: str, *, colours: bool = True) -> str:
 
 
 def protect(escaped: str) -> str:
-    r"""Return escaped text in which JupyterLab finds no formula: `$` and `\` stand in own spans.
+    r"""Return escaped text in which JupyterLab finds no formula: `$` and `\` get own spans.
 
     >>> protect("$5 to $6")
     '<span>$</span>5 to <span>$</span>6'
@@ -86,18 +74,16 @@ def _protect_html(html: str) -> str:
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:
-    # nh3 allows `title` and `lang` everywhere.
     match tag, name:
         case "ol", "start":
-            return value if value.isascii() and value.isdecimal() else None
+            is_safe = value.isascii() and value.isdecimal()
         case "span", "style":
-            return value if value in STYLES else None
+            is_safe = value in STYLES
         case "a", "href":
-            return safe_address(value)
-        case "a", "rel":
-            return value
-        case _:
-            return None
+            is_safe = safe_address(value) is not None
+        case _:  # nh3 allows `title` and `lang` everywhere
+            is_safe = (tag, name) == ("a", "rel")
+    return value if is_safe else None
 
 
 def safe_address(address: str) -> str | None:
@@ -125,21 +111,17 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _image(
-    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], _env: MutableMapping[str, Any]
-) -> str:
+def _image(tokens: Sequence[Any], index: int, *_: object) -> str:
     return escape(image_text(tokens[index].content, tokens[index].attrs))
 
 
 def image_text(words: str, attrs: Mapping[str, Any]) -> str:
-    """Return what stands in place of an image: its words and its address."""
+    """Return the text that replaces an image: its words and its address."""
     words, address = words.strip(), str(attrs.get("src", ""))
     return f"{words} ({address})" if words else address
 
 
-def _fence(
-    tokens: Sequence[Any], index: int, _options: Mapping[str, Any], env: MutableMapping[str, Any]
-) -> str:
+def _fence(tokens: Sequence[Any], index: int, _options: object, env: Mapping[str, Any]) -> str:
     code, language = tokens[index].content, tokens[index].info.partition(" ")[0].lower()
     html = highlight(code, language, env["deadline"]) if env else escape(code, quote=False)
     return f"<pre><code>{html}</code></pre>\n"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from budget_magic.report.bars import spark, text_bar
-from budget_magic.report.numbers import rough
-from budget_magic.report.phrases import gauge_text, heading_text, input_text, mark_text
+from budget_magic.report.numbers import percent, rough
 from budget_magic.report.text import cut_text, one_line
-from budget_magic.report.view_models import CeilingView, GaugeView, StepView, TurnView
+from budget_magic.report.view_models import CeilingView, GaugeView, StepView, TurnView, listed
 
 INDENT: Final = "  "
 ANSWER_LINES: Final = 300
 ANSWER_CHARS: Final = 12_000
 _LINE_BARS: Final = (20, 12)
 _CEILING_BAR: Final = 20
+_TITLE_COLUMNS: Final = 46
 _LEAD: Final = re.compile(r"\s*(?:[-*+>] |\d{1,9}[.)] )?\s*")
 _ASCII: Final = str.maketrans({
     "\u2026": "...", "\u00d7": "x", "\u00b7": ".", "\u2248": "~", "\u2013": "-", "\u203a": ">",
@@ -30,7 +30,7 @@ _ASCII: Final = str.maketrans({
 def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
     """Return the turn as plain text of at most `width` columns (40 or more), except long words.
 
-    Without `utf8` there are words and ASCII in place of marks and bars.
+    Without `utf8`, words and ASCII replace marks and bars.
     """
     lines = [
         *_head(view, width, utf8=utf8),
@@ -68,22 +68,19 @@ def progress_line(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
 
 
 def _left(gauge: GaugeView) -> str:
-    if gauge.budget is None or gauge.remaining is None:
+    if gauge.budget is None:
         return f"{rough(gauge.used)} used"
     word = "over" if gauge.over else "left"
-    return f"{rough(abs(gauge.remaining))} of {rough(gauge.budget)} {word}"
+    return f"{rough(abs(gauge.budget - gauge.used))} of {rough(gauge.budget)} {word}"
 
 
-def step_line(step: StepView, *, width: int = 80, titled: bool = True, utf8: bool = True) -> str:
-    """Return a finished step on one line of `width` columns (60 or more).
-
-    The title is left out where the transcript is not to be saved.
-    """
-    marks = " ".join(map(mark_text, step.marks))
-    room = width - 34
-    title = fit(f"{step.title} {marks}".strip() if titled else marks, room)
+def step_line(step: StepView, *, utf8: bool = True) -> str:
+    """Return a finished step on one line of 80 columns."""
+    marks = " ".join(mark.line for mark in step.marks)
+    title = fit(f"{step.title} {marks}".strip(), _TITLE_COLUMNS)
+    title += " " * (_TITLE_COLUMNS - columns(title))
     figures = f"{step.counted or '?':>7} tok  {step.cost:<6}  {step.time:>7}"
-    line = f"{step.number:>3}  {title}{' ' * (room - columns(title))} {figures}".rstrip()
+    line = f"{step.number:>3}  {title} {figures}".rstrip()
     return line if utf8 else in_ascii(line)
 
 
@@ -103,7 +100,7 @@ def columns(text: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """Return the line cut to `width` columns, an ellipsis where it was cut."""
+    """Return the line, cut to `width` columns with an ellipsis."""
     if columns(text) <= width:
         return text
     text = text[:width]
@@ -113,7 +110,7 @@ def fit(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """Yield the text's lines, folded to `width` columns unless they are code or a table's rows."""
+    """Yield the text's lines, folded to `width` columns unless they are code or table rows."""
     fenced = False
     for raw in text.split("\n"):
         line = raw.expandtabs(4).rstrip()
@@ -122,38 +119,37 @@ def wrapped(text: str, width: int) -> Iterator[str]:
         if fenced or fence or line.lstrip().startswith("|") or columns(line) <= width:
             yield line
         else:
-            yield from _folded_line(line, width)
+            match = _LEAD.match(line)
+            lead = match.group() if match and len(match.group()) <= width // 2 else ""
+            yield from _folded(line[len(lead) :].split(), width, lead=lead)
 
 
-def _folded_line(line: str, width: int) -> Iterator[str]:
-    """Yield the lines of a paragraph or a list item, the latter with a hanging indent."""
-    match = _LEAD.match(line)
-    lead = match.group() if match and len(match.group()) <= width // 2 else ""
-    current = ""
-    for word in line[len(lead) :].split():
-        joined = f"{current} {word}" if current else word
-        if current and columns(lead + joined) > width:
-            yield lead + current
+def _folded(words: Iterable[str], width: int, *, lead: str = "", gap: str = " ") -> Iterator[str]:
+    """Yield the words in lines, the first after `lead`, the others indented as far."""
+    line = ""
+    for word in words:
+        joined = f"{line}{gap}{word}" if line else word
+        if line and columns(lead + joined) > width:
+            yield lead + line
             lead, joined = " " * len(lead), word
-        current = joined
-    yield lead + current
+        line = joined
+    yield lead + line
 
 
 def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     mark = f"{view.state.glyph} {view.state.word}" if utf8 else view.state.ascii
     now = "" if view.state.ended else f"  {view.now}"
-    lines = [f"{mark}{now}  {heading_text(view)}"]
+    lines = [f"{mark}{now}  {view.heading}"]
     paragraphs = [view.unconfirmed, *view.notes]
-    if view.verdict is not None:
-        verdict = view.verdict
+    if verdict := view.verdict:
         lead = f"{verdict.lead}:" if verdict.lead else ""
         command = " ".join(filter(None, (lead, verdict.command, verdict.after)))
-        paragraphs[:0] = [verdict.sentence, command]
+        paragraphs = [verdict.sentence, command, *paragraphs]
     for paragraph in filter(None, paragraphs):
         lines += [INDENT + line for line in wrapped(paragraph, width - 2)]
     sim = "~" if utf8 else "SIM"
-    for tag in view.tags:
-        first, *rest = wrapped(tag.sentence, width - 2 - len(sim))
+    if view.simulated:
+        first, *rest = wrapped(view.simulated, width - 2 - len(sim))
         lines += [f"{sim} {first}", *(INDENT + line for line in rest)]
     return lines
 
@@ -162,8 +158,8 @@ def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     gauge = view.gauge
     kinds = [f"{k.glyph if utf8 else k.ascii} {k.label} {k.text}" for k in gauge.kinds]
     bar = text_bar(gauge, min(60, width - 4), utf8=utf8)
-    lines = [f"{gauge.number} {gauge_text(gauge)}", bar if utf8 else f"[{bar}]"]
-    lines += _folded(kinds, width - 2)
+    lines = [f"{gauge.number} {gauge.line}", bar if utf8 else f"[{bar}]"]
+    lines += _folded(kinds, width - 2, gap="  ")
     if utf8 and view.pace.shares:
         lines.append(f"left after each step  {spark(view.pace.shares)}  {view.pace.text}")
     elif view.pace.text:
@@ -173,23 +169,14 @@ def _gauge(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     return [INDENT + line for line in lines]
 
 
-def _folded(parts: list[str], width: int) -> list[str]:
-    lines = parts[:1]
-    for part in parts[1:]:
-        joined = f"{lines[-1]}  {part}"
-        lines[-1:] = [joined] if columns(joined) <= width else [lines[-1], part]
-    return lines
-
-
 def _ceilings(view: TurnView, *, utf8: bool) -> list[str]:
     lines = [_ceiling(ceiling, utf8=utf8) for ceiling in view.ceilings]
-    lines.append(f"{INDENT}input    {input_text(view.input)}: {view.input.percent}")
-    scope = f", {view.meters.scope}" if view.meters.scope else ""
-    meters = f"{view.meters.counted} counted against the budget, {view.meters.billed} billed"
-    lines.append(f"{INDENT}two meters{scope}: {meters}")
-    source = view.meters.source
-    if source.startswith(("Your", "No")):
-        lines.append(f"{INDENT}{source}")
+    lines.append(f"{INDENT}input    {view.input.line}: {view.input.percent}")
+    meters = view.meters
+    figures = f"{meters.counted} counted against the budget, {meters.billed} billed"
+    lines.append(f"{INDENT}{listed('two meters', meters.scope)}: {figures}")
+    if meters.source.startswith(("Your", "No")):
+        lines.append(f"{INDENT}{meters.source}")
     return lines
 
 
@@ -197,10 +184,10 @@ def _ceiling(ceiling: CeilingView, *, utf8: bool) -> str:
     filled = round(ceiling.share * _CEILING_BAR)
     bar = ("━" if utf8 else "=") * (filled or (1 if ceiling.share else 0))
     held = f"  {ceiling.held}" if ceiling.held else ""
-    line = f"{INDENT}{ceiling.label:<8}{ceiling.spent:>7} {ceiling.of:<10}"
+    line = f"{INDENT}{ceiling.kind:<8}{ceiling.spent:>7} {ceiling.of:<10}"
     if not ceiling.ceiling:
         return line + held
-    return f"{line} {bar:<{_CEILING_BAR}} {ceiling.percent:>6}{held}  {ceiling.word}"
+    return f"{line} {bar:<{_CEILING_BAR}} {percent(ceiling.share):>6}{held}  {ceiling.word}"
 
 
 def _answer(view: TurnView, width: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Rewrite a model's Markdown so that it is harmless in any renderer.
 
 A front end may render text/markdown with raw HTML, images and formulas: JupyterLab does in a
-trusted notebook, scripts included. So the answer is parsed without raw HTML and written anew.
+trusted notebook, scripts included. So the answer is parsed without raw HTML and written again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ _AT_LINE_START: Final = re.compile(r"^(?:(?=[#+=-])|\d+(?=[.)](?:\s|$)))")
 _TYPESET: Final = re.compile(r"([$\\`]+(?:(?<=\$)\d(?:[\d,.]*\d)?)?)")
 _BACKTICKS: Final = re.compile(r"`+")
 _LANGUAGE: Final = re.compile(r"[A-Za-z][\w+-]{0,19}")
-Kind = Literal["text", "code", "mark"]
-ContentDelta = tuple[Kind, str]
+Piece = tuple[Literal["text", "code", "mark"], str]
 """A part of a line: a model's text, code, or our own Markdown."""
 
 
@@ -71,12 +70,12 @@ def _longest(text: str) -> int:
     return max((len(run) for run in _BACKTICKS.findall(text)), default=0)
 
 
-def _pieces(text: str) -> list[ContentDelta]:
+def _pieces(text: str) -> list[Piece]:
     parts = _TYPESET.split(text)
     return [("code" if place % 2 else "text", part) for place, part in enumerate(parts) if part]
 
 
-def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
+def _joined(pieces: Iterable[Piece], *, in_table: bool = False) -> str:
     """Return the pieces as Markdown; adjacent code is one span, or its fences would touch."""
     written: list[str] = []
     for kind, group in groupby(pieces, key=lambda piece: piece[0]):
@@ -93,7 +92,7 @@ def _joined(pieces: Iterable[ContentDelta], *, in_table: bool = False) -> str:
     return "".join(written)
 
 
-def _blocks(nodes: Sequence[SyntaxTreeNode], *, apart: str = "\n\n") -> str:
+def _blocks(nodes: Sequence[SyntaxTreeNode], apart: str = "\n\n") -> str:
     return apart.join(filter(None, map(_block, nodes)))
 
 
@@ -121,17 +120,14 @@ def _block(node: SyntaxTreeNode) -> str:  # noqa: PLR0911 - one case per kind of
 
 def _list(node: SyntaxTreeNode) -> str:
     first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
-    is_tight = not any(child.type == "paragraph" and not child.hidden for child in _parts(node))
+    parts = (child for item in node.children for child in item.children)
+    is_tight = not any(child.type == "paragraph" and not child.hidden for child in parts)
+    apart = "\n" if is_tight else "\n\n"
     items = []
     for place, item in enumerate(node.children):
         sign = "- " if first is None else f"{first + place}. "
-        body = _blocks(item.children, apart="\n" if is_tight else "\n\n")
-        items.append(_indented(body, sign, " " * len(sign)))
-    return ("\n" if is_tight else "\n\n").join(items)
-
-
-def _parts(node: SyntaxTreeNode) -> list[SyntaxTreeNode]:
-    return [child for item in node.children for child in item.children]
+        items.append(_indented(_blocks(item.children, apart), sign, " " * len(sign)))
+    return apart.join(items)
 
 
 def _indented(text: str, first: str, rest: str) -> str:
@@ -150,11 +146,11 @@ def _table(node: SyntaxTreeNode) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))
 
 
-def _inline(nodes: Iterable[SyntaxTreeNode]) -> list[ContentDelta]:
+def _inline(nodes: Iterable[SyntaxTreeNode]) -> list[Piece]:
     return [piece for node in nodes for piece in _parts_of_line(node)]
 
 
-def _parts_of_line(node: SyntaxTreeNode) -> list[ContentDelta]:  # noqa: PLR0911 - likewise
+def _parts_of_line(node: SyntaxTreeNode) -> list[Piece]:  # noqa: PLR0911 - likewise
     inside = _inline(node.children)
     match node.type:
         case "text":

@@ -1,4 +1,4 @@
-"""Fit a turn into saved output: its figures whole, then as much of answer and steps as fits."""
+"""Fit a turn into saved output: all figures, then as much of answer and steps as fits."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.report.macros import Macro
 from budget_magic.report.numbers import dollars, exact, plural
-from budget_magic.report.phrases import listed
 from budget_magic.report.text import cut_text
-from budget_magic.report.view_models import StepView, TurnView
+from budget_magic.report.view_models import StepView, TurnView, listed
 
 ANSWER_BYTES: Final = 9_000
 ROWS_BYTES: Final = 4_500
-"""Kept free for the rows of the steps before the answer is cut."""
+"""Reserved for the rows of the steps before the answer is cut."""
 KEPT_ROWS: Final = 20
-"""Last steps that keep a row of their own."""
+"""Most steps that keep a row, the last ones."""
 KEPT_BODIES: Final = 5
-"""Last steps whose parts are kept; those with errors or decisions are kept too."""
+"""Last steps that keep their parts; so do those with errors or decisions."""
 CUTS: Final = ((12, 1_000), (5, 300))
-"""Most lines and characters of a part, and the shorter form where that does not fit."""
+"""Most lines and characters of a part, and of its shorter form."""
 BODY_BYTES: Final = 3_600
 _SHORTEST_ANSWER: Final = 20
 _PAGE_BYTES: Final = 150
 _TRANSCRIPT_BYTES: Final = 700
-"""The frame of the transcript: summary, the line of earlier steps, what is missing."""
+"""For the summary, the line of earlier steps, and the note of what is missing."""
 _ROW_BYTES: Final = 70
 _ELSEWHERE: Final = "What the other steps said and read is in task.events."
 _FENCE: Final = re.compile(r"^\s*(?:```|~~~).*$", re.MULTILINE)
@@ -37,23 +35,14 @@ _FENCE: Final = re.compile(r"^\s*(?:```|~~~).*$", re.MULTILINE)
 class Format:
     """A format of saved output."""
 
-    macro: Macro
+    macro: Callable[..., str]
+    """Renders a macro of its template: `macro("row", step)`."""
     answers: Sequence[Callable[[str], str]]
-    """What renders an answer, the longest form first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedStep:
-    """A step as it is saved."""
-
-    number: int
-    row: str
-    body: Sequence[str] | None
-    """Its parts; None where they are left out."""
+    """Renderers of an answer, the longest form first."""
 
 
 def saved_output(view: TurnView, form: Format, limit: int) -> str:
-    """Return the turn in about `limit` bytes of UTF-8; what is left out is named."""
+    """Return the turn in about `limit` bytes of UTF-8, with a note of what is left out."""
     figures, meters = form.macro("figures", view), form.macro("meters", view.meters)
     room = limit - _PAGE_BYTES - _size(figures) - _size(meters)
     steps = view.steps[-KEPT_ROWS:] if view.save_transcript else ()
@@ -83,7 +72,7 @@ def _answers(answer: str, chars: int, form: Format) -> Iterator[str]:
     while (chars := int(chars * 0.75)) >= _SHORTEST_ANSWER:
         cut = cut_text(answer, lines=len(answer) + 2, chars=chars)
         head, _, tail = cut.text.partition("\n…\n")
-        # A fence that the cut tears open is closed before the gap and opened again after it.
+        # If the cut splits a code block, close its fence before the gap and open it again after.
         fences = _FENCE.findall(head)
         fence = f"{fences[-1].strip()}\n" if len(fences) % 2 else ""
         yield render(head) + str(form.macro("gap", cut.note)) + render(fence + tail)
@@ -103,10 +92,8 @@ def _transcript(view: TurnView, rows: Sequence[str], room: int, form: Format) ->
         first -= 1
     kept = view.steps[first:]
     bodies = _bodies(kept, view.answer.strip(), room, form)
-    saved = [
-        SavedStep(number=step.number, row=row, body=body)
-        for step, row, body in zip(kept, rows[len(rows) - len(kept) :], bodies, strict=True)
-    ]
+    numbers = [step.number for step in kept]
+    saved = list(zip(numbers, rows[len(rows) - len(kept) :], bodies, strict=True))
     rest = _ELSEWHERE if first or None in bodies else ""
     return form.macro("transcript", view, saved, _earlier(view.steps[:first]), rest)
 
@@ -114,7 +101,7 @@ def _transcript(view: TurnView, rows: Sequence[str], room: int, form: Format) ->
 def _bodies(
     steps: Sequence[StepView], answer: str, room: int, form: Format
 ) -> list[Sequence[str] | None]:
-    """Return the parts of each step, None where they do not fit; the newest go first."""
+    """Return the parts of each step, None for those that do not fit; the last steps go first."""
     bodies: list[Sequence[str] | None] = [None] * len(steps)
     for place in reversed(range(len(steps))):
         if place < len(steps) - KEPT_BODIES and not steps[place].notable:
@@ -148,8 +135,8 @@ def _earlier(steps: Sequence[StepView]) -> str:
     if not steps:
         return ""
     counted = sum(step.counted_tokens for step in steps)
-    costs = [step.cost_usd for step in steps]
-    cost = dollars(sum(map(Decimal, costs), Decimal(0))) if all(costs) else ""
+    costs = [step.cost_usd for step in steps if step.cost_usd is not None]
+    cost = dollars(sum(costs, Decimal(0))) if len(costs) == len(steps) else ""
     return listed(plural(len(steps), "earlier step"), f"{exact(counted)} tokens", cost)
 
 

@@ -1,17 +1,17 @@
-"""The steps of a turn as rows and what is under them."""
+"""Build the views of a turn's steps, and of the calls that wait for approval."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final
 
-from budget_magic.events import ApprovalAsked, StepFinished, ToolFinished
+from budget_magic.events import StepFinished, ToolFinished
 from budget_magic.meter import Kinds
 from budget_magic.report.blocks import block_views, is_call, why_text
-from budget_magic.report.call_labels import input_fields, title, title_parts
+from budget_magic.report.call_labels import approval_sentence, input_fields, title_parts
 from budget_magic.report.gauges import kinds_sum, live_mark
 from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
-from budget_magic.report.text import clean_text, exact_line, one_line
+from budget_magic.report.text import exact_line, one_line
 from budget_magic.report.turn_facts import StepFacts, TurnFacts
 from budget_magic.report.view_models import (
     ApprovalView,
@@ -27,16 +27,15 @@ _CUT: Final = "cut off"
 
 
 def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> StepView:
-    """Return the step at a place of `facts.steps`; `live` is what streams in the one under way.
+    """Return the step at an index of `facts.steps`; `live` is what streams in the one under way.
 
-    Of later facts it takes only those of the step behind it: once that has replied, it is final.
+    Of later steps, only the next one affects it: once that has replied, this view is final.
     """
     step = facts.steps[place]
     following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
     if step.finished is not None:
-        is_last = facts.finished is not None and following is None
-        is_running = facts.finished is None and following is None
-        return _done(step, step.finished, following, is_last=is_last, is_running=is_running)
+        has_ended = facts.finished is not None
+        return _done(step, step.finished, following, has_ended=has_ended)
     return _live(step, live) if step is facts.live_step else _cut(step)
 
 
@@ -47,7 +46,7 @@ def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
         ApprovalView(
             call_id=asked.call_id,
             name=exact_line(asked.name),
-            sentence=_approval_sentence(asked),
+            sentence=approval_sentence(asked.name, asked.why),
             fields=input_fields(asked.input),
             place=f"{place} of {len(waiting)} waiting" if len(waiting) > 1 else "",
         )
@@ -55,41 +54,29 @@ def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
     )
 
 
-def _approval_sentence(asked: ApprovalAsked) -> str:
-    return f"Claude wants to run {exact_line(asked.name)}. {exact_line(asked.why)}".strip()
-
-
 def _done(
-    step: StepFacts,
-    reply: StepFinished,
-    following: StepFacts | None,
-    *,
-    is_last: bool,
-    is_running: bool,
+    step: StepFacts, reply: StepFinished, following: StepFacts | None, *, has_ended: bool
 ) -> StepView:
+    is_last = following is None
     calls = [(str(b.get("name", "")), b.get("input")) for b in step.content if is_call(b)]
-    words = "summary" if step.rewritten is not None else _words(step, reply, is_last=is_last)
+    words = _words(step, reply, is_last=is_last and has_ended)
     parts = title_parts(calls) or (TitlePart(detail=words),)
-    kinds = Kinds(
-        thinking=reply.usage.thinking_tokens,
-        calls=reply.call_tokens,
-        results=reply.tool_result_tokens,
-        text=reply.text_tokens,
-        split_estimated=reply.split_estimated,
-        results_estimated=reply.tool_result_tokens_estimated,
-    )
-    marks = _marks(step, reply, is_running=is_running)
+    marks = _marks(step, reply, is_running=is_last and not has_ended)
     return StepView(
         number=step.number,
         state="done",
-        title=title(parts),
         parts=parts,
         marks=marks,
-        tokens=kinds,
+        tokens=Kinds(
+            thinking=reply.usage.thinking_tokens,
+            calls=reply.call_tokens,
+            results=reply.tool_result_tokens,
+            text=reply.text_tokens,
+        ),
         counted=exact(reply.budget_tokens),
         counted_tokens=reply.budget_tokens,
         cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
-        cost_usd="" if reply.cost_usd is None else str(reply.cost_usd),
+        cost_usd=reply.cost_usd,
         time=step_time(reply.elapsed_s),
         blocks=block_views(step, following),
         why=why_text(reply),
@@ -107,20 +94,18 @@ def _live(step: StepFacts, live: LiveState | None) -> StepView:
     return StepView(
         number=step.number,
         state="live",
-        title=doing,
         parts=(TitlePart(detail=doing),),
         marks=(*_retried(step), state),
         streaming=streaming,
         counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,
         cost=_live_cost(live.estimated_usd if live else None, mark),
-        cost_usd="",
         time=step_time(live.step_elapsed_s) if live else "",
     )
 
 
 def _live_cost(usd: Decimal | None, mark: str) -> str:
-    """Dollars of a step that streams; below the last place the sign of that says enough."""
+    """Return the dollars of a step that streams; `<` marks a small amount already."""
     if not usd:
         return ""
     shown = dollars(usd, STEP_PLACES)
@@ -135,18 +120,19 @@ def _cut(step: StepFacts) -> StepView:
     return StepView(
         number=step.number,
         state="cut",
-        title="no reply",
         parts=(TitlePart(detail="no reply"),),
         marks=(MarkView(kind="cut", text=_CUT), *_retried(step, fewer=int(was_stopped))),
         counted="0",
         counted_tokens=0,
         cost=("up to " if held else "") + dollars(held, STEP_PLACES),
-        cost_usd="0",
+        cost_usd=Decimal(0),
         why="" if was_stopped else why,  # the mark says so
     )
 
 
 def _words(step: StepFacts, reply: StepFinished, *, is_last: bool) -> str:
+    if step.rewritten is not None:
+        return "summary"
     if reply.stop_reason == "refusal":
         return "declined"
     if not any(block.get("type") == "text" for block in step.content):
@@ -155,18 +141,19 @@ def _words(step: StepFacts, reply: StepFinished, *, is_last: bool) -> str:
 
 
 def _retried(step: StepFacts, *, fewer: int = 0) -> tuple[MarkView, ...]:
-    """Return how many tries failed; the one that a person cut off is none of them."""
+    """Return the number of failed tries; one that a person cut off is not among them."""
     times = len(step.failures) - fewer
     if times <= 0:
         return ()
-    return (MarkView(kind="retried", text=plural(times, "failed try").replace("trys", "tries")),)
+    return (MarkView(kind="retried", text=plural(times, "failed try", "failed tries")),)
 
 
 def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[MarkView, ...]:
     marks: list[MarkView] = _running(step) if is_running else []
-    denied = {given.call_id for given in step.given.values() if given.decision == "denied"}
+    denied = set()
     for given in step.given.values():
         if given.decision == "denied":
+            denied.add(given.call_id)
             reason = f": {one_line(given.reason, _MARK_CHARS)}" if given.reason else ""
             marks.append(MarkView(kind="denied", text=f"denied{reason}"))
         elif given.by != "policy":
@@ -188,20 +175,14 @@ def _marks(step: StepFacts, reply: StepFinished, *, is_running: bool) -> tuple[M
 
 
 def _running(step: StepFacts) -> list[MarkView]:
-    """Return the calls that run right now, by name where the step made different ones."""
+    """Return a mark of the calls that run now, by name if the step called different tools."""
     run = [started.name for call_id, started in step.begun.items() if call_id not in step.results]
-    if not run:
-        return []
     called = {block.get("name") for block in step.content if is_call(block)}
     names = "" if len(called) == 1 else ", ".join(dict.fromkeys(run))
-    return [MarkView(kind="running", text=one_line(f"running {names}", _MARK_CHARS))]
+    text = one_line(f"running {names}", _MARK_CHARS)
+    return [MarkView(kind="running", text=text)] if run else []
 
 
 def _not_run(result: ToolFinished) -> str:
     said = one_line(result.shown.removeprefix("Error: "), _MARK_CHARS)
     return said.rstrip(".") if said.lower().startswith("not run") else "not run"
-
-
-def turn_text(facts: TurnFacts) -> str:
-    """Return the final text of the turn, as Markdown; empty while it runs."""
-    return clean_text(facts.finished.text) if facts.finished else ""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from budget_magic.characters import ESCAPES, is_seen
 from budget_magic.report.numbers import exact
@@ -17,11 +16,11 @@ _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F
 HEAD: Final = 0.7
-"""Share of a cut text that its beginning keeps."""
+"""Share of the beginning in the kept part of a cut text."""
 
 
 def clean_text(text: str) -> str:
-    r"""Return `text` without terminal escapes, other control codes and bidi overrides made visible.
+    r"""Return `text` without terminal escapes, with other control codes and bidi overrides visible.
 
     The only control codes left are newline and tab, and UTF-8 can encode the result.
 
@@ -46,7 +45,10 @@ def exact_text(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_exact_character, text))
+    return "".join(
+        one if one in "\n\t" or is_seen(one) else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def exact_line(text: str) -> str:
@@ -58,28 +60,21 @@ def exact_line(text: str) -> str:
     return exact_text(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _exact_character(character: str) -> str:
-    if character in "\n\t":
-        return character
-    return character if is_seen(character) else character.encode("unicode_escape").decode()
-
-
 def one_line(text: str, limit: int) -> str:
     """Return the cleaned text on one line, cut to `limit` characters with an ellipsis."""
-    line = " ".join(clean_text(text[: 4 * limit + 64]).split())
-    cut = len(text) > 4 * limit + 64
-    if len(line) > limit or (cut and line):
+    most = 4 * limit + 64
+    line = " ".join(clean_text(text[:most]).split())
+    if len(line) > limit or (len(text) > most and line):
         return line[: limit - 1].rstrip() + "…"
     return line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(NamedTuple):
     """A text cut to size."""
 
     text: str
     note: str
-    """What is shown of what, such as "first 8 and last 4 of 31 lines"; empty where all is."""
+    """What is shown, such as "first 8 and last 4 of 31 lines"; empty if all is."""
 
 
 def cut_text(text: str, *, lines: int, chars: int) -> Cut:
@@ -90,13 +85,13 @@ def cut_text(text: str, *, lines: int, chars: int) -> Cut:
         tail = lines - head
         kept = "\n".join([*every[:head], "…", *every[len(every) - tail :]])
         if len(kept) <= chars:
-            return Cut(text=kept, note=f"first {head} and last {tail} of {exact(len(every))} lines")
+            return Cut(kept, f"first {head} and last {tail} of {exact(len(every))} lines")
     if len(text) <= chars:
-        return Cut(text=text, note="")
+        return Cut(text, "")
     head = max(1, round(chars * HEAD))
     tail = chars - head
     note = f"first {exact(head)} and last {exact(tail)} of {exact(len(text))} characters"
-    return Cut(text=f"{text[:head]}\n…\n{text[len(text) - tail :]}", note=note)
+    return Cut(f"{text[:head]}\n…\n{text[len(text) - tail :]}", note)
 
 
 def _visible(match: re.Match[str]) -> str:

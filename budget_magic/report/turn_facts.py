@@ -1,4 +1,4 @@
-"""The facts of one turn, sorted by step: frozen values that grow by one fact at a time."""
+"""The facts of one turn, sorted by step."""
 
 from __future__ import annotations
 
@@ -6,41 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from budget_magic.events import (
-    ApprovalAsked,
-    ApprovalGiven,
-    AttemptFailed,
-    EffortChanged,
-    Fact,
-    HeldReleased,
-    HistoryRewritten,
-    MessageAppended,
-    MessagesWithdrawn,
-    NoticePosted,
-    RetryScheduled,
-    SettingsChanged,
-    StepFinished,
-    StepStarted,
-    TasksRun,
-    ToolFinished,
-    ToolsOffered,
-    ToolStarted,
-    TurnFinished,
-    TurnSettings,
-    TurnStarted,
-    WaitFinished,
-    WaitStarted,
-)
+from budget_magic import events
 
 _OfStep = (
-    MessageAppended
-    | StepFinished
-    | AttemptFailed
-    | RetryScheduled
-    | ApprovalGiven
-    | ToolStarted
-    | ToolFinished
-    | HistoryRewritten
+    events.MessageAppended
+    | events.StepFinished
+    | events.AttemptFailed
+    | events.RetryScheduled
+    | events.ApprovalGiven
+    | events.ToolStarted
+    | events.ToolFinished
+    | events.HistoryRewritten
 )
 
 
@@ -49,42 +25,42 @@ class StepFacts:
     """What happened in one step."""
 
     number: int
-    started: StepStarted | None = None
+    started: events.StepStarted | None = None
     content: Sequence[Mapping[str, Any]] = ()
-    """The reply's blocks, secrets replaced."""
-    finished: StepFinished | None = None
-    failures: tuple[AttemptFailed, ...] = ()
-    retry: RetryScheduled | None = None
+    """The reply's blocks."""
+    finished: events.StepFinished | None = None
+    failures: tuple[events.AttemptFailed, ...] = ()
+    retry: events.RetryScheduled | None = None
     """The last pause before another try."""
-    given: Mapping[str, ApprovalGiven] = field(default_factory=dict)
+    given: Mapping[str, events.ApprovalGiven] = field(default_factory=dict)
     """By id of the call; `begun` and `results` likewise."""
-    begun: Mapping[str, ToolStarted] = field(default_factory=dict)
-    results: Mapping[str, ToolFinished] = field(default_factory=dict)
-    rewritten: HistoryRewritten | None = None
+    begun: Mapping[str, events.ToolStarted] = field(default_factory=dict)
+    results: Mapping[str, events.ToolFinished] = field(default_factory=dict)
+    rewritten: events.HistoryRewritten | None = None
     """Set where its reply replaced the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFacts:
-    """What happened in one turn, so far or to its end."""
+    """What happened in one turn so far."""
 
-    settings: TurnSettings | None = None
-    """Those in force; those of the end once it ended."""
-    finished: TurnFinished | None = None
-    """None while the turn runs, also after it was resumed."""
+    settings: events.TurnSettings | None = None
+    """Those in force, or at the end."""
+    finished: events.TurnFinished | None = None
+    """None while the turn runs, also after a resume."""
     inserted: tuple[str, ...] = ()
-    """Expressions whose values were put into the prompt."""
-    notes: tuple[NoticePosted, ...] = ()
+    """Expressions whose values were inserted into the prompt."""
+    notes: tuple[events.NoticePosted, ...] = ()
     steps: tuple[StepFacts, ...] = ()
-    """A step that was cut off and sent again after a resume stands here twice."""
+    """A step that was cut off and sent again after a resume appears twice."""
     left: tuple[int, ...] = ()
-    """Left of the budget before the first reply and after each one; empty without a budget."""
+    """Budget tokens left before the first reply and after each one; empty without a budget."""
     replied_s: float = 0.0
     """Duration of the finished steps."""
-    waiting: Mapping[str, ApprovalAsked] = field(default_factory=dict)
-    """Calls without an answer, by id, first asked first."""
-    waiting_for_room: WaitStarted | None = None
-    released: tuple[HeldReleased, ...] = ()
+    waiting: Mapping[str, events.ApprovalAsked] = field(default_factory=dict)
+    """Calls that no one has answered yet, by id, oldest first."""
+    waiting_for_room: events.WaitStarted | None = None
+    released: tuple[events.HeldReleased, ...] = ()
 
     @property
     def live_step(self) -> StepFacts | None:
@@ -93,83 +69,78 @@ class TurnFacts:
         return last if last is not None and last.finished is None else None
 
     @property
-    def open_approvals(self) -> list[ApprovalAsked]:
-        """Calls that wait for a person, first asked first."""
+    def open_approvals(self) -> list[events.ApprovalAsked]:
+        """Calls that wait for a person, oldest first."""
         return [] if self.finished is not None else list(self.waiting.values())
 
     def place(self, step: int) -> int:
-        """Return the place in `steps` of the last step with this number; the end without one."""
-        for place in range(len(self.steps) - 1, -1, -1):
-            if self.steps[place].number == step:
-                return place
-        return len(self.steps)
+        """Return the index in `steps` of the last step with this number; the end without one."""
+        last_first = range(len(self.steps) - 1, -1, -1)
+        found = (place for place in last_first if self.steps[place].number == step)
+        return next(found, len(self.steps))
 
 
-def add_fact(facts: TurnFacts, fact: Fact) -> TurnFacts:  # noqa: C901 - one case per kind of fact
+def add_fact(facts: TurnFacts, fact: events.Fact) -> TurnFacts:  # noqa: C901, PLR0911, PLR0912 - one case per kind of fact
     """Return the facts of a turn after one more fact of that turn."""
     match fact:
-        case TurnStarted():
-            facts = replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
-        case SettingsChanged():
-            facts = facts if facts.finished else replace(facts, settings=fact.settings)
-        case TurnFinished():
-            facts = replace(facts, finished=fact, waiting_for_room=None)
-        case NoticePosted():
-            facts = replace(facts, notes=(*facts.notes, fact))
-        case WaitStarted():
-            facts = replace(facts, waiting_for_room=fact)
-        case WaitFinished():
-            facts = replace(facts, waiting_for_room=None)
-        case HeldReleased():
-            facts = replace(facts, released=(*facts.released, fact))
-        case TasksRun() | ToolsOffered() | EffortChanged() | MessagesWithdrawn():
-            pass
-        case MessageAppended() if fact.message["role"] != "assistant":
-            pass
-        case StepStarted():
-            started = StepFacts(number=fact.step, started=fact)
-            facts = replace(facts, steps=(*facts.steps, started))
-        case ApprovalAsked():
-            facts = replace(facts, waiting={**facts.waiting, fact.call_id: fact})
-        case _:
-            facts = _add_in_step(facts, fact)
-    return facts
-
-
-def _add_in_step(facts: TurnFacts, fact: _OfStep) -> TurnFacts:
-    place = facts.place(fact.step)
-    step = facts.steps[place] if place < len(facts.steps) else StepFacts(number=fact.step)
-    steps = (*facts.steps[:place], _add_to_step(step, fact), *facts.steps[place + 1 :])
-    match fact:
-        case StepFinished():
+        case events.TurnStarted():
+            return replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
+        case events.SettingsChanged():
+            return facts if facts.finished else replace(facts, settings=fact.settings)
+        case events.TurnFinished():
+            return replace(facts, finished=fact, waiting_for_room=None)
+        case events.NoticePosted():
+            return replace(facts, notes=(*facts.notes, fact))
+        case events.WaitStarted():
+            return replace(facts, waiting_for_room=fact)
+        case events.WaitFinished():
+            return replace(facts, waiting_for_room=None)
+        case events.HeldReleased():
+            return replace(facts, released=(*facts.released, fact))
+        case events.StepStarted():
+            return replace(facts, steps=(*facts.steps, StepFacts(number=fact.step, started=fact)))
+        case events.ApprovalAsked():
+            return replace(facts, waiting={**facts.waiting, fact.call_id: fact})
+        case events.ApprovalGiven() | events.ToolFinished():
+            waiting = {key: asked for key, asked in facts.waiting.items() if key != fact.call_id}
+            return replace(facts, steps=_add_in_step(facts, fact), waiting=waiting)
+        case events.StepFinished():
             left = facts.left
             if fact.remaining is not None:
                 left = (*(left or (fact.remaining + fact.budget_tokens,)), fact.remaining)
             replied_s = facts.replied_s + fact.elapsed_s
-            return replace(facts, steps=steps, left=left, replied_s=replied_s)
-        case ApprovalGiven() | ToolFinished():
-            waiting = {key: asked for key, asked in facts.waiting.items() if key != fact.call_id}
-            return replace(facts, steps=steps, waiting=waiting)
+            return replace(facts, steps=_add_in_step(facts, fact), left=left, replied_s=replied_s)
+        case events.MessageAppended() if fact.message["role"] != "assistant":
+            return facts
+        case (
+            events.TasksRun()
+            | events.ToolsOffered()
+            | events.EffortChanged()
+            | events.MessagesWithdrawn()
+        ):
+            return facts
         case _:
-            return replace(facts, steps=steps)
+            return replace(facts, steps=_add_in_step(facts, fact))
 
 
-def _add_to_step(step: StepFacts, fact: _OfStep) -> StepFacts:
+def _add_in_step(facts: TurnFacts, fact: _OfStep) -> tuple[StepFacts, ...]:
+    place = facts.place(fact.step)
+    step = facts.steps[place] if place < len(facts.steps) else StepFacts(number=fact.step)
     match fact:
-        case MessageAppended():
+        case events.MessageAppended():
             step = replace(step, content=fact.message["content"])
-        case StepFinished():
+        case events.StepFinished():
             step = replace(step, finished=fact, retry=None)
-        case AttemptFailed():
+        case events.AttemptFailed():
             step = replace(step, failures=(*step.failures, fact))
-        case RetryScheduled():
+        case events.RetryScheduled():
             step = replace(step, retry=fact)
-        case ApprovalGiven():
+        case events.ApprovalGiven():
             step = replace(step, given={**step.given, fact.call_id: fact})
-        case ToolStarted():
+        case events.ToolStarted():
             step = replace(step, begun={**step.begun, fact.call_id: fact})
-        case ToolFinished():
+        case events.ToolFinished():
             step = replace(step, results={**step.results, fact.call_id: fact})
-        case HistoryRewritten():
+        case events.HistoryRewritten():
             step = replace(step, rewritten=fact)
-    return step
+    return (*facts.steps[:place], step, *facts.steps[place + 1 :])

@@ -1,23 +1,11 @@
-"""The fold of a task's records: all that the view of its last turn is made from."""
+"""Fold a task's records into what the view of its last turn is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from budget_magic.events import (
-    EffortChanged,
-    Fact,
-    HeldReleased,
-    MessagesWithdrawn,
-    NoticePosted,
-    SettingsChanged,
-    StepFinished,
-    ToolsOffered,
-    TurnStarted,
-    Word,
-)
+from budget_magic.events import Fact, StepFinished, Word
 from budget_magic.meter import Reading
 from budget_magic.meter import advance as advance_reading
 from budget_magic.models import PriceTable
@@ -26,43 +14,28 @@ from budget_magic.report.steps import step_view
 from budget_magic.report.turn_facts import TurnFacts, add_fact
 from budget_magic.report.view_models import StepView
 
-_OUTSIDE_STEPS: Final = (
-    ToolsOffered,
-    TurnStarted,
-    SettingsChanged,
-    NoticePosted,
-    EffortChanged,
-    MessagesWithdrawn,
-    HeldReleased,
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFold:
-    """What is known of a task and its last turn after some facts."""
+    """What is known of a task and its last turn."""
 
     task: str
     prices: Mapping[str, PriceTable] = field(default_factory=dict)
-    """Prices that the user gave, by model id; they hold for the replies to come."""
+    """The user's prices of the next replies, by model id."""
     word: Word = field(default=str, repr=False, compare=False)
-    """Words what the user can do; by default as plain Python does."""
+    """Says what the user can do; by default as plain Python does."""
     reading: Reading = field(default_factory=Reading)
     facts: TurnFacts = field(default_factory=TurnFacts)
-    """Those of the turn `reading.turn`."""
     bill: Bill = field(default_factory=Bill)
-    """Of the whole task."""
     settled: tuple[StepView, ...] = ()
-    """The first steps of the turn, rendered: no fact that is still expected changes them."""
+    """The first steps of the turn, rendered; no fact is expected to change them."""
 
 
 def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     """Return the fold after one more fact of the task.
 
-    Notes
-    -----
-    A step is rendered once, when the reply to a later request is complete: only then the size of
-    its tool results is known. Should a fact concern a settled step all the same, that step and
-    those after it are rendered again.
+    A step is rendered once, after the reply that follows it, which tells the size of its tool
+    results. If a later fact still concerns it, that step and those after it are rendered again.
     """
     reading = advance_reading(fold.reading, fact)
     facts, settled, bill = fold.facts, fold.settled, fold.bill
@@ -76,17 +49,11 @@ def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     return replace(fold, reading=reading, facts=facts, bill=bill, settled=settled)
 
 
-def fold_facts(fold: TurnFold, facts: Iterable[Fact]) -> TurnFold:
-    """Return the fold after some more facts."""
-    for fact in facts:
-        fold = advance(fold, fact)
-    return fold
-
-
 def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tuple[StepView, ...]:
-    if isinstance(fact, _OUTSIDE_STEPS):
+    step: int | None = getattr(fact, "step", None)
+    if step is None:
         return settled
-    place = facts.place(fact.step)
+    place = facts.place(step)
     if not isinstance(fact, StepFinished):
         return settled[:place]
     settled = settled[: max(0, place - 1)]  # the reply tells the size of the results before it

@@ -1,4 +1,4 @@
-"""WHAT THE READER SEES: a pure function from the fold of the records to everything shown."""
+"""WHAT THE READER SEES: a pure function from the fold of the records to the view of a turn."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from typing import Final
 from budget_magic.errors import join_clauses
 from budget_magic.events import Suggestion
 from budget_magic.models import find_model
+from budget_magic.report import labels
 from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
 from budget_magic.report.gauges import gauge_view, input_view, pace_view
-from budget_magic.report.labels import (
-    now,
-    scope_text,
-    state_view,
-    steps_text,
-    tag_views,
-    tasks_text,
-    unconfirmed_text,
-    verdict_view,
-)
-from budget_magic.report.steps import approval_views, step_view, turn_text
-from budget_magic.report.text import one_line
+from budget_magic.report.steps import approval_views, step_view
+from budget_magic.report.text import clean_text, one_line
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -31,16 +22,10 @@ NOTE_CHARS: Final = 600
 def view_turn(
     fold: TurnFold, live: LiveState | None = None, *, save_transcript: bool = True
 ) -> TurnView:
-    """Return everything that a reader of the last turn is shown.
+    """Return the last turn of a fold as a reader sees it.
 
-    Parameters
-    ----------
-    fold
-        The task's records so far.
-    live
-        What streams right now; None between deltas and after the turn.
-    save_transcript
-        False where saved output keeps only figures and answer.
+    `live` is what streams right now; None between deltas and after the turn. Without
+    `save_transcript`, saved output keeps only figures and answer.
     """
     task, facts, reading = one_line(fold.task, 80), fold.facts, fold.reading
     if facts.finished is not None:
@@ -51,31 +36,32 @@ def view_turn(
     row = find_model(model)
     gauge = gauge_view(reading, live)
     ceilings = ceiling_views(facts, reading, live)
-    verdict = verdict_view(facts, fold.word)
+    verdict = labels.verdict_view(facts, fold.word)
     notes = [join_clauses(note.text, map(fold.word, note.suggestions)) for note in facts.notes]
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,
         turn=reading.turn,
-        heading=f"{task} turn {reading.turn}",
         model=model,
-        effort_text=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
-        state=state_view(facts, live),
-        now=now(facts, reading, live, ceilings),
+        effort=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
+        state=labels.state_view(facts, live),
+        now=labels.now(facts, reading, live, ceilings),
         verdict=verdict,
-        tags=tag_views(facts),
-        notes=tuple(one_line(note, NOTE_CHARS) for note in (*notes, tasks_text(reading)) if note),
+        simulated=labels.simulated_text(facts),
+        notes=tuple(
+            one_line(note, NOTE_CHARS) for note in (*notes, labels.tasks_text(reading)) if note
+        ),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
         input=input_view(reading.total),
         meters=meters_view(fold.bill, settings, reading),
-        answer=turn_text(facts),
+        answer=clean_text(facts.finished.text) if facts.finished else "",
         steps=fold.settled + tuple(step_view(facts, place, live) for place in rest),
-        scope=scope_text(facts),
-        steps_text=steps_text(reading),
+        steps_text=labels.steps_text(reading),
+        scope=labels.scope_text(facts),
         approvals=approval_views(facts),
-        unconfirmed=unconfirmed_text(fold.task, facts, reading, verdict, fold.word),
+        unconfirmed=labels.unconfirmed_text(fold.task, facts, reading, verdict, fold.word),
         transcript=fold.word(Suggestion(action="transcript", task=task)),
         save_transcript=save_transcript,
     )

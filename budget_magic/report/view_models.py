@@ -1,28 +1,36 @@
-"""The shapes of a view: everything that a reader is shown, as values.
+"""The view of a turn: everything that a reader sees, as values.
 
-Texts are cleaned and ready; raw figures stand beside them for drawing. Shares run from 0 to 1.
-Amounts are strings, so that `dataclasses.asdict` gives JSON values.
+Texts are cleaned and formatted; raw figures stand beside them for drawing. Shares run from 0 to 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from budget_magic.meter import Kinds
+from budget_magic.report.text import one_line
 
+TITLE_CHARS: Final = 96
 StateName = Literal[
     "running", "retrying", "waiting", "wrapping_up", "stopping",
     "completed", "halted", "interrupted", "failed",
 ]  # fmt: skip
 CeilingKind = Literal["cost", "tokens", "steps", "time"]
+CeilingLevel = Literal["", "near", "reached"]
 CeilingWord = Literal["", "nearest", "near", "reached", "halted here"]
 KindName = Literal["thinking", "calls", "results", "text"]
+RowKind = Literal["cache_read", "cache_write", "fresh", "output", "search"]
 MarkKind = Literal[
     "error", "approved", "denied", "not_run", "last_answer", "summary", "retried", "cut",
     "streaming", "waiting", "running",
 ]  # fmt: skip
+
+
+def listed(*parts: str) -> str:
+    """Return the parts that are not empty, separated by commas."""
+    return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,51 +41,37 @@ class LiveState:
     doing: str
     """`thinking`, `writing`, a tool's name, `waiting for approval`, `retrying` or `stopping`."""
     elapsed_s: float
-    """Running time of the turn so far, waiting excluded."""
+    """Running time of the turn, without waiting."""
     step_elapsed_s: float = 0.0
     has_begun: bool = False
-    """Whether anything of the reply has come."""
     streaming: Kinds = field(default_factory=Kinds)
-    """Estimated tokens: what streamed so far, and the results in the prompt of the step."""
+    """Estimated tokens of what has streamed, and of the results in the step's prompt."""
     estimated_usd: Decimal | None = None
-    """What the step cost so far, an estimate."""
     retry_in_s: float | None = None
-    """Seconds until the next try; None where the record's pause is shown."""
+    """Seconds until the next try; None shows the recorded pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateView:
-    """The state in words and marks."""
+    """The state of the turn."""
 
     name: StateName
     word: str
-    """"Running", "Waiting for you", "Completed", ..."""
     glyph: str
     ascii: str
-    """The word for terminals without UTF-8: `RUN`, `ASK`, `LAST`, `OK`, `HALT`, `STOP`, `FAIL`."""
+    """The word for terminals without UTF-8, such as `RUN`."""
     ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagView:
-    """A tag on any state."""
-
-    text: str
-    """`simulated`."""
-    sentence: str
-    """Why, in full sentences."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictView:
-    """How a turn ended and how it goes on; the command stands apart."""
+    """How a turn ended and the command that continues it."""
 
     sentence: str
     lead: str = ""
-    """What leads to the command: "Go on with"; empty without one, or where `after` tells."""
+    """Introduces the command: "Go on with"; empty without one, or if `after` explains it."""
     command: str = ""
     after: str = ""
-    """What follows the command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +85,7 @@ class KindView:
     tokens: int
     """Counted, what streams now included."""
     text: str
-    """`tokens` as shown: ≈ where it is an estimate, "at least" where thinking streams."""
+    """`tokens`, marked if it is an estimate or a lower bound."""
     share: float
     """Of the bar, without what streams now."""
     live_tokens: int = 0
@@ -100,44 +94,47 @@ class KindView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaugeView:
-    """The task's budget: what is left and what it went to, over all turns."""
+    """The task's budget over all turns: what is left and what was used for what."""
 
     budget: int | None
     used: int
     remaining: int | None
     number: str
-    """The large number: left, or over, or used where there is no budget."""
     caption: str
     """What the number is: "tokens left of 64,000"."""
     used_text: str
-    """"60 % used"; over the budget with a word on what that means; empty without a budget."""
     over: bool
     kinds: tuple[KindView, ...]
-    """Always four, in the same order."""
     limit_share: float | None
     """Where on the bar the budget ends; None unless it was overrun."""
     began_share: float | None
-    """Where on the bar this turn began; None in a task's first turn."""
     limit_text: str
-    """What stands at `limit_share`; empty without it."""
     began_text: str
-    """What stands at `began_share`: "this turn began with 25,450 left"; empty without it."""
     turn_line: str
     """What this turn alone used; empty in a task's first turn."""
+
+    @property
+    def line(self) -> str:
+        """What follows the number."""
+        return listed(self.caption, self.used_text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceView:
-    """How fast the budget goes."""
+    """How fast the budget is used."""
 
     left: tuple[int, ...]
-    """Left before the turn's first step and after each step; empty without a budget."""
+    """Tokens left before the turn's first step and after each step; empty without a budget."""
     shares: tuple[float, ...]
-    """`left` as shares of the budget."""
-    more_steps: int | None
+    more: int | None
     """About how many more steps fit at this pace; None after the turn or without a budget."""
     text: str
     """"4,820 a step, about 6 more"; empty before the first step."""
+
+    @property
+    def line(self) -> str:
+        """`text` with its unit."""
+        return self.text.replace(" a step", " tokens a step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,21 +142,32 @@ class CeilingView:
     """One ceiling: spent, held and how near."""
 
     kind: CeilingKind
-    label: str
     spent: str
     held: str
-    """What counts beside `spent`: "$0.64 held", or "$0.01 unconfirmed"; empty for nothing."""
+    """What counts beside `spent`: "$0.64 held", or "$0.01 unconfirmed"; may be empty."""
     ceiling: str
-    """Empty where it is open."""
-    of: str
-    """What follows `spent`: "of $5.00" or "no ceiling"."""
+    """Empty if there is none."""
     share: float
     held_share: float
-    percent: str
-    """Spent of the ceiling; empty where it is open."""
-    level: Literal["", "near", "reached"] = ""
+    level: CeilingLevel = ""
     nearest: bool = False
     word: CeilingWord = ""
+
+    @property
+    def of(self) -> str:
+        """What follows `spent`."""
+        return f"of {self.ceiling}" if self.ceiling else "no ceiling"
+
+    @property
+    def head(self) -> str:
+        """Head of the ceiling's column."""
+        return listed(self.kind, self.word)
+
+    @property
+    def rest(self) -> str:
+        """What follows `spent`, with what is held."""
+        held = f", {self.held}" if self.held else ""
+        return f"{' ' if self.ceiling else ', '}{self.of}{held}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,22 +176,27 @@ class InputView:
 
     cached: str
     new: str
-    cached_share: float
     percent: str
     """"76 % from the cache"."""
+    share: float
+
+    @property
+    def line(self) -> str:
+        """Both parts."""
+        return f"{self.cached} cached, {self.new} new"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillRow:
     """One line of the bill."""
 
-    kind: Literal["cache_read", "cache_write", "fresh", "output", "search"]
+    kind: RowKind
     label: str
     tokens: str
-    count: int
-    usd_per_mtok: str
+    price: str
+    """USD per million tokens."""
     cost: str
-    """Empty where the prices are not known here."""
+    """Empty if the prices are not known here."""
     token_share: float
     cost_share: float
 
@@ -196,14 +209,18 @@ class MetersView:
     billed: str
     cost: str
     counted_share: float
-    """Counted on the scale of billed."""
     rows: tuple[BillRow, ...]
-    total_cost: str
-    """The bill to four places."""
+    total: str
     source: str
-    """Where the prices come from and of when."""
+    """Where the prices come from, and their date."""
     scope: str
-    """`whole task`; empty where that is only this turn."""
+    """`whole task`; empty if that is only this turn."""
+
+    @property
+    def line(self) -> str:
+        """The two meters in one line."""
+        head = listed("Two meters", self.scope)
+        return f"{head}: {self.counted} tokens counted, {self.billed} billed, {self.cost}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,33 +231,40 @@ class MarkView:
     text: str
     glyph: str = ""
 
+    @property
+    def line(self) -> str:
+        """The text with its glyph."""
+        return f"{self.glyph} {self.text}".strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitlePart:
-    """One tool of a step's title, how often, and with what; words only where it has no name."""
+    """Adjacent calls of one tool in a step's title, or only words."""
 
     name: str = ""
     times: int = 1
     detail: str = ""
 
+    @property
+    def line(self) -> str:
+        """The part on one line."""
+        times = f"\N{MULTIPLICATION SIGN}{self.times}" if self.times > 1 else ""
+        return " ".join(filter(None, (self.name, times, self.detail)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """One part of a step: what Claude thought, wrote or called, or what a tool answered."""
+    """One block of a step: what Claude thought, wrote or called, or what a tool returned."""
 
     kind: Literal["thinking", "text", "call", "result"]
     name: str = ""
-    """Tool of a call or a result."""
     call_id: str = ""
     index: int | None = None
-    """Place in the reply's content; None for a result."""
     text: str
     """The whole text, cleaned; a call as `name(key="value")`."""
     is_error: bool = False
-    ran: bool = True
-    lines: int = 1
     tokens: int | None = None
-    """Measured size; None where it is not known for this part alone."""
+    """Measured size; None if it is not known for this block alone."""
     label: str
     """`thinking`, `text`, `call`, "result, 2,266 tokens", "✕ error, 64 tokens"."""
     cut: str = ""
@@ -249,39 +273,49 @@ class BlockView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
-    """One step: a row, and what is under it."""
+    """One step: its row and its blocks."""
 
     number: int
     state: Literal["done", "live", "cut"]
-    """`cut`: the reply never came to its end."""
-    title: str
+    """`cut`: the reply never ended."""
     parts: tuple[TitlePart, ...]
     marks: tuple[MarkView, ...]
     tokens: Kinds = field(default_factory=Kinds)
-    """What it counted, by kind."""
     streaming: Kinds = field(default_factory=Kinds)
-    """What streams now, by kind: estimates."""
+    """Estimates of what streams now."""
     counted: str
     counted_tokens: int
     cost: str
-    cost_usd: str
-    """Exact decimal; empty where it is unknown or not booked yet."""
+    cost_usd: Decimal | None = None
+    """None if it is unknown or not booked yet."""
     time: str = ""
     blocks: tuple[BlockView, ...] = ()
     why: str = ""
-    """Why it counted and cost that: "thinking 3,120, ... · input 25,283 cached, ..."."""
+    """What the tokens and the cost consist of."""
     notable: bool = False
-    """Holds an error or a decision of a person: its body is kept in saved output."""
+    """Whether it has an error or a person's decision: saved output keeps its blocks."""
+
+    @property
+    def title(self) -> str:
+        """The parts on one line: "read_file a.py and grep x"."""
+        words = [part.line for part in self.parts]
+        joined = " and ".join(words) if len(words) < 3 else ", ".join(words)  # noqa: PLR2004 - three make a list
+        return one_line(joined, TITLE_CHARS)
+
+    @property
+    def figures(self) -> str:
+        """What the step counted, cost and took."""
+        return listed(f"{self.counted} tokens" if self.counted else "", self.cost, self.time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputField:
-    """One part of a call's input, whole and exact: see `exact`."""
+    """One field of a call's input, whole and exact: see `exact`."""
 
     name: str
     value: str
     size: str = ""
-    """"12,400 characters"; empty where all of it is seen at once."""
+    """"12,400 characters"; empty for a short value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,28 +327,26 @@ class ApprovalView:
     sentence: str
     """"Claude wants to run edit_file. It changes a file, so it asks."."""
     fields: tuple[InputField, ...]
-    """The whole input, name by name."""
     place: str
-    """"1 of 2 waiting"; empty where it is the only one."""
+    """"1 of 2 waiting"; empty if it is the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnView:
-    """Everything that a reader of one turn is shown."""
+    """One turn as a reader sees it."""
 
     task: str
     turn: int
-    heading: str
-    """"audit turn 1"."""
     model: str
-    effort_text: str
-    """"effort high"; empty where the model has no effort."""
+    effort: str
+    """"effort high"; empty if the model has none."""
     state: StateView
     now: str
-    """Beside the state: "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
+    """Such as "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
     verdict: VerdictView | None
-    """None while the turn runs and where it completed."""
-    tags: tuple[TagView, ...]
+    """None while the turn runs, and if it completed."""
+    simulated: str
+    """Why and how Claude is simulated, in full sentences; empty if it is not."""
     notes: tuple[str, ...]
     gauge: GaugeView
     pace: PaceView
@@ -325,14 +357,23 @@ class TurnView:
     answer: str
     """Markdown, cleaned; empty while the turn runs."""
     steps: tuple[StepView, ...]
-    scope: str
-    """What Claude could see: "files below ~/project; filled in: frame"; empty without either."""
     steps_text: str
-    """"8 steps, 9 tool calls"."""
+    scope: str
+    """What Claude could see: "files below ~/project; filled in: frame"; may be empty."""
     approvals: tuple[ApprovalView, ...]
     unconfirmed: str
-    """What cut-off requests may have cost; empty without one or where the verdict says it."""
+    """What cut-off requests may have cost; empty if there is none or the verdict says it."""
     transcript: str
-    """How to look at the transcript."""
     save_transcript: bool
     """False: saved output keeps only figures and answer; the live panel shows all."""
+
+    @property
+    def heading(self) -> str:
+        """The task, the turn, the model, the effort, and whether Claude is simulated."""
+        simulated = "simulated" if self.simulated else ""
+        return listed(f"{self.task} turn {self.turn}", self.model, self.effort, simulated)
+
+    @property
+    def transcript_line(self) -> str:
+        """How much was done, and what Claude could see."""
+        return "; ".join(filter(None, (self.steps_text, self.scope)))

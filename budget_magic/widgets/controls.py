@@ -1,4 +1,4 @@
-"""What the panel's buttons may ask for, and what it offers at this moment."""
+"""The commands of the panel's buttons, and what the panel offers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raise:
-    """A ceiling's raise as it is offered; values are exact, as text."""
+    """An offer to raise a ceiling; values are exact, as text."""
 
     by: str
     """As the button shows it, such as `+$2`."""
     value: str
-    """The ceiling from which it was computed; once another is in force, the raise is stale."""
+    """The ceiling from which it was computed; once another is in force, the offer is stale."""
     to: str
-    """The ceiling that it sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Offers:
     """What can be changed while the turn runs, and what that costs."""
 
     levels: tuple[str, ...] = ()
-    """Effort levels of the model; empty where it has none."""
+    """Effort levels of the model; empty if it has none."""
     effort: str = ""
     """The level in force."""
     next_effort: str = ""
@@ -39,53 +38,41 @@ class Offers:
     rewrite_tokens: int = 0
     """Cached tokens that a change now writes to the cache again."""
     rewrite_usd: Decimal | None = None
-    """What that costs; None where no price is known."""
+    """What that costs; None if no price is known."""
     by_message: bool = False
-    """True where the model takes effort per message, which keeps the cache."""
+    """Whether the model takes effort per message, which keeps the cache."""
     next_budget: int | None = None
     """Total that the budget can be raised to; None offers none."""
     budget: int | None = None
     """The budget from which that was computed."""
     ceilings: Mapping[CeilingKind, Raise] = field(default_factory=dict)
-    """What each ceiling can be raised by; shown from 90 % on."""
+    """Shown from 90 % on."""
 
 
 class Controls(Protocol):
-    """What the buttons do: each method only sets a flag or fills a queue, from any thread."""
+    """What the buttons do: each method may be called on any thread and never waits."""
 
     def stop(self) -> None:
         """Stop the turn."""
-        ...
 
     def decide(self, call_id: str, kind: Decision, reason: str) -> None:
         """Answer a call that waits for a person."""
-        ...
 
     def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
         """Change the effort from the next step or from the next cell on."""
-        ...
 
     def raise_budget(self, value: int, total: int) -> None:
         """Raise the task's budget to `total` tokens, if it still is `value`."""
-        ...
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """Raise a ceiling as was offered, if it still is `value`."""
-        ...
 
     def offers(self) -> Offers:
         """Return what is offered at this moment."""
-        ...
 
 
 def offers_json(offers: Offers) -> dict[str, Any]:
-    """Return the offers as JSON values, their cost in words.
-
-    Returns
-    -------
-    dict
-        `price` is the part of the sentences that matters most; empty where nothing is paid.
-    """
+    """Return the offers as JSON values, their cost in words; `price` is empty if they are free."""
     price = _price(offers.rewrite_usd) if offers.rewrite_tokens else ""
     again = f"{exact(offers.rewrite_tokens)} tokens, "
     again += f"{price} once" if price else "at a price that is not known"
@@ -107,14 +94,12 @@ def offers_json(offers: Offers) -> dict[str, Any]:
         "budget_from": offers.budget,
         "budget_text": "" if offers.next_budget is None else exact(offers.next_budget),
         "raised": raised,
-        "ceilings": {kind: _raise_json(offers.ceilings.get(kind)) for kind in CEILINGS},
+        "ceilings": dict.fromkeys(CEILINGS)
+        | {
+            kind: {"by": one.by, "from": one.value, "to": one.to}
+            for kind, one in offers.ceilings.items()
+        },
     }
-
-
-def _raise_json(offered: Raise | None) -> dict[str, str] | None:
-    if offered is None:
-        return None
-    return {"by": offered.by, "from": offered.value, "to": offered.to}
 
 
 def _price(usd: Decimal | None) -> str:

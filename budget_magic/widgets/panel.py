@@ -24,11 +24,11 @@ logger = logging.getLogger("budget_magic")
 WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 STATIC: Final = Path(__file__).parent / "static"
 TEXT_S: Final = 0.045
-"""Shortest time between two messages."""
+"""Least time between messages."""
 GAUGE_S: Final = 0.1
-"""Shortest time between two views while text streams."""
+"""Least time between views while text streams."""
 IDLE_S: Final = 1.0
-"""Longest time between two views while a turn runs, so that its clocks move."""
+"""Most time between views while a turn runs, so that its clocks move."""
 WHOLE_LINES: Final = 200
 WHOLE_CHARS: Final = 100_000
 CLOSE_S: Final = 5.0
@@ -54,15 +54,7 @@ class PanelWidget(anywidget.AnyWidget):
 
 
 class Panel:
-    """Shows one turn while it runs; created on the thread that runs the cell.
-
-    Parameters
-    ----------
-    turn
-        The turn, a sink of the bus.
-    controls
-        What the buttons do.
-    """
+    """Shows one turn while it runs; created on the thread that runs the cell."""
 
     def __init__(self, turn: LiveTurn, controls: Controls) -> None:
         self._turn, self._controls = turn, controls
@@ -70,9 +62,8 @@ class Panel:
         self._requests = Requests(controls)
         self._closed = threading.Event()
         self._fold_shown: TurnFold | None = None
-        self._looks_again = False
-        self._no_events = False
-        self._ended = False
+        self._steps_shown = 0
+        self._looks_again = self._no_events = self._ended = False
         self._viewed_at = 0.0
         self._logged: set[str] = set()
         try:
@@ -87,21 +78,21 @@ class Panel:
 
     @property
     def said_hello(self) -> threading.Event:
-        """Set as soon as a browser's view has said hello: events arrive while the cell runs."""
+        """Set once a browser's view has said hello: events arrive while the cell runs."""
         return self._requests.hello
 
     def say_no_events(self) -> None:
-        """Say that the buttons do not work here, as long as no view has said hello."""
+        """Show that the buttons do not work, unless a view says hello."""
         self._no_events = True
         self._look_again()
 
     def mime_bundle(self) -> dict[str, Any]:
-        """Return the widget by its MIME type, to stand beside the saved form in one bundle."""
+        """Return the widget by its MIME type, for one bundle with the saved form."""
         reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {WIDGET_MIME: reference}
 
     def finish(self) -> None:
-        """Send the rest and stop; a page that is loaded again still finds the widget."""
+        """Send the rest and stop; a reloaded page still finds the widget."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -110,12 +101,12 @@ class Panel:
             self._thread.join(CLOSE_S)
 
     def close(self) -> None:
-        """Finish, and take the widget away; its view goes with it."""
+        """Finish, and remove the widget with its view."""
         self.finish()
         self.widget.close()
 
     def _heard(self, _widget: object, content: Any, _buffers: object) -> None:
-        # On the kernel's thread, in the middle of a cell: nothing may be printed or raised here.
+        # On the kernel's thread, while a cell runs: nothing may be printed or raised here.
         try:
             self._requests.take(content)
         except Exception as error:  # noqa: BLE001 - an error here would reach nobody
@@ -144,9 +135,9 @@ class Panel:
             if due_s > 0 and not (has_changed or last):
                 self._send(self._sync.text_beat(self._turn.look().blocks))
                 return due_s
-            before = self._fold_shown
+            before = self._steps_shown
             self._send(self._look())
-            if not self.said_hello.is_set() and _steps(self._fold_shown) > _steps(before):
+            if not self.said_hello.is_set() and self._steps_shown > before:
                 # A browser that cannot ask for a snapshot may have missed something.
                 self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
@@ -158,16 +149,14 @@ class Panel:
         look = self._turn.look()
         view = look.view()
         self._fold_shown, self._ended = look.fold, view.state.ended
+        self._steps_shown = look.fold.reading.total.steps
         extra = {
-            "offers": offers_json(self._offers()),
+            "offers": offers_json(Offers() if self._ended else self._controls.offers()),
             "no_events": self._no_events and not self.said_hello.is_set(),
         }
         message = self._sync.beat(view, look.blocks, extra)
         self._viewed_at = time.monotonic()
         return message
-
-    def _offers(self) -> Offers:
-        return Offers() if self._ended else self._controls.offers()
 
     def _answer(self) -> None:
         """Send what the browser asked for."""
@@ -192,7 +181,3 @@ class Panel:
         if name not in self._logged:
             self._logged.add(name)
             logger.warning("%s failed with %s; the task goes on", what, name)
-
-
-def _steps(fold: TurnFold | None) -> int:
-    return 0 if fold is None else fold.reading.total.steps

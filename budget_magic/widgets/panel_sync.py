@@ -1,9 +1,9 @@
-"""What a browser knows of a turn, and the messages that bring it up to date."""
+"""Track what a browser knows of a turn, and build the messages that bring it up to date."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,19 +23,17 @@ from budget_magic.widgets.streams import Stream
 
 Message = dict[str, Any]
 SNAPSHOT_ROWS: Final = 200
-"""Last steps that a snapshot holds."""
+"""Most steps in a snapshot, the last ones."""
 SNAPSHOT_BODIES: Final = 3
-"""Last steps whose parts a snapshot holds; the others are asked for when they are opened."""
+"""Most steps whose blocks it holds; others are requested when they are opened."""
 
 
 class PanelSync:
     """One turn as the browser knows it; may be used from any thread.
 
-    Notes
-    -----
-    Keys of a message: `r` its number, `n` streams that began as (id, step, kind, name), `d` pieces
-    as (stream, offset in UTF-16 units, text), `m` rendered texts as (stream, html), `x` streams
-    that no longer count, `s` changes of steps, `h` changes of everything else.
+    Keys of a message: `r` its number, `n` new streams as (id, step, kind, name), `d` pieces as
+    (stream, offset in UTF-16 units, text), `m` rendered texts as (stream, html), `x` streams that
+    no longer count, `s` changes of steps, `h` changes of everything else.
     """
 
     def __init__(self) -> None:
@@ -55,21 +53,14 @@ class PanelSync:
         return self._revision
 
     def text_beat(self, blocks: Sequence[StreamedBlock]) -> Message:
-        """Return the message with what streamed since the last one; empty where nothing did."""
+        """Return the message with what has streamed since the last one; empty if nothing has."""
         with self._lock:
-            return self._numbered(self._stream(blocks) | self._rendered(self._streams.values()))
+            return self._numbered(self._stream(blocks) | self._rendered())
 
     def beat(self, view: TurnView, blocks: Sequence[StreamedBlock], extra: Message) -> Message:
         """Return the message that brings the browser up to `view`.
 
-        Parameters
-        ----------
-        view
-            The turn at this moment.
-        blocks
-            What streams.
-        extra
-            What else stands in the head, such as the offers.
+        `blocks` is what streams, and `extra` what else belongs in the head, such as the offers.
         """
         steps = {step.number: step for step in view.steps}
         with self._lock:
@@ -80,7 +71,7 @@ class PanelSync:
                 if step is not None and step.state != "live":
                     done.setdefault(step.number, []).append(stream)
                     del self._streams[stream.block.id]
-            message |= self._rendered(self._streams.values())
+            message |= self._rendered()
             told = [
                 self._step(step, done.get(number, []))
                 for number, step in steps.items()
@@ -89,14 +80,13 @@ class PanelSync:
             if any(told):
                 message["s"] = list(filter(None, told))
             head = head_json(view, self._render) | extra
-            patch = difference(self._head, head)
-            if patch:
+            if patch := difference(self._head, head):
                 message["h"] = patch
             self._head = head
             return self._numbered(message)
 
     def step_again(self, number: int) -> Message:
-        """Return the whole of one step of which the browser knows only the row."""
+        """Return a step with all its blocks, for a browser that knows only its row."""
         with self._lock:
             row, blocks = self._rows.get(number), self._blocks.get(number, [])
             if row is None:
@@ -105,14 +95,14 @@ class PanelSync:
             return self._numbered({"s": [step]})
 
     def whole(self, part: Part, call_id: str) -> str:
-        """Return the whole text of a call or of its result; empty where no step made it."""
+        """Return the whole text of a call or of its result; empty if there is none."""
         with self._lock:
             blocks = [block for view in self._views.values() for block in view.blocks]
         found = (b.text for b in blocks if b.kind == part and b.call_id == call_id)
         return next(found, "")
 
     def snapshot(self) -> Message:
-        """Return a snapshot, bounded in size, for a view that begins now or missed a message."""
+        """Return a snapshot of bounded size, for a view that is new or missed a message."""
         with self._lock:
             rows = list(self._rows)[-SNAPSHOT_ROWS:]
             bodies = set(rows[-SNAPSHOT_BODIES:])
@@ -132,7 +122,7 @@ class PanelSync:
             }
 
     def _stream(self, blocks: Sequence[StreamedBlock]) -> Message:
-        gone = [stream.block.id for stream in self._streams.values() if stream.block.is_void]
+        gone = [number for number, stream in self._streams.items() if stream.block.is_void]
         for number in gone:
             del self._streams[number]
         new = [block for block in blocks if block.id > self._last_stream]
@@ -147,9 +137,9 @@ class PanelSync:
         }
         return {key: part for key, part in parts.items() if part}
 
-    def _rendered(self, streams: Iterable[Stream]) -> Message:
+    def _rendered(self) -> Message:
         rendered = []
-        for stream in streams:
+        for stream in self._streams.values():
             if stream.block.ended and stream.block.kind == "text" and stream.html is None:
                 text = stream.text
                 stream.html = self._render(text) if len(text) <= LONG_TEXT_CHARS else ""
@@ -158,27 +148,25 @@ class PanelSync:
         return {"m": rendered} if rendered else {}
 
     def _step(self, step: StepView, streams: Sequence[Stream]) -> Message:
-        """Return what changed in a step; empty where nothing did."""
+        """Return what changed in a step; empty if nothing did."""
         number = step.number
         if self._views.get(number) == step and not streams:
             return {}
-        row = row_json(step)
-        before = self._blocks.get(number, [])
+        row, before = row_json(step), self._blocks.get(number, [])
         blocks: list[Message] = []
         if step.state == "done":
             blocks = blocks_json(step, streams, self._render)
         elif step.state == "cut":
             blocks = cut_blocks_json(streams) or list(before)
         first = _kept(before, blocks)
-        told: Message = {"number": number}
-        patch = difference(self._rows.get(number, {}), row)
-        if patch:
+        told: Message = {}
+        if patch := difference(self._rows.get(number, {}), row):
             told["row"] = patch
         if first < len(blocks) or len(before) != len(blocks):
-            html_told = {stream.block.id for stream in streams if stream.html}
-            told |= {"from": first, "blocks": [_lean(b, html_told) for b in blocks[first:]]}
+            rendered = {stream.block.id for stream in streams if stream.html}
+            told |= {"from": first, "blocks": [_lean(b, rendered) for b in blocks[first:]]}
         self._views[number], self._rows[number], self._blocks[number] = step, row, blocks
-        return told if len(told) > 1 else {}
+        return {"number": number, **told} if told else {}
 
     def _numbered(self, message: Message) -> Message:
         if not message:
@@ -196,9 +184,9 @@ def _kept(before: Sequence[Message], blocks: list[Message]) -> int:
     return min(len(before), len(blocks))
 
 
-def _lean(block: Message, html_told: set[int]) -> Message:
+def _lean(block: Message, rendered: set[int]) -> Message:
     """Return the block without what the browser has from its stream."""
     if "stream" not in block:
         return block
-    left_out = {"text", "cut"} | ({"html"} if block["stream"] in html_told else set())
+    left_out = {"text", "cut"} | ({"html"} if block["stream"] in rendered else set())
     return {key: value for key, value in block.items() if key not in left_out}

@@ -1,4 +1,4 @@
-"""Read the messages of a browser; they come over the network, so nothing in them is trusted."""
+"""Read the messages of a browser, which are not trusted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from budget_magic.widgets.controls import CEILINGS, Controls, Decision
 REASON_CHARS: Final = 2_000
 Part: TypeAlias = Literal["call", "result"]
 WAITING: Final = 100
-"""Most questions of a kind that wait for an answer."""
+"""Most requests of a kind that wait for an answer."""
 
 
 class Requests:
-    """Dispatch the commands of a browser at once; queue its questions for the panel's thread."""
+    """Dispatch a browser's commands at once; queue its requests for the panel's thread."""
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
@@ -25,9 +25,7 @@ class Requests:
         self._steps: deque[int] = deque(maxlen=WAITING)
 
     def take(self, content: Any) -> None:
-        """Take one message; drop an invalid one."""
-        if not isinstance(content, dict):
-            return
+        """Take one message; ignore an invalid one."""
         match content:
             case {"k": "hello", "r": int(revision)}:
                 self.hello.set()
@@ -44,10 +42,10 @@ class Requests:
                 self._command(content)
 
     def asked(self) -> tuple[list[int], list[tuple[Part, str]], list[int]]:
-        """Return the last message that each view knows, and the parts and steps to send whole."""
+        """Return the last message that each view knows, and the parts and steps it asks for."""
         return _emptied(self._known), _emptied(self._wholes), _emptied(self._steps)
 
-    def _command(self, content: dict[Any, Any]) -> None:
+    def _command(self, content: Any) -> None:
         controls = self._controls
         match content:
             case {"k": "stop"}:

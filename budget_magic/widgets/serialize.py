@@ -1,8 +1,9 @@
-"""What the browser is shown, as JSON values: pure functions from a view, and what has changed."""
+"""Serialize a view for the browser as JSON values, and find what has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 from budget_magic.report.bars import sampled
@@ -17,6 +18,7 @@ from budget_magic.report.view_models import (
     PaceView,
     StepView,
     TurnView,
+    listed,
 )
 from budget_magic.widgets.streams import Stream
 
@@ -26,61 +28,49 @@ PREVIEW_LINES: Final = 8
 PREVIEW_CHARS: Final = 2_000
 THINKING_LINES: Final = 12
 LONG_TEXT_CHARS: Final = 40_000
-"""Longer texts are not Markdown any more: the browser keeps what it has, or gets both ends."""
+"""Longer texts are not rendered: the browser keeps what has streamed, or gets both ends."""
 LONG_TEXT_LINES: Final = 400
 LONG_TEXT_KEPT: Final = 20_000
 
 
 def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
-    """Everything of the view but its steps; rows are keyed by kind, so that changes are small.
+    """Return everything of the view but its steps; `render` turns Markdown into safe HTML.
 
-    Parameters
-    ----------
-    view
-        The turn at this moment.
-    render
-        Markdown to safe HTML.
+    Rows are keyed by kind, so that changes are small.
     """
     return {
-        **_picked(view, "task", "turn", "model", "now"),
-        "effort": view.effort_text,
+        **_picked(view, "task", "turn", "model", "now", "effort"),
         "state": view.state.name,
-        "word": view.state.word,
-        "ended": view.state.ended,
-        "verdict": None if view.verdict is None else [
-            view.verdict.sentence, view.verdict.lead, view.verdict.command, view.verdict.after,
-        ],
-        "tags": [[tag.text, tag.sentence] for tag in view.tags],
+        **_picked(view.state, "word", "ended"),
+        "verdict": None if view.verdict is None else astuple(view.verdict),
+        "tags": [["simulated", view.simulated]] if view.simulated else [],
         "notes": [*view.notes, *filter(None, (view.unconfirmed,))],
         "gauge": _gauge(view.gauge),
         "pace": _pace(view.pace),
         "ceilings": {
             row.kind: {
-                **_picked(row, "label", "spent", "held", "of", "level", "nearest", "word"),
+                "label": row.kind,
+                **_picked(row, "spent", "held", "of", "level", "nearest", "word"),
                 "open": not row.ceiling,
                 "share": _share(row.share),
                 "held_share": _share(min(row.held_share, max(0.0, 1 - row.share))),
             }
             for row in view.ceilings
         },
-        "input": {
-            **_picked(view.input, "cached", "new", "percent"),
-            "share": _share(view.input.cached_share),
-        },
+        "input": _picked(view.input, "cached", "new", "percent", "share"),
         "meters": _meters(view.meters, view.gauge),
         "answer": render(view.answer) if view.answer else "",
-        "steps_text": "; ".join(filter(None, (view.steps_text, view.scope))),
+        "steps_text": view.transcript_line,
         "approvals": [
             {
                 "id": asked.call_id,
-                "name": asked.name,
-                "sentence": asked.sentence,
-                "fields": [[field.name, field.value, field.size] for field in asked.fields],
+                **_picked(asked, "name", "sentence"),
+                "fields": list(map(astuple, asked.fields)),
                 "place": asked.place,
             }
             for asked in view.approvals
         ],
-    }  # fmt: skip
+    }
 
 
 def _gauge(gauge: GaugeView) -> dict[str, Any]:
@@ -89,11 +79,7 @@ def _gauge(gauge: GaugeView) -> dict[str, Any]:
         "limit": None if gauge.limit_share is None else _share(gauge.limit_share),
         "began": None if gauge.began_share is None else _share(gauge.began_share),
         "kinds": {
-            kind.kind: {
-                **_picked(kind, "label", "text"),
-                "share": _share(kind.share),
-                "live": _share(kind.live_share),
-            }
+            kind.kind: {**_picked(kind, "label", "text", "share"), "live": _share(kind.live_share)}
             for kind in gauge.kinds
         },
     }
@@ -103,37 +89,29 @@ def _pace(pace: PaceView) -> dict[str, Any]:
     return {
         "shares": [_share(share) for share in sampled(pace.shares, SPARK_POINTS)],
         "steps": max(0, len(pace.shares) - 1),
-        "more": pace.more_steps,
+        "more": pace.more,
         "left": [compact(round(left)) for left in sampled(pace.left, SPARK_POINTS)],
         "text": pace.text,
     }
 
 
 def _meters(meters: MetersView, gauge: GaugeView) -> dict[str, Any]:
+    row = ("kind", "label", "tokens", "cost", "price", "token_share", "cost_share")
     return {
         "says": EXPLANATION,
-        **_picked(meters, "counted", "billed", "source", "scope"),
-        "counted_share": _share(meters.counted_share),
+        **_picked(meters, "counted", "billed", "source", "scope", "counted_share"),
         "kinds": {kind.kind: kind.tokens - kind.live_tokens for kind in gauge.kinds},
-        "rows": [
-            {
-                **_picked(row, "kind", "label", "tokens", "cost"),
-                "price": row.usd_per_mtok,
-                "token_share": _share(row.token_share),
-                "cost_share": _share(row.cost_share),
-            }
-            for row in meters.rows
-        ],
-        "total": meters.total_cost,
+        "rows": [_picked(line, *row) for line in meters.rows],
+        "total": meters.total,
     }
 
 
 def row_json(step: StepView) -> dict[str, Any]:
-    """Return the row of one step; bars are drawn from tokens, so that no row depends on another."""
+    """Return the row of one step; it holds tokens, not shares, so no row depends on another."""
     return {
         **_picked(step, "state", "counted", "cost", "time", "why"),
-        "parts": [[part.name, part.times, part.detail] for part in step.parts],
-        "marks": [[mark.kind, mark.text, mark.glyph] for mark in step.marks],
+        "parts": list(map(astuple, step.parts)),
+        "marks": list(map(astuple, step.marks)),
         "tokens": {kind: getattr(step.tokens, kind) for kind, *_ in KINDS},
         "live": {kind: getattr(step.streaming, kind) for kind, *_ in KINDS},
     }
@@ -142,16 +120,15 @@ def row_json(step: StepView) -> dict[str, Any]:
 def blocks_json(
     step: StepView, streams: Sequence[Stream], render: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Return what is under the row of a finished step, long parts cut to a preview.
+    """Return the blocks of a finished step, long ones cut to a preview.
 
-    A block that a browser has watched from its beginning names its stream: the text is there.
+    A block that has streamed to the browser in full names its stream, which holds the text.
     """
-    streamed = {stream.block.index: stream for stream in streams}
+    streamed: dict[int | None, Stream] = {stream.block.index: stream for stream in streams}
     blocks = []
     for block in step.blocks:
-        shown = _block(block, render)
-        stream = None if block.index is None else streamed.get(block.index)
-        # A call streams as JSON, and a reply may have been mended after it streamed.
+        shown, stream = _block(block, render), streamed.get(block.index)
+        # A call streams as JSON, and a reply may have been corrected after it streamed.
         if stream is not None and block.text and stream.text == block.text:
             shown["stream"] = stream.block.id
         blocks.append(shown)
@@ -171,32 +148,30 @@ def cut_blocks_json(streams: Sequence[Stream]) -> list[dict[str, Any]]:
 
 
 def _block(block: BlockView, render: Callable[[str], str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"kind": block.kind}
     if block.kind == "text" and len(block.text) <= LONG_TEXT_CHARS:
-        shown["html"] = render(block.text)
-        return shown
+        return {"kind": block.kind, "html": render(block.text)}
     lines, chars = PREVIEW_LINES, PREVIEW_CHARS
     if block.kind == "thinking":
         lines = THINKING_LINES
     elif block.kind == "text":
         lines, chars = LONG_TEXT_LINES, LONG_TEXT_KEPT
     cut = cut_text(block.text, lines=lines, chars=chars)
-    shown |= {"text": cut.text, "cut": ", ".join(filter(None, (cut.note, block.cut)))}
+    note = listed(cut.note, block.cut)
+    shown: dict[str, Any] = {"kind": block.kind, "text": cut.text, "cut": note}
     if block.kind in {"call", "result"}:
         shown |= {"name": block.name, "id": block.call_id, "more": bool(cut.note)}
     if block.kind == "result":
-        size = "" if block.tokens is None else f"{exact(block.tokens)} tokens"
         shown |= {
             "label": block.label.partition(",")[0],
-            "size": size,
-            "lines": block.lines,
+            "size": "" if block.tokens is None else f"{exact(block.tokens)} tokens",
+            "lines": block.text.count("\n") + 1,
             "error": block.is_error,
         }
     return shown
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of `new` a holder of `old` must be told; dicts are compared key by key.
+    """Return the changes from `old` to `new`; dicts are compared key by key.
 
     >>> difference({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4, "d": 3}})
     {'b': {'c': 4}}
@@ -207,8 +182,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(before, Mapping):
-            inner = difference(before, value)
-            if inner:
+            if inner := difference(before, value):
                 changed[key] = inner
         elif key not in old or value != before:
             changed[key] = value
@@ -216,7 +190,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _picked(view: object, *names: str) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in names}
+    values = {name: getattr(view, name) for name in names}
+    return {name: _share(v) if isinstance(v, float) else v for name, v in values.items()}
 
 
 def _share(share: float) -> float:

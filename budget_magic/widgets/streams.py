@@ -38,7 +38,7 @@ class Stream:
         return "".join(self.block.pieces[: self.told])
 
     def new_piece(self) -> list[int | str] | None:
-        """Return what came since the last call as (id, offset, text); it counts as told."""
+        """Return what arrived since the last call as (id, offset, text); it counts as told."""
         pieces = self.block.pieces[self.told :]
         if not pieces:
             return None
@@ -48,7 +48,7 @@ class Stream:
         return [self.block.id, offset, text]
 
     def as_json(self) -> dict[str, object]:
-        """Return the block as told so far, for a view that missed some of it."""
+        """Return the block as told so far, for a view that missed a part."""
         kept = self.text[-SNAPSHOT_CHARS:]
         return {
             "id": self.block.id,

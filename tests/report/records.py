@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from budget_magic.events import (
@@ -27,7 +28,7 @@ from budget_magic.events import (
 from budget_magic.magics.wording import word
 from budget_magic.meter.cost import step_cost_usd
 from budget_magic.models import PriceTable
-from budget_magic.report.turn_fold import TurnFold, fold_facts
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -172,7 +173,7 @@ class Story:
 
     def fold(self, task: str = "audit", prices: Mapping[str, PriceTable] | None = None) -> TurnFold:
         """The fold of all facts."""
-        return fold_facts(TurnFold(task=task, prices=prices or {}, word=word), self.facts)
+        return reduce(advance, self.facts, TurnFold(task=task, prices=prices or {}, word=word))
 
     def view(
         self, task: str = "audit", *, live: LiveState | None = None, save_transcript: bool = True

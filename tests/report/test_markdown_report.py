@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.report.bundle import TURN_MIME, bundle, turn_json
+from budget_magic.report.bundle import TURN_MIME, bundle, markdown_report, turn_json
 from budget_magic.report.markdown import render_markdown
-from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.safe_markdown import code_block, code_span, escape_markdown
 from tests.report.hostile import PAYLOADS, has_controls, parse
 from tests.report.records import PORT_COMMAND, PORT_DETAIL, Story, audit, port, said

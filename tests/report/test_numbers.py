@@ -14,8 +14,10 @@ from budget_magic.report.numbers import (
     compact,
     dollars,
     exact,
+    marked,
     pace,
     percent,
+    plural,
     rough,
     spent_dollars,
     step_time,
@@ -50,6 +52,7 @@ def test_dollars_have_two_three_or_four_places() -> None:
     amount = Decimal("0.54826")
     assert [dollars(amount, places) for places in (2, 3, 4)] == ["$0.55", "$0.548", "$0.5483"]
     assert dollars(Decimal("1234.5")) == "$1,234.50"
+    assert [dollars(Decimal(amount)) for amount in ("0.0004", "0")] == ["<$0.01", "$0.00"]
     assert dollars(None) == "unknown"
 
 
@@ -69,3 +72,11 @@ def test_times_and_shares() -> None:
     assert [pace(p) for p in (7.4, 4818.75, 15_549)] == ["7", "4,820", "15.5k"]
     assert [rough(n) for n in (640, 3_878, 27_050, 999_999)] == ["640", "3.9k", "27k", "1.00M"]
     assert exact(-1_000) == "-1,000"
+
+
+def test_estimates_are_marked_and_nouns_follow_their_count() -> None:
+    assert marked("$0.12", estimated=True) == "≈ $0.12"
+    assert marked("$0.12", estimated=False) == "$0.12"
+    assert marked("unknown", estimated=True) == "unknown"
+    assert [plural(n, "step") for n in (0, 1, 8_000)] == ["0 steps", "1 step", "8,000 steps"]
+    assert plural(2, "try", "tries") == "2 tries"

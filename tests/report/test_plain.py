@@ -120,7 +120,7 @@ def test_one_line_a_step() -> None:
         "  4  read_file src/config.py ✕ error                  3,316 tok  $0.041    5.1 s"
     )
     assert {len(line) for line in lines} == {80}
-    assert "config" not in step_line(audit().view().steps[3], titled=False)
+    assert " ! error " in step_line(audit().view().steps[3], utf8=False)
 
 
 def test_wide_characters_count_as_two_columns() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from budget_magic.report.bundle import markdown_report
 from budget_magic.report.markdown import render_markdown
-from budget_magic.report.markdown_report import markdown_report
 from budget_magic.report.safe_markdown import safe_markdown
 from tests.report.hostile import has_controls, parse
 from tests.report.payloads import ALL, FAMILIES

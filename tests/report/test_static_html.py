@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted, Suggestion
+from budget_magic.report.bundle import HTML_BYTES, static_html
 from budget_magic.report.markdown import ALLOWED_TAGS
-from budget_magic.report.static_html import LIMIT_BYTES, static_html
 from budget_magic.report.view_models import LiveState, TurnView
 from tests.report.hostile import OWN_TAGS, PAYLOADS, has_controls, parse
 from tests.report.records import (
@@ -52,7 +52,7 @@ def assert_harmless(html: str) -> None:
                 assert DECLARATION.fullmatch(declaration), declaration
         assert name != "href" or value.lower().startswith(("https://", "http://", "mailto:"))
     assert not has_controls(html)
-    assert len(html.encode()) <= LIMIT_BYTES
+    assert len(html.encode()) <= HTML_BYTES
 
 
 def way_out(text: str) -> Suggestion:
@@ -109,7 +109,7 @@ def test_with_styles_stripped_every_fact_is_text() -> None:
         assert f"{step.number}. {step.title}" in text
         assert f"{step.counted} tokens, {step.cost}, {step.time}" in text
     for row in view.meters.rows:
-        assert f"{row.label}{row.tokens}{row.usd_per_mtok}{row.cost}" in text
+        assert f"{row.label}{row.tokens}{row.price}{row.cost}" in text
     assert "Transcript: 8 steps, 10 tool calls" in text
     assert "Two meters: 38,550 tokens counted, 177,354 billed, $0.55" in text
     assert "built-in table of 22 Nov 2026" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from hypothesis import given
@@ -24,7 +25,7 @@ from budget_magic.events import (
     WaitFinished,
     WaitStarted,
 )
-from budget_magic.report.turn_fold import TurnFold, advance, fold_facts
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from tests.report.records import SETTINGS, Story, audit, call, port, said, thought
 
@@ -97,7 +98,7 @@ def assert_nothing_is_stale(facts: list[Fact]) -> None:
     for place, fact in enumerate(facts, start=1):
         fold = advance(fold, fact)
         assert view_turn(fold) == view_turn(replace(fold, settled=()))
-        assert fold == fold_facts(TurnFold(task="audit"), facts[:place])
+        assert fold == reduce(advance, facts[:place], TurnFold(task="audit"))
 
 
 @given(stories())
@@ -113,9 +114,8 @@ def test_the_designs_turns_are_the_same_folded_one_by_one() -> None:
 def test_a_finished_step_is_rendered_once() -> None:
     story = port()
     before = story.fold()
-    after = fold_facts(
-        before, story.start(resumed=True).ask().reply([said("x")], text=3).facts[-3:]
-    )
+    more = story.start(resumed=True).ask().reply([said("x")], text=3).facts[-3:]
+    after = reduce(advance, more, before)
     assert len(before.settled) == 41
     assert all(old is new for old, new in zip(before.settled, after.settled, strict=False))
     assert [step.number for step in view_turn(after).steps] == [*range(1, 44)]

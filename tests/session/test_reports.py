@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from budget_magic import Task
-from budget_magic.report.turn_fold import TurnFold, fold_facts
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from budget_magic.simulator import Simulator
 from tests.loop.running import all_facts, steps, task_on
@@ -22,7 +23,7 @@ def two_turns() -> Task:
 def test_each_fact_is_folded_once() -> None:
     task = two_turns()
 
-    fold = fold_facts(TurnFold(task="audit"), all_facts(task))
+    fold = reduce(advance, all_facts(task), TurnFold(task="audit"))
     assert task.fold() == fold
     assert [step.number for step in task.view(1).steps] == [1, 2, 3]
     assert [step.number for step in task.view(2).steps] == [1, 2]
@@ -32,7 +33,7 @@ def test_a_report_of_an_earlier_turn_stands_as_it_ended() -> None:
     task = two_turns()
 
     told = [fact for fact in all_facts(task) if fact.turn == 1]
-    first = fold_facts(TurnFold(task="audit"), told)
+    first = reduce(advance, told, TurnFold(task="audit"))
     assert task.view(1) == view_turn(first)
     assert task.view(1).gauge.used < task.view(2).gauge.used
 
