@@ -46,8 +46,8 @@ KNOWN_BETAS: Final = frozenset(
 def parse_betas(header: str) -> frozenset[str]:
     """Return the names in an `anthropic-beta` header; raise `ApiError` for an unknown one."""
     names = frozenset(name.strip() for name in header.split(",") if name.strip())
-    for name in sorted(names - KNOWN_BETAS):
-        raise ApiError(f"Unexpected value(s) `{name}` for the `anthropic-beta` header.")
+    if unknown := names - KNOWN_BETAS:
+        raise ApiError(f"Unexpected value(s) `{min(unknown)}` for the `anthropic-beta` header.")
     return names
 
 

@@ -31,7 +31,7 @@ def remaining_tokens(request: Request, prompt: Prompt, carry: Carry) -> int | No
     turn_starts = [
         index
         for index, message in enumerate(messages)
-        if message.role == "user" and not message.has_tool_results
+        if message.role == "user" and "tool_result" not in message.kinds
     ]
     first = max(turn_starts, default=0) if carry == "documented" else 0
     counted = sum(

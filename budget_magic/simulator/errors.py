@@ -8,7 +8,7 @@ from typing import Final
 from budget_magic.errors import BudgetMagicError
 from budget_magic.simulator.tokens import JsonObject
 
-ERROR_TYPES: Final = {
+_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
@@ -44,7 +44,7 @@ class ApiError(BudgetMagicError):
         self.message = message
         self.status = status
         self.headers = dict(headers or {})
-        self.error_type = error_type or ERROR_TYPES.get(status, "api_error")
+        self.error_type = error_type or _TYPES.get(status, "api_error")
         self.error_code = error_code
 
     def body(self, request_id: str) -> JsonObject:

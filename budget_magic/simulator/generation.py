@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from budget_magic.simulator import tokens
@@ -20,7 +20,7 @@ _MAX_RAW_PER_SUMMARY: Final = 8.0
 """Most tokens of raw thinking for each token of its summary."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Block:
     """One generated content block."""
 
@@ -43,12 +43,8 @@ class Block:
             case "text":
                 return {"type": "text", "text": self.shown}
             case "compaction":
-                return {
-                    "type": "compaction",
-                    "content": self.shown,
-                    "encrypted_content": self.id,
-                    "signature": self.signature,
-                }
+                signed = {"encrypted_content": self.id, "signature": self.signature}
+                return {"type": "compaction", "content": self.shown, **signed}
             case _:
                 arguments = tokens.parse_partial_json(self.shown)
                 return {"type": "tool_use", "id": self.id, "name": self.name, "input": arguments}
@@ -59,7 +55,7 @@ class GeneratedReply:
     """A reply as it is streamed and billed."""
 
     id: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     output_tokens: int
     ending: JsonObject
     """`stop_reason`, `stop_sequence` and `stop_details`."""
@@ -81,8 +77,10 @@ def generate(
     compacts = request.body.compaction is not None
     if compacts:
         reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
-    blocks = _adjust_counts(_plan_blocks(reply, request, prompt, seed), reply.output_tokens)
-    blocks, stop_sequence = _apply_stop_sequences(blocks, request.body.stop_sequences)
+    blocks = _plan_blocks(reply, request, prompt, seed)
+    if reply.output_tokens is not None:
+        _adjust_counts(blocks, reply.output_tokens)
+    stop_sequence = _apply_stop_sequences(blocks, request.body.stop_sequences)
     calls = any(block.kind == "tool_use" for block in blocks)
     reason = reply.stop_reason or ("tool_use" if calls else "end_turn")
     if stop_sequence is not None:
@@ -91,19 +89,22 @@ def generate(
     limit = min(request.body.max_tokens, room)
     output_tokens = max(1, sum(block.tokens for block in blocks))
     if output_tokens > limit:
-        blocks, output_tokens, stop_sequence = _cut(blocks, limit), limit, None
+        _cut(blocks, limit)
+        output_tokens, stop_sequence = limit, None
         is_full = request.body.max_tokens > room
         reason = "model_context_window_exceeded" if is_full else "max_tokens"
     details = None
     if reason == "refusal":
         details = {"type": "refusal", "category": reply.refusal_category, "explanation": None}
     if compacts:
-        blocks = _to_summary(blocks, request, prompt, used_tokens)
+        for block in blocks:  # later, they stand in for the conversation
+            block.kind, block.id = "compaction", f"sim_{_hash_id(prompt, used_tokens, 0)}"
+            block.signature = sign(request.model.id, prompt.digest, max(0, used_tokens))
     else:
-        blocks = _sign_thinking(blocks, request, prompt)
+        _sign_thinking(blocks, request, prompt)
     return GeneratedReply(
         id=f"msg_sim_{_hash_id(prompt, seed, 0)}",
-        blocks=tuple(blocks),
+        blocks=blocks,
         output_tokens=output_tokens,
         ending={"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details},
     )
@@ -128,9 +129,9 @@ def _hash_id(prompt: Prompt, seed: int, place: int) -> str:
 def _plan_blocks(reply: Reply, request: Request, prompt: Prompt, seed: int) -> list[Block]:
     blocks = []
     if request.thinks and (reply.thinking or reply.thinking_tokens):
-        rng = random.Random(f"{seed}/{prompt.digest.hex()}")  # noqa: S311 - reproducible
         raw = reply.thinking_tokens
         if raw is None:
+            rng = random.Random(f"{seed}/{prompt.digest.hex()}")  # noqa: S311 - reproducible
             ratio = rng.uniform(1, _MAX_RAW_PER_SUMMARY)
             raw = tokens.BLOCK_TOKENS + round(tokens.count_text(reply.thinking) * ratio)
         hidden = request.thinking.display == "omitted"
@@ -158,53 +159,47 @@ def _plan_blocks(reply: Reply, request: Request, prompt: Prompt, seed: int) -> l
     return blocks
 
 
-def _adjust_counts(blocks: list[Block], total: int | None) -> list[Block]:
-    """Return the blocks with counts that add up to `total`; None leaves them as they are.
+def _adjust_counts(blocks: Sequence[Block], total: int) -> None:
+    """Make the counts of the blocks add up to `total`.
 
     Thinking takes the difference, else text, else the first call. Where that is not enough, all
     blocks are scaled.
     """
     counted = sum(block.tokens for block in blocks)
-    if total is None or not blocks or total == counted:
-        return blocks
-    kinds = [block.kind for block in blocks]
-    taker = next(kinds.index(kind) for kind in ("thinking", "text", "tool_use") if kind in kinds)
-    counts = [block.tokens for block in blocks]
-    counts[taker] += total - counted
-    if counts[taker] < 1:
-        counts = [total * block.tokens // counted for block in blocks]
-        counts[taker] += total - sum(counts)
-    return [replace(block, tokens=count) for block, count in zip(blocks, counts, strict=True)]
+    if not blocks or total == counted:
+        return
+    taker = blocks[0]  # blocks are planned in this order
+    if taker.tokens + total - counted < 1:
+        for block in blocks:
+            block.tokens = total * block.tokens // counted
+    taker.tokens += total - sum(block.tokens for block in blocks)
 
 
-def _apply_stop_sequences(
-    blocks: list[Block], sequences: Sequence[str]
-) -> tuple[list[Block], str | None]:
+def _apply_stop_sequences(blocks: list[Block], sequences: Sequence[str]) -> str | None:
+    """Cut the blocks at the first stop sequence in a text; return it."""
     for place, block in enumerate(blocks):
         found = [(block.shown.find(stop), stop) for stop in sequences if stop in block.shown]
         if block.kind != "text" or not found:
             continue
         end, stop = min(found)
-        kept = round(block.tokens * (end + len(stop)) / len(block.shown))
-        cut = replace(block, shown=block.shown[:end], tokens=max(1, kept))
-        return [*blocks[:place], *([cut] if cut.shown.strip() else [])], stop
-    return blocks, None
+        block.tokens = max(1, round(block.tokens * (end + len(stop)) / len(block.shown)))
+        block.shown = block.shown[:end]
+        del blocks[place + bool(block.shown.strip()) :]
+        return stop
+    return None
 
 
-def _cut(blocks: list[Block], limit: int) -> list[Block]:
-    """Return the blocks that fit into `limit` tokens, the last one cut to fill it."""
-    kept: list[Block] = []
+def _cut(blocks: list[Block], limit: int) -> None:
+    """Keep the blocks that fit into `limit` tokens, the last one cut to fill it."""
     left = limit
-    for block in blocks:
+    for place, block in enumerate(blocks):
         if block.tokens > left:
             if left > 0:
-                cut = replace(block, shown=_prefix(block, left), tokens=left, is_cut=True)
-                if cut.kind != "text" or cut.shown.strip():
-                    kept.append(cut)
-            break
-        kept.append(block)
+                block.shown, block.tokens, block.is_cut = _prefix(block, left), left, True
+            is_kept = left > 0 and (block.kind != "text" or bool(block.shown.strip()))
+            del blocks[place + is_kept :]
+            return
         left -= block.tokens
-    return kept
 
 
 def _prefix(block: Block, count: int) -> str:
@@ -213,25 +208,10 @@ def _prefix(block: Block, count: int) -> str:
     return block.shown[: len(block.shown) * count // block.tokens]
 
 
-def _sign_thinking(blocks: list[Block], request: Request, prompt: Prompt) -> list[Block]:
-    """Return the blocks with all thinking signed that was not cut."""
-    signed = []
+def _sign_thinking(blocks: Sequence[Block], request: Request, prompt: Prompt) -> None:
+    """Sign all thinking that was not cut."""
     digest = prompt.digest
     for block in blocks:
-        signature = ""
         if block.kind == "thinking" and not block.is_cut:
-            signature = sign(request.model.id, digest, block.tokens)
-        signed.append(replace(block, signature=signature))
-        digest = block_digest(digest, "assistant", signed[-1].to_json())
-    return signed
-
-
-def _to_summary(
-    blocks: list[Block], request: Request, prompt: Prompt, used_tokens: int
-) -> list[Block]:
-    """Return the text as a signed block, which later stands in for the conversation."""
-    signature = sign(request.model.id, prompt.digest, max(0, used_tokens))
-    encrypted = f"sim_{_hash_id(prompt, used_tokens, 0)}"
-    return [
-        replace(block, kind="compaction", id=encrypted, signature=signature) for block in blocks
-    ]
+            block.signature = sign(request.model.id, digest, block.tokens)
+        digest = block_digest(digest, "assistant", block.to_json())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budget_magic.simulator import tokens
@@ -30,7 +30,7 @@ class ReplyMemory:
     """Digests of conversations that end with a `pause_turn` reply, which may be sent back as is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Segment:
     """One block of the prompt."""
 
@@ -48,8 +48,8 @@ class Segment:
 class Prompt:
     """All blocks of a request, in cache order: tools, system prompt, messages."""
 
-    segments: tuple[Segment, ...]
-    transformations: tuple[JsonObject, ...]
+    segments: Sequence[Segment]
+    transformations: Sequence[JsonObject]
     """`input_transformations` of the reply."""
 
     @property
@@ -68,8 +68,7 @@ def extend_digest(digest: bytes, *parts: str) -> bytes:
     hasher = hashlib.blake2b(digest, digest_size=20)
     for part in parts:
         raw = part.encode()
-        hasher.update(len(raw).to_bytes(8, "big"))
-        hasher.update(raw)
+        hasher.update(len(raw).to_bytes(8, "big") + raw)
     return hasher.digest()
 
 
@@ -89,11 +88,9 @@ def block_digest(digest: bytes, role: str, block: JsonMapping) -> bytes:
         case "tool_use":
             content = [block["id"], block["name"], block["input"]]
         case "tool_result":
-            result = block.get("content")
-            if isinstance(result, list):
-                result = [without_cache_control(part) for part in result]
-                if len(result) == 1 and result[0]["type"] == "text":
-                    result = result[0]["text"]
+            result: Any = [without_cache_control(part) for part in block.get("content") or ()]
+            if len(result) == 1 and result[0]["type"] == "text":
+                result = result[0]["text"]
             content = [block["tool_use_id"], result or "", bool(block.get("is_error"))]
         case "compaction":
             content = [block.get("content"), block["signature"]]
@@ -113,14 +110,17 @@ def build_prompt(request: Request, memory: ReplyMemory, start_tokens: int | None
     """
     builder = _Builder(request, memory)
     builder.add_tools_and_system()
-    for index, message in enumerate(request.body.messages):
+    messages, segments = request.body.messages, builder.segments
+    for index, message in enumerate(messages):
+        if start_tokens is not None and message.role == "assistant":
+            _fix_total(segments, start_tokens)
+            start_tokens = None
         builder.add_message(index, message)
-    segments = builder.segments
     if start_tokens is not None:
-        segments = _fix_start(segments, request, start_tokens)
-    segments = _add_top_level_breakpoint(segments, cache_ttl(request.body.cache_control))
+        _fix_total(segments, start_tokens)
+    _add_top_level_breakpoint(segments, cache_ttl(request.body.cache_control))
     _check_breakpoints(segments)
-    return Prompt(segments=tuple(segments), transformations=tuple(builder.transformations))
+    return Prompt(segments=segments, transformations=builder.transformations)
 
 
 def check_prompt(request: Request, prompt: Prompt, memory: ReplyMemory) -> None:
@@ -172,7 +172,7 @@ class _Builder:
 
     def _count(self, role: str, block: JsonMapping, where: str) -> int:
         before = self._digest
-        self._digest = block_digest(self._digest, role, block)
+        self._digest = block_digest(before, role, block)
         kind = block["type"]
         if kind == "thinking":
             return self._count_thinking(block, before, where)
@@ -191,20 +191,20 @@ class _Builder:
         if signature is None:
             raise ApiError(f"{where}: Invalid `signature` in `thinking` block")
         if not signature.is_by(self._request.model.id):
-            return self._drop(where, "model_binding_mismatch")
-        matches = signature.follows(before) and not self._drops_thinking
-        if self._request.model.binds_thinking and not matches:
-            if not self._request.thinking.drops_mismatches:
-                raise ApiError(
-                    f"{where}: Invalid `signature` in `thinking` block. The block is bound to a"
-                    " different conversation. Remove the block, or set"
-                    ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
-                )
+            reason = "model_binding_mismatch"
+        elif not self._request.model.binds_thinking or (
+            signature.follows(before) and not self._drops_thinking
+        ):
+            return signature.tokens
+        elif self._request.thinking.drops_mismatches:
             self._drops_thinking = True
-            return self._drop(where, "prefix_binding_mismatch")
-        return signature.tokens
-
-    def _drop(self, where: str, reason: str) -> int:
+            reason = "prefix_binding_mismatch"
+        else:
+            raise ApiError(
+                f"{where}: Invalid `signature` in `thinking` block. The block is bound to a"
+                " different conversation. Remove the block, or set"
+                ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+            )
         dropped = {"type": "thinking_dropped", "path": where, "reason": reason}
         self.transformations.append(dropped)
         return 0
@@ -217,28 +217,20 @@ class _Builder:
         self.segments.append(segment)
 
 
-def _fix_start(segments: Sequence[Segment], request: Request, count: int) -> list[Segment]:
-    """Return the segments with `count` tokens in total before the first reply."""
-    roles = [message.role for message in request.body.messages]
-    first_reply = roles.index("assistant") if "assistant" in roles else len(roles)
-    start = [one for one in segments if one.message is None or one.message < first_reply]
-    emptied = [replace(segment, tokens=0) for segment in start[:-1]]
-    return [*emptied, replace(start[-1], tokens=count), *segments[len(start) :]]
+def _fix_total(segments: Sequence[Segment], count: int) -> None:
+    for segment in segments:
+        segment.tokens = 0
+    segments[-1].tokens = count
 
 
-def _add_top_level_breakpoint(segments: Sequence[Segment], ttl: str | None) -> list[Segment]:
-    """Return the segments with a breakpoint on the last one that can have it."""
-    marked = list(segments)
-    if ttl is None:
-        return marked
-    for place in reversed(range(len(marked))):
-        segment = marked[place]
-        if segment.kind not in ("thinking", "redacted_thinking", "effort"):
+def _add_top_level_breakpoint(segments: Sequence[Segment], ttl: str | None) -> None:
+    """Put a breakpoint on the last segment that can have it."""
+    for segment in reversed(segments):
+        if ttl is not None and segment.kind not in ("thinking", "redacted_thinking", "effort"):
             if segment.ttl not in (None, ttl):
                 raise ApiError("cache_control: the last block has a breakpoint with another ttl")
-            marked[place] = replace(segment, ttl=ttl)
+            segment.ttl = ttl
             break
-    return marked
 
 
 def _check_breakpoints(segments: Sequence[Segment]) -> None:

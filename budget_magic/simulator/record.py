@@ -25,7 +25,7 @@ class RequestRecord:
     body: JsonObject = field(default_factory=dict)
     status: int = 200
     error: str | None = None
-    """The message of an error status; None without one."""
+    """The message of an error status."""
     remaining_before: int | None = None
     """The countdown that the model saw; None without a budget."""
     remaining_after: int | None = None
@@ -52,14 +52,9 @@ class RequestRecord:
         await until
         self._is_silent = False
 
-    def finish(self) -> None:
-        """Note that the response was sent to its end."""
-        self.finished = True
-
     def close(self) -> None:
         """Note that the client is gone; do nothing after the end."""
-        if self.finished or self.closed_early:
-            return
-        self.closed_early = True
-        self.closed_while_silent = self._is_silent
-        self.disconnected.set()
+        if not self.finished and not self.closed_early:
+            self.closed_early = True
+            self.closed_while_silent = self._is_silent
+            self.disconnected.set()

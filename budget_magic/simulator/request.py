@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from budget_magic.models import MINIMUM_BUDGET_TOKENS, Model
 from budget_magic.simulator import betas as beta_names
 from budget_magic.simulator.betas import parse_betas, require_beta
-from budget_magic.simulator.capabilities import capabilities_of, get_model
+from budget_magic.simulator.capabilities import Capabilities, capabilities_of, get_model
 from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.message_rules import check_messages, effort_of_reply
 from budget_magic.simulator.request_schema import (
@@ -22,8 +21,6 @@ from budget_magic.simulator.request_schema import (
     validate_body,
 )
 from budget_magic.simulator.tokens import JsonObject
-
-_UNSUPPORTED: Final = ("context_management", "container", "mcp_servers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +61,28 @@ def parse_request(
             "thread: not supported by the simulator; send the whole history (thread=False)"
         )
     body = validate_body({**data, "max_tokens": 0} if counting else data)
-    for field in _UNSUPPORTED:
+    for field in ("context_management", "container", "mcp_servers"):
         if getattr(body, field):
             raise ApiError(f"{field}: not supported by the simulator")
     model = get_model(body.model)
-    _check_parameters(body, model, betas)
+    known = capabilities_of(model)
+    _check_parameters(body, model, known, betas)
     _check_tools(body)
     _check_output_config(body.output_config, model, betas)
     check_messages(body.messages, model, betas)
-    _check_compaction(body, model, betas)
-    effort = body.output_config.effort or capabilities_of(model).default_effort
+    _check_compaction(body, known, betas)
+    effort = body.output_config.effort or known.default_effort
     return Request(
         body=body,
         betas=betas,
         model=model,
-        thinking=_resolve_thinking(body, model, effort, betas),
+        thinking=_resolve_thinking(body, known, effort, betas),
         effort=effort,
         reply_effort=effort_of_reply(body.messages, effort),
     )
 
 
-def _check_parameters(body: Body, model: Model, betas: frozenset[str]) -> None:
+def _check_parameters(body: Body, model: Model, known: Capabilities, betas: frozenset[str]) -> None:
     if body.max_tokens > model.max_output_tokens:
         raise ApiError(
             f"max_tokens: {body.max_tokens} > {model.max_output_tokens}, which is the maximum"
@@ -93,7 +91,7 @@ def _check_parameters(body: Body, model: Model, betas: frozenset[str]) -> None:
     if body.max_tokens == 0 and body.stream:
         raise ApiError("max_tokens: 0 is not supported with `stream`")
     for name, default in (("temperature", 1), ("top_p", 1), ("top_k", None)):
-        if getattr(body, name) != default and not capabilities_of(model).sampling:
+        if getattr(body, name) != default and not known.sampling:
             raise ApiError(f"`{name}` is not supported for this model.")
     if not all(sequence.strip() for sequence in body.stop_sequences):
         raise ApiError("stop_sequences: each stop sequence must contain non-whitespace")
@@ -141,32 +139,28 @@ def _check_output_config(config: OutputConfig, model: Model, betas: frozenset[st
         raise ApiError("`task_budget.remaining` must not be greater than `task_budget.total`")
 
 
-def _check_compaction(body: Body, model: Model, betas: frozenset[str]) -> None:
-    blocks = (block for message in body.messages for block in message.content)
-    has_summary = any(block["type"] == "compaction" for block in blocks)
-    if body.compaction is None and not has_summary:
-        return
-    where = "messages: compaction blocks" if body.compaction is None else "compaction"
-    require_beta(beta_names.COMPACT, betas, where)
+def _check_compaction(body: Body, known: Capabilities, betas: frozenset[str]) -> None:
+    if body.compaction is None:
+        if not any("compaction" in message.kinds for message in body.messages):
+            return
+        require_beta(beta_names.COMPACT, betas, "messages: compaction blocks")
+    else:
+        require_beta(beta_names.COMPACT, betas, "compaction")
     budget = body.output_config.task_budget
     if budget is not None and budget.remaining is not None:
         raise ApiError("`task_budget.remaining` is not supported together with compaction")
-    if body.compaction is not None and not capabilities_of(model).compaction:
+    if body.compaction is not None and not known.compaction:
         raise ApiError("compaction: not supported for this model")
 
 
 def _resolve_thinking(
-    body: Body, model: Model, effort: str | None, betas: frozenset[str]
+    body: Body, known: Capabilities, effort: str | None, betas: frozenset[str]
 ) -> Thinking:
-    known = capabilities_of(model)
     thinking = body.thinking or PlainThinking(type=known.default_thinking)
-    if thinking.type not in known.thinking_types:
-        raise ApiError(f'"thinking.type.{thinking.type}" is not supported for this model.')
-    if (
-        thinking.type == "disabled"
-        and model.id in ("claude-opus-5", "claude-haiku-5-5")
-        and effort in ("xhigh", "max")
-    ):
+    kind = thinking.type
+    if kind not in known.thinking_types:
+        raise ApiError(f'"thinking.type.{kind}" is not supported for this model.')
+    if kind == "disabled" and effort in ("xhigh", "max") and not known.disabled_above_high:
         raise ApiError(f'"thinking.type.disabled" is not supported at effort "{effort}".')
     if thinking.budget_tokens is not None and 0 < body.max_tokens <= thinking.budget_tokens:
         raise ApiError("`max_tokens` must be greater than `thinking.budget_tokens`.")

@@ -7,7 +7,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import httpx2
@@ -22,7 +22,7 @@ from budget_magic.simulator.generation import GeneratedReply, generate, remember
 from budget_magic.simulator.prompt import Prompt, ReplyMemory, build_prompt, check_prompt
 from budget_magic.simulator.record import RequestRecord
 from budget_magic.simulator.request import Request, parse_request
-from budget_magic.simulator.response import JsonResponse, ReplyResponse, Response
+from budget_magic.simulator.response import JSON_HEADERS, ReplyStream, encode_json
 from budget_magic.simulator.scenes import SceneLike, find_scene
 from budget_magic.simulator.scenes.context import make_context
 from budget_magic.simulator.scenes.scene import Reply
@@ -130,27 +130,20 @@ class Simulator:
         """Respond to a request; raise `httpx2.TransportError` if a fault breaks the connection."""
         raw = await request.aread()
         with self._lock:
-            response = self._receive(request, raw)
-        return await response.start()
-
-    def _receive(self, request: httpx2.Request, raw: bytes) -> Response:
-        record = self._record(request, raw)
-        source = f"{self._seed}/{record.path}/{record.number}".encode() + raw
-        request_id = f"req_sim_{hashlib.blake2b(source, digest_size=11).hexdigest()}"
-        headers = {"request-id": request_id}
-        try:
-            body = _decode(raw) if record.method == "POST" else {}
-            record.body = body if self._keeps_bodies else {}
-            self._authenticate(record)
-            if (record.method, record.path) == _MESSAGES:
-                return self._create_message(record, body, headers)
-            answer = self._answer_other(record, body)
-            return JsonResponse(record=record, headers=headers, body=answer)
-        except ApiError as error:
-            record.status, record.error = error.status, error.message
-            return JsonResponse(
-                record=record, headers=headers | error.headers, body=error.body(request_id)
-            )
+            record = self._record(request, raw)
+            source = f"{self._seed}/{record.path}/{record.number}".encode() + raw
+            request_id = f"req_sim_{hashlib.blake2b(source, digest_size=11).hexdigest()}"
+            headers = {"request-id": request_id}
+            try:
+                answer = self._answer(record, raw, headers)
+            except ApiError as error:
+                record.status, record.error = error.status, error.message
+                answer, headers = error.body(request_id), headers | error.headers
+        if isinstance(answer, ReplyStream):
+            return await answer.start()
+        record.finished = True
+        body = httpx2.ByteStream(encode_json(answer))
+        return httpx2.Response(record.status, headers=JSON_HEADERS | headers, stream=body)
 
     def _record(self, request: httpx2.Request, raw: bytes) -> RequestRecord:
         path = request.url.path.rstrip("/")
@@ -168,16 +161,15 @@ class Simulator:
             self.arrival(record.number)
         return record
 
-    def _authenticate(self, record: RequestRecord) -> None:
-        key = record.headers.get("x-api-key", "")
-        token = record.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not key and not token:
-            raise ApiError("x-api-key header is required", status=401)
-        if key in self._wrong_keys or token in self._wrong_keys:
-            raise ApiError("invalid x-api-key", status=401)
-
-    def _answer_other(self, record: RequestRecord, body: JsonObject) -> JsonObject:
+    def _answer(
+        self, record: RequestRecord, raw: bytes, headers: Mapping[str, str]
+    ) -> JsonObject | ReplyStream:
+        body = _decode(raw) if record.method == "POST" else {}
+        record.body = body if self._keeps_bodies else {}
+        self._authenticate(record)
         match record.method, record.path.split("/"):
+            case "POST", ["", "v1", "messages"]:
+                return self._create_message(record, body, headers)
             case "POST", ["", "v1", "messages", "count_tokens"]:
                 return self._count_tokens(record, body)
             case "GET", ["", "v1", "models"]:
@@ -186,6 +178,14 @@ class Simulator:
                 return capabilities.model_info(capabilities.get_model(model_id))
         raise ApiError(f"Not Found: {record.method} {record.path}", status=404)
 
+    def _authenticate(self, record: RequestRecord) -> None:
+        key = record.headers.get("x-api-key", "")
+        token = record.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not key and not token:
+            raise ApiError("x-api-key header is required", status=401)
+        if not self._wrong_keys.isdisjoint((key, token)):
+            raise ApiError("invalid x-api-key", status=401)
+
     def _count_tokens(self, record: RequestRecord, body: JsonObject) -> JsonObject:
         request = parse_request(body, record.headers, counting=True)
         exact = build_prompt(request, self._memory, self.scene.prompt_tokens).tokens
@@ -193,8 +193,8 @@ class Simulator:
         return {"input_tokens": round(exact * (1 + self._count_error * rng.uniform(-1, 1)))}
 
     def _create_message(
-        self, record: RequestRecord, body: JsonObject, headers: dict[str, str]
-    ) -> Response:
+        self, record: RequestRecord, body: JsonObject, headers: Mapping[str, str]
+    ) -> ReplyStream:
         faults = [fault for fault in self.faults if fault.applies_to(record.number)]
         for fault in faults:
             if fault.kind == "refuse":
@@ -206,22 +206,21 @@ class Simulator:
         check_prompt(request, prompt, self._memory)
         plan, reply = self._generate(record, request, prompt)
         region = request.body.inference_geo or self._inference_geo
-        billed = BilledRequest(
+        record.billed = BilledRequest(
             number=record.number,
             model=request.model,
             split=self._cache.charge(request, prompt),
             speed=request.body.speed,
             inference_geo=region if request.model.takes_inference_geo else "not_available",
         )
-        self.bill.append(billed)
-        record.billed = billed
-        return ReplyResponse(
+        self.bill.append(record.billed)
+        return ReplyStream(
             record=record,
             headers=headers,
             request=request,
             prompt=prompt,
             reply=reply,
-            billed=billed,
+            billed=record.billed,
             bill=self.bill,
             pacing=self._pacing,
             faults=faults,
