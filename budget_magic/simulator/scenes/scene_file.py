@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply
 from budget_magic.simulator.scenes.scripted import OVER, Scripted
 
-_CONDITIONS: Final[dict[str, Callable[[SceneContext, Any], bool]]] = {
-    "asked": lambda context, value: re.search(value, context.asked, re.IGNORECASE) is not None,
-    "result": lambda context, value: any(re.search(value, c.text) for c in context.last_calls),
-    "failed": lambda context, value: any(c.is_error for c in context.last_calls) == value,
-    "offered": lambda context, value: context.tool(value) is not None and context.can_call,
-    "used_above": lambda context, value: context.used > value,
-    "used_below": lambda context, value: context.used < value,
-    "turn": lambda context, value: context.turn == value,
-    "replies": lambda context, value: context.replies == value,
-    "effort": lambda context, value: context.effort == value,
-}
-"""The keys of a `when` table."""
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+class _Table(BaseModel, strict=True, extra="forbid"):
+    pass
 
 
 class _When(_Table):
@@ -45,8 +32,18 @@ class _When(_Table):
     effort: str | None = None
 
     def __call__(self, context: SceneContext) -> bool:
-        given = self.model_dump(exclude_unset=True)
-        return all(_CONDITIONS[name](context, value) for name, value in given.items())
+        calls = context.last_calls
+        return (
+            (self.asked is None or re.search(self.asked, context.asked, re.IGNORECASE) is not None)
+            and (self.result is None or any(re.search(self.result, call.text) for call in calls))
+            and self.failed in (None, any(call.is_error for call in calls))
+            and (self.offered is None or (context.can_call and bool(context.tool(self.offered))))
+            and (self.used_above is None or context.used > self.used_above)
+            and (self.used_below is None or context.used < self.used_below)
+            and self.turn in (None, context.turn)
+            and self.replies in (None, context.replies)
+            and self.effort in (None, context.effort)
+        )
 
 
 class _Call(_Table):

@@ -98,7 +98,7 @@ class LongAudit(Audit):
         calls = []
         if not context.completed_calls:
             files = FileTools(context)
-            calls = [call for call in (files.list_files(), files.glob("**/*")) if call]
+            calls = [call for call in (files.call("list"), files.call("glob", "**/*")) if call]
         return Reply(
             thinking=f"{progress} I go on with the next part.",
             text=progress,
@@ -125,11 +125,11 @@ def _new_call(context: SceneContext, number: int) -> Call:
     call = None
     if "read" in files and known and is_odd:
         first = 1 + 40 * (round_ // len(known))
-        call = files.read(known[round_ % len(known)], (first, first + 39))
+        call = files.call("read", known[round_ % len(known)], (first, first + 39))
     elif "grep" in files and known:
         repeats, place = divmod(round_, len(_KEYWORDS))
         word = rf"\b{_KEYWORDS[place]}\b"
-        call = files.grep(f"{word}.{{{repeats},}}" if repeats else word)
+        call = files.call("grep", f"{word}.{{{repeats},}}" if repeats else word)
     elif not known:
-        call = files.glob("**/*")
+        call = files.call("glob", "**/*")
     return call or call_any_tool(context, number)

@@ -15,13 +15,7 @@ from budget_magic.simulator.scenes.audit.report import (
 )
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply, Scene
-from budget_magic.simulator.scenes.toolbox import (
-    FileTools,
-    call_any_tool,
-    call_function,
-    is_mentioned,
-    offered_functions,
-)
+from budget_magic.simulator.scenes.toolbox import FileTools, call_any_tool, call_function
 from budget_magic.simulator.tokens import count_text
 
 REPORT_FROM: Final = 0.75
@@ -36,6 +30,8 @@ _FILES_AT_ONCE: Final = 4
 _RESULT_TOKENS: Final = 2_500
 _THINKING_TOKENS: Final = 900
 _RESERVED_SHARE: Final = 0.12
+_CHANGES_THINGS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
+"""Tools that are not called of its own accord."""
 _AUDITS: Final = re.compile(
     r"\b(audit|review|inspect|check|scan|analy[sz]e|vulnerab|secur|bug|problem|issue|risk|find"
     r"|quality|look (at|through|over|around))",
@@ -115,7 +111,7 @@ def _file_calls(
     """Return the next calls of file tools, None for a tool that is not offered."""
     looked = {(files.kind(call.name), call.turn) for call in context.completed_calls}
     if not any(kind for kind, _ in looked):
-        return [files.list_files(), files.glob("**/*")], "I look around first."
+        return [files.call("list"), files.call("glob", "**/*")], "I look around first."
     if not _is_audit(context, files):
         if {("grep", context.turn), ("read", context.turn)} & looked:
             return [], ""
@@ -124,13 +120,13 @@ def _file_calls(
     if left and "grep" in files:
         now = left[:_SEARCHES_AT_ONCE]
         titles = "; ".join(problem.title for problem in now)
-        return [files.grep(problem.search) for problem in now], f"Now I search for: {titles}."
+        return [files.call("grep", problem.search) for problem in now], f"Now I search for: {titles}."
     found = evidence.findings()
     ranked = dict.fromkeys([*(finding.path for finding in found), *evidence.sources()])
     most = min(_FILES_AT_ONCE, _BY_EFFORT[context.effort][0] - len(evidence.read))
     wanted = [path for path in ranked if path not in evidence.read][: max(0, most)]
     text = f"{len(found)} lines look suspicious so far; I read on."
-    return [files.read(path) for path in wanted], text
+    return [files.call("read", path) for path in wanted], text
 
 
 def _question_calls(
@@ -139,24 +135,30 @@ def _question_calls(
     """Return calls that search for the key words of a question and read the files it names."""
     words = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in context.prompt.split()}
     named = [path for path in sorted(evidence.files) if path.rsplit("/", 1)[-1] in words]
-    calls = [files.read(path) for path in named[:2]]
+    calls = [files.call("read", path) for path in named[:2]]
     key_words = _key_words(context.prompt)
     if key_words and "grep" in files:
-        calls.append(files.grep("(?i)(" + "|".join(map(re.escape, key_words)) + ")"))
+        calls.append(files.call("grep", f"(?i)({'|'.join(map(re.escape, key_words))})"))
     elif not calls:
         paths = [*(finding.path for finding in evidence.findings()), *evidence.sources()]
-        calls = [files.read(paths[0]) if paths else files.list_files()]
+        calls = [files.call("read", paths[0]) if paths else files.call("list")]
     return calls
 
 
 def _function_calls(context: SceneContext, files: FileTools) -> list[Call]:
     """Return calls of the functions that the prompt names, or of all, once a turn each."""
-    offered = offered_functions(context, files)
-    named = [tool for tool in offered if is_mentioned(tool, context.prompt)]
+    tools = [tool for tool in context.tools if tool.name not in _CHANGES_THINGS]
+    offered = [tool for tool in tools if files.kind(tool.name) is None]
+    named = [tool for tool in offered if _mentions(context.prompt, tool.name)]
     called = {call.name for call in context.completed_calls if call.turn == context.turn}
     wanted = named or ([] if files else offered)
     calls = [call_function(tool, context.prompt) for tool in wanted if tool.name not in called]
     return [call for call in calls if call]
+
+
+def _mentions(prompt: str, name: str) -> bool:
+    pattern = re.escape(name).replace("_", "[_ -]")
+    return re.search(rf"(?<!\w){pattern}(?!\w)", prompt, re.IGNORECASE) is not None
 
 
 def _is_audit(context: SceneContext, files: FileTools) -> bool:
