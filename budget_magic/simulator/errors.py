@@ -25,10 +25,9 @@ _TYPES: Final = {
 
 
 class ApiError(BudgetMagicError):
-    """A request is answered with an error status.
+    """The API answers a request with an error status.
 
-    `error_type` defaults to the type that belongs to the status. `error_code` is sent in
-    `error.details`; None leaves `details` out.
+    `error_type` defaults to the type of the status; `error_code` goes into `error.details`.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ from typing import Final
 
 from budget_magic.simulator import tokens
 from budget_magic.simulator.prompt import Prompt, ReplyMemory, block_digest
-from budget_magic.simulator.request import Request
 from budget_magic.simulator.scenes.scene import Reply
 from budget_magic.simulator.signatures import sign
 from budget_magic.simulator.tokens import JsonObject
@@ -66,18 +65,17 @@ class GeneratedReply:
         return sum(block.tokens for block in self.blocks if block.kind == "thinking")
 
 
-def generate(
-    reply: Reply, request: Request, prompt: Prompt, *, seed: int, used_tokens: int
-) -> GeneratedReply:
+def generate(reply: Reply, prompt: Prompt, *, seed: int, used_tokens: int) -> GeneratedReply:
     """Return the reply that a scene planned, as the API would send it.
 
     `seed` decides the ids and the length of the raw thinking; a compaction block carries on
     `used_tokens` of the task budget.
     """
+    request = prompt.request
     compacts = request.body.compaction is not None
     if compacts:
         reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
-    blocks = _plan_blocks(reply, request, prompt, seed)
+    blocks = _plan_blocks(reply, prompt, seed)
     if reply.output_tokens is not None:
         _adjust_counts(blocks, reply.output_tokens)
     stop_sequence = _apply_stop_sequences(blocks, request.body.stop_sequences)
@@ -101,7 +99,7 @@ def generate(
             block.kind, block.id = "compaction", f"sim_{_hash_id(prompt, used_tokens, 0)}"
             block.signature = sign(request.model.id, prompt.digest, max(0, used_tokens))
     else:
-        _sign_thinking(blocks, request, prompt)
+        _sign_thinking(blocks, prompt)
     return GeneratedReply(
         id=f"msg_sim_{_hash_id(prompt, seed, 0)}",
         blocks=blocks,
@@ -126,8 +124,9 @@ def _hash_id(prompt: Prompt, seed: int, place: int) -> str:
     return hashlib.blake2b(prompt.digest + f"{seed}/{place}".encode(), digest_size=11).hexdigest()
 
 
-def _plan_blocks(reply: Reply, request: Request, prompt: Prompt, seed: int) -> list[Block]:
+def _plan_blocks(reply: Reply, prompt: Prompt, seed: int) -> list[Block]:
     blocks = []
+    request = prompt.request
     if request.thinks and (reply.thinking or reply.thinking_tokens):
         raw = reply.thinking_tokens
         if raw is None:
@@ -208,10 +207,10 @@ def _prefix(block: Block, count: int) -> str:
     return block.shown[: len(block.shown) * count // block.tokens]
 
 
-def _sign_thinking(blocks: Sequence[Block], request: Request, prompt: Prompt) -> None:
+def _sign_thinking(blocks: Sequence[Block], prompt: Prompt) -> None:
     """Sign all thinking that was not cut."""
     digest = prompt.digest
     for block in blocks:
         if block.kind == "thinking" and not block.is_cut:
-            block.signature = sign(request.model.id, digest, block.tokens)
+            block.signature = sign(prompt.request.model.id, digest, block.tokens)
         digest = block_digest(digest, "assistant", block.to_json())

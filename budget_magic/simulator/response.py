@@ -16,7 +16,6 @@ from budget_magic.simulator.faults import Fault
 from budget_magic.simulator.generation import GeneratedReply
 from budget_magic.simulator.prompt import Prompt
 from budget_magic.simulator.record import RequestRecord
-from budget_magic.simulator.request import Request
 from budget_magic.simulator.stream import Chunk, Pacing, stream_reply
 from budget_magic.simulator.tokens import JsonObject
 
@@ -44,7 +43,6 @@ class ReplyStream(httpx2.AsyncByteStream):
     """Learns whether the client received everything."""
     headers: Mapping[str, str]
     """Headers besides those of the content type."""
-    request: Request
     prompt: Prompt
     reply: GeneratedReply
     billed: BilledRequest
@@ -57,7 +55,8 @@ class ReplyStream(httpx2.AsyncByteStream):
 
     def __post_init__(self) -> None:
         """Bill what does not wait for the client to read."""
-        self._is_stream = self.request.body.stream
+        self._request = self.prompt.request
+        self._is_stream = self._request.body.stream
         for fault in self.faults:
             if fault.before_headers and fault.breaks_reply:
                 self._cut(fault)
@@ -154,7 +153,7 @@ class ReplyStream(httpx2.AsyncByteStream):
         start = self._message([], start_usage)
         paces = [fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None]
         pacing = replace(self.pacing, tokens_per_s=paces[0]) if paces else self.pacing
-        return stream_reply(start, reply, end_usage, self.request, pacing)
+        return stream_reply(start, reply, end_usage, self._request, pacing)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
         """Return the reported usage; that of a compaction stands in `iterations` alone."""
@@ -174,8 +173,8 @@ class ReplyStream(httpx2.AsyncByteStream):
             "speed": self.billed.speed,
         }
         iteration = {key: usage[key] for key in (*_COUNTS, "cache_creation")}
-        if self.request.body.compaction is None:
-            model = self.request.body.model
+        if self._request.body.compaction is None:
+            model = self._request.body.model
             return usage | {"iterations": [{"type": "message", "model": model, **iteration}]}
         return {
             **usage,
@@ -189,12 +188,12 @@ class ReplyStream(httpx2.AsyncByteStream):
             "id": self.reply.id,
             "type": "message",
             "role": "assistant",
-            "model": self.request.body.model,
+            "model": self._request.body.model,
             "content": content,
             **dict.fromkeys(("stop_reason", "stop_sequence", "stop_details")),
             "usage": usage,
         }
-        if THINKING_BINDING in self.request.betas:
+        if THINKING_BINDING in self._request.betas:
             message["input_transformations"] = list(self.prompt.transformations)
         return message
 

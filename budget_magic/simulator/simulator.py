@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import httpx2
+from pydantic_core import from_json
 
 from budget_magic.simulator import capabilities
 from budget_magic.simulator.bill import Bill, BilledRequest
@@ -19,9 +19,9 @@ from budget_magic.simulator.countdown import Carry, remaining_tokens
 from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.faults import Fault
 from budget_magic.simulator.generation import GeneratedReply, generate, remember
-from budget_magic.simulator.prompt import Prompt, ReplyMemory, build_prompt, check_prompt
+from budget_magic.simulator.prompt import Prompt, ReplyMemory
 from budget_magic.simulator.record import RequestRecord
-from budget_magic.simulator.request import Request, parse_request
+from budget_magic.simulator.request import parse_request
 from budget_magic.simulator.response import JSON_HEADERS, ReplyStream, encode_json
 from budget_magic.simulator.scenes import SceneLike, find_scene
 from budget_magic.simulator.scenes.context import make_context
@@ -188,7 +188,7 @@ class Simulator:
 
     def _count_tokens(self, record: RequestRecord, body: JsonObject) -> JsonObject:
         request = parse_request(body, record.headers, counting=True)
-        exact = build_prompt(request, self._memory, self.scene.prompt_tokens).tokens
+        exact = Prompt(request, self._memory, self.scene.prompt_tokens).tokens
         rng = random.Random(f"{self._seed}/{exact}/{record.size}")  # noqa: S311 - reproducible
         return {"input_tokens": round(exact * (1 + self._count_error * rng.uniform(-1, 1)))}
 
@@ -202,14 +202,14 @@ class Simulator:
             if fault.kind == "status":
                 raise fault.error
         request = parse_request(body, record.headers)
-        prompt = build_prompt(request, self._memory, self.scene.prompt_tokens)
-        check_prompt(request, prompt, self._memory)
-        plan, reply = self._generate(record, request, prompt)
+        prompt = Prompt(request, self._memory, self.scene.prompt_tokens)
+        prompt.check()
+        plan, reply = self._generate(record, prompt)
         region = request.body.inference_geo or self._inference_geo
         record.billed = BilledRequest(
             number=record.number,
             model=request.model,
-            split=self._cache.charge(request, prompt),
+            split=self._cache.charge(prompt),
             speed=request.body.speed,
             inference_geo=region if request.model.takes_inference_geo else "not_available",
         )
@@ -217,7 +217,6 @@ class Simulator:
         return ReplyStream(
             record=record,
             headers=headers,
-            request=request,
             prompt=prompt,
             reply=reply,
             billed=record.billed,
@@ -227,17 +226,15 @@ class Simulator:
             on_cut=lambda: self.scene.on_cut(plan),
         )
 
-    def _generate(
-        self, record: RequestRecord, request: Request, prompt: Prompt
-    ) -> tuple[Reply, GeneratedReply]:
+    def _generate(self, record: RequestRecord, prompt: Prompt) -> tuple[Reply, GeneratedReply]:
         """Return what the scene plans and what comes of it."""
-        remaining = remaining_tokens(request, prompt, self._carry)
+        request, remaining = prompt.request, remaining_tokens(prompt, self._carry)
         plan = Reply(stop_reason="max_tokens")
         if request.body.max_tokens:
-            context = make_context(request, prompt, seed=self._seed, remaining=remaining)
+            context = make_context(prompt, seed=self._seed, remaining=remaining)
             plan = self.scene.reply(context)
         used = request.budget.total - (remaining or 0) if request.budget else 0
-        reply = generate(plan, request, prompt, seed=self._seed, used_tokens=used)
+        reply = generate(plan, prompt, seed=self._seed, used_tokens=used)
         remember(reply, prompt, self._memory)
         record.prompt_tokens = prompt.tokens
         record.remaining_before = remaining
@@ -247,13 +244,9 @@ class Simulator:
 
 def _decode(raw: bytes) -> JsonObject:
     try:
-        value = json.loads(raw, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
+        value = from_json(raw, allow_inf_nan=False)
+    except ValueError:
         raise ApiError("The request body is not valid JSON") from None
     if not isinstance(value, dict):
         raise ApiError("body: Input should be an object")
     return value
-
-
-def _reject_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

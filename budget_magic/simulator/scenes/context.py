@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from budget_magic.simulator.message_schema import Message
 from budget_magic.simulator.prompt import Prompt
-from budget_magic.simulator.request import Request
 from budget_magic.simulator.tokens import JsonMapping, JsonObject, result_text
 
 _CONTINUES: Final = re.compile(r"\s*(please\s+)?(go on|continue|carry on)\b", re.IGNORECASE)
@@ -120,14 +119,12 @@ class SceneContext:
         return next((by_name[name] for name in names if name in by_name), None)
 
 
-def make_context(
-    request: Request, prompt: Prompt, *, seed: int, remaining: int | None
-) -> SceneContext:
+def make_context(prompt: Prompt, *, seed: int, remaining: int | None) -> SceneContext:
     """Return what a scene sees of a valid request.
 
     A request for a compaction looks like a user who asks for a summary without tools.
     """
-    body = request.body
+    request, body = prompt.request, prompt.request.body
     choice = body.tool_choice
     context = SceneContext(
         seed=seed,

@@ -107,7 +107,7 @@ class LongAudit(Audit):
 
     def _report(self, context: SceneContext, done: int) -> Reply:
         """Return the findings and the progress, from which a later conversation can go on."""
-        evidence = gather_evidence(context, FileTools(context))
+        evidence = gather_evidence(context)
         room = min(_REPORT_TOKENS, max(200, context.max_tokens - 500))
         findings = write_report(evidence, max_tokens=room)
         progress = f"{min(done, self._steps)} of {self._steps} steps are done."
@@ -119,8 +119,8 @@ class LongAudit(Audit):
 
 def _new_call(context: SceneContext, number: int) -> Call:
     """Return a call that differs from the earlier ones as far as the offered tools allow."""
-    files = FileTools(context)
-    known = sorted(gather_evidence(context, files).files)
+    evidence = gather_evidence(context)
+    files, known = evidence.tools, sorted(evidence.files)
     round_, is_odd = divmod(number, 2)
     call = None
     if "read" in files and known and is_odd:

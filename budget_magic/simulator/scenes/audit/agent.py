@@ -15,7 +15,7 @@ from budget_magic.simulator.scenes.audit.report import (
 )
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply, Scene
-from budget_magic.simulator.scenes.toolbox import FileTools, call_any_tool, call_function
+from budget_magic.simulator.scenes.toolbox import call_any_tool, call_function
 from budget_magic.simulator.tokens import count_text
 
 REPORT_FROM: Final = 0.75
@@ -57,23 +57,23 @@ class Audit(Scene):
 
     def reply(self, context: SceneContext) -> Reply:
         """Decide the next step from the conversation alone."""
-        files = FileTools(context)
-        evidence = gather_evidence(context, files)
+        evidence = gather_evidence(context)
         calls: list[Call] = []
         text = ""
         if not context.wants_answer:
-            calls, text = _next_calls(context, files, evidence)
+            calls, text = _next_calls(evidence)
             if not calls and context.tool_choice in ("any", "tool"):
                 calls = [call_any_tool(context, 0, context.forced_tool or "*")]
         if not calls:
-            text = _answer(context, files, evidence, text)
+            text = _answer(evidence, text)
         _, sentences, ratio = _BY_EFFORT[context.effort]
-        thinking = " ".join(_thoughts(context, calls, evidence)[:sentences])
+        thinking = " ".join(_thoughts(calls, evidence)[:sentences])
         tokens = round(count_text(thinking) * ratio)
         return Reply(thinking=thinking, thinking_tokens=tokens, text=text, calls=calls)
 
 
-def _thoughts(context: SceneContext, calls: list[Call], evidence: Evidence) -> list[str]:
+def _thoughts(calls: Sequence[Call], evidence: Evidence) -> list[str]:
+    context = evidence.context
     names = ", ".join(dict.fromkeys(call.name for call in calls))
     left = "" if context.remaining is None else f", with {context.remaining:,} tokens left"
     results, known = len(context.completed_calls), len(evidence.files)
@@ -86,14 +86,13 @@ def _thoughts(context: SceneContext, calls: list[Call], evidence: Evidence) -> l
     ]
 
 
-def _next_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> tuple[list[Call], str]:
+def _next_calls(evidence: Evidence) -> tuple[list[Call], str]:
     """Return the calls to make now and what to say; without calls, why it is time to answer."""
-    called = _function_calls(context, files)
+    context = evidence.context
+    called = _function_calls(evidence)
     if called:
         return called, f"I call {' and '.join(f'`{call.name}`' for call in called)}."
-    planned, text = _file_calls(context, files, evidence)
+    planned, text = _file_calls(evidence)
     calls = [call for call in planned if call]
     if calls and context.budget and context.remaining is not None:
         spare = context.remaining - round(context.budget * (1 - REPORT_FROM))
@@ -105,53 +104,51 @@ def _next_calls(
     return calls, text if calls else ""
 
 
-def _file_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> tuple[Sequence[Call | None], str]:
+def _file_calls(evidence: Evidence) -> tuple[Sequence[Call | None], str]:
     """Return the next calls of file tools, None for a tool that is not offered."""
-    looked = {(files.kind(call.name), call.turn) for call in context.completed_calls}
+    context, tools = evidence.context, evidence.tools
+    looked = {(tools.kind(call.name), call.turn) for call in context.completed_calls}
     if not any(kind for kind, _ in looked):
-        return [files.call("list"), files.call("glob", "**/*")], "I look around first."
-    if not _is_audit(context, files):
+        return [tools.call("list"), tools.call("glob", "**/*")], "I look around first."
+    if not _is_audit(evidence):
         if {("grep", context.turn), ("read", context.turn)} & looked:
             return [], ""
-        return _question_calls(context, files, evidence), "One more look for that."
+        return _question_calls(evidence), "One more look for that."
     left = [problem for problem in PROBLEMS if problem.search not in evidence.searched]
-    if left and "grep" in files:
+    if left and "grep" in tools:
         now = left[:_SEARCHES_AT_ONCE]
         titles = "; ".join(problem.title for problem in now)
-        return [files.call("grep", problem.search) for problem in now], f"Now I search for: {titles}."
-    found = evidence.findings()
-    ranked = dict.fromkeys([*(finding.path for finding in found), *evidence.sources()])
+        calls = [tools.call("grep", problem.search) for problem in now]
+        return calls, f"Now I search for: {titles}."
     most = min(_FILES_AT_ONCE, _BY_EFFORT[context.effort][0] - len(evidence.read))
-    wanted = [path for path in ranked if path not in evidence.read][: max(0, most)]
-    text = f"{len(found)} lines look suspicious so far; I read on."
-    return [files.call("read", path) for path in wanted], text
+    wanted = [path for path in evidence.ranked_files() if path not in evidence.read]
+    text = f"{len(evidence.findings())} lines look suspicious so far; I read on."
+    return [tools.call("read", path) for path in wanted[: max(0, most)]], text
 
 
-def _question_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> list[Call | None]:
+def _question_calls(evidence: Evidence) -> list[Call | None]:
     """Return calls that search for the key words of a question and read the files it names."""
-    words = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in context.prompt.split()}
+    prompt, tools = evidence.context.prompt, evidence.tools
+    words = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in prompt.split()}
     named = [path for path in sorted(evidence.files) if path.rsplit("/", 1)[-1] in words]
-    calls = [files.call("read", path) for path in named[:2]]
-    key_words = _key_words(context.prompt)
-    if key_words and "grep" in files:
-        calls.append(files.call("grep", f"(?i)({'|'.join(map(re.escape, key_words))})"))
+    calls = [tools.call("read", path) for path in named[:2]]
+    key_words = _key_words(prompt)
+    if key_words and "grep" in tools:
+        calls.append(tools.call("grep", f"(?i)({'|'.join(map(re.escape, key_words))})"))
     elif not calls:
-        paths = [*(finding.path for finding in evidence.findings()), *evidence.sources()]
-        calls = [files.call("read", paths[0]) if paths else files.call("list")]
+        paths = evidence.ranked_files()
+        calls = [tools.call("read", paths[0]) if paths else tools.call("list")]
     return calls
 
 
-def _function_calls(context: SceneContext, files: FileTools) -> list[Call]:
+def _function_calls(evidence: Evidence) -> list[Call]:
     """Return calls of the functions that the prompt names, or of all, once a turn each."""
-    tools = [tool for tool in context.tools if tool.name not in _CHANGES_THINGS]
-    offered = [tool for tool in tools if files.kind(tool.name) is None]
+    context, kind = evidence.context, evidence.tools.kind
+    harmless = [tool for tool in context.tools if tool.name not in _CHANGES_THINGS]
+    offered = [tool for tool in harmless if kind(tool.name) is None]
     named = [tool for tool in offered if _mentions(context.prompt, tool.name)]
     called = {call.name for call in context.completed_calls if call.turn == context.turn}
-    wanted = named or ([] if files else offered)
+    wanted = named or ([] if evidence.tools else offered)
     calls = [call_function(tool, context.prompt) for tool in wanted if tool.name not in called]
     return [call for call in calls if call]
 
@@ -161,10 +158,11 @@ def _mentions(prompt: str, name: str) -> bool:
     return re.search(rf"(?<!\w){pattern}(?!\w)", prompt, re.IGNORECASE) is not None
 
 
-def _is_audit(context: SceneContext, files: FileTools) -> bool:
+def _is_audit(evidence: Evidence) -> bool:
     """Return whether the turn is about the whole folder, and no earlier turn searched it."""
-    calls = context.completed_calls
-    if any(files.kind(call.name) == "grep" and call.turn < context.turn for call in calls):
+    context = evidence.context
+    earlier = [call for call in context.completed_calls if call.turn < context.turn]
+    if any(evidence.tools.kind(call.name) == "grep" for call in earlier):
         return False
     return _AUDITS.search(context.prompt) is not None or not _key_words(context.prompt)
 
@@ -176,26 +174,25 @@ def _key_words(prompt: str) -> list[str]:
     return sorted(rare, key=lambda word: (-len(word), word))[:4]
 
 
-def _answer(context: SceneContext, files: FileTools, evidence: Evidence, why: str) -> str:
+def _answer(evidence: Evidence, why: str) -> str:
     """Return the report or the answer to a question, as long as there is room for."""
+    context, kind = evidence.context, evidence.tools.kind
     room = context.max_tokens - (_THINKING_TOKENS if context.thinks else 0) - 20
     if context.budget and context.remaining is not None:
         reserved = round(context.budget * _RESERVED_SHARE) + _THINKING_TOKENS
         room = min(room, max(300, context.remaining - reserved))
-    called = [call for call in context.completed_calls if files.kind(call.name) is None]
+    called = [call for call in context.completed_calls if kind(call.name) is None]
     results = [
         f"`{call.name}` {'failed' if call.is_error else 'returned'}: {quote(call.text, 400)}"
         for call in [call for call in called if call.turn == context.turn] or called[-3:]
     ]
-    if not evidence.files and not evidence.failed and not evidence.searched:
-        parts = [SIMULATED, *results]
-        if not results:
-            prompt = context.prompt
-            asked = f"You asked {quote(prompt)}." if prompt else "You asked nothing."
-            parts.append(f"{asked} No tool that I have has told me anything about it.")
-    elif _is_audit(context, files):
-        parts = [write_report(evidence, why=why, max_tokens=room), *results]
-    else:
-        key_words = _key_words(context.prompt)
-        parts = [answer_question(evidence, key_words, max_tokens=room), *results]
-    return "\n\n".join(parts)
+    if evidence.files or evidence.failed or evidence.searched:
+        if _is_audit(evidence):
+            answer = write_report(evidence, why=why, max_tokens=room)
+        else:
+            answer = answer_question(evidence, _key_words(context.prompt), max_tokens=room)
+        return "\n\n".join([answer, *results])
+    if not results:
+        asked = f"You asked {quote(context.prompt)}." if context.prompt else "You asked nothing."
+        results = [f"{asked} No tool that I have has told me anything about it."]
+    return "\n\n".join([SIMULATED, *results])
