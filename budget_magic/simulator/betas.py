@@ -1,4 +1,4 @@
-"""Beta names: those the simulator accepts, and those that its fields depend on."""
+"""Beta names: all that the simulator accepts, and those that its fields require."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults on purpose: error statuses, errors in mid-stream, drops, silence, slow replies."""
+"""Injected faults: error statuses, errors in mid-stream, drops, silence, slow replies."""
 
 from __future__ import annotations
 

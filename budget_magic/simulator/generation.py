@@ -68,8 +68,8 @@ class GeneratedReply:
 def generate(reply: Reply, prompt: Prompt, *, seed: int, used_tokens: int) -> GeneratedReply:
     """Return the reply that a scene planned, as the API would send it.
 
-    `seed` decides the ids and the length of the raw thinking; a compaction block carries on
-    `used_tokens` of the task budget.
+    `seed` decides the ids and the length of the raw thinking; a compaction block records
+    `used_tokens`, the part of the task budget that is used up.
     """
     request = prompt.request
     compacts = request.body.compaction is not None

@@ -1,4 +1,4 @@
-"""Rules of a conversation: who begins, which calls need results, which effort applies."""
+"""Rules of a conversation: the first role, results for all calls, the effort that applies."""
 
 from __future__ import annotations
 

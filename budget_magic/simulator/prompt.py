@@ -20,7 +20,7 @@ _WITHOUT_BREAKPOINT: Final = ("thinking", "redacted_thinking", "effort")
 
 @dataclass(slots=True)
 class ReplyMemory:
-    """What the text of earlier replies does not tell: a reply counts the same when sent back."""
+    """What is remembered of earlier replies, so that they count the same when sent back."""
 
     block_tokens: dict[bytes, int] = field(default_factory=dict)
     """Tokens of generated blocks, by digest of the conversation up to and including the block."""

@@ -25,7 +25,7 @@ from budget_magic.simulator.tokens import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A valid request, as far as the request alone can tell."""
+    """A request that is valid by itself; its thinking blocks are checked later."""
 
     body: Body
     betas: frozenset[str]

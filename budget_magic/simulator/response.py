@@ -20,10 +20,7 @@ from budget_magic.simulator.stream import Chunk, Pacing, stream_reply
 from budget_magic.simulator.tokens import JsonObject
 
 JSON_HEADERS: Final = {"content-type": "application/json"}
-_EVENT_HEADERS: Final = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-}
+_EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 _EVENTS_BEFORE_A_FAULT: Final = 4
 """Events before a fault that does not say where it happens: the last is the first delta."""
 _COUNTS: Final = (
@@ -72,7 +69,7 @@ class ReplyStream(httpx2.AsyncByteStream):
         except asyncio.CancelledError:
             self.record.close()  # there is no response yet that the client could close
             raise
-        headers = {**(_EVENT_HEADERS if self._is_stream else JSON_HEADERS), **self.headers}
+        headers = {**(_EVENTS if self._is_stream else JSON_HEADERS), **self.headers}
         return httpx2.Response(self.record.status, headers=headers, stream=self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -83,8 +80,9 @@ class ReplyStream(httpx2.AsyncByteStream):
                 self._book(chunk.output_tokens)
                 await asyncio.sleep(chunk.delay_s)
             if fault is not None and self._is_due(fault, chunk, sent_bytes, sent_events):
-                if data := _bytes_before(fault, chunk, sent_bytes):
-                    yield data
+                if fault.after_bytes is not None and fault.after_bytes > sent_bytes:
+                    sent = min(fault.after_bytes - sent_bytes, len(chunk.data) - 1)
+                    yield chunk.data[:sent]  # never all of it
                 if fault.kind == "error_event":
                     error = encode_json(fault.error.body(self.headers["request-id"]))
                     yield b"event: error\ndata: " + error + b"\n\n"
@@ -151,8 +149,8 @@ class ReplyStream(httpx2.AsyncByteStream):
         del start_usage["iterations"]
         end_usage = {key: value for key, value in usage.items() if key not in _ONLY_AT_START}
         start = self._message([], start_usage)
-        paces = [fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None]
-        pacing = replace(self.pacing, tokens_per_s=paces[0]) if paces else self.pacing
+        paces = (fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None)
+        pacing = replace(self.pacing, tokens_per_s=next(paces, self.pacing.tokens_per_s))
         return stream_reply(start, reply, end_usage, self._request, pacing)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
@@ -184,7 +182,8 @@ class ReplyStream(httpx2.AsyncByteStream):
         }
 
     def _message(self, content: list[JsonObject], usage: JsonObject) -> JsonObject:
-        message: JsonObject = {
+        binding = {"input_transformations": self.prompt.transformations}
+        return {
             "id": self.reply.id,
             "type": "message",
             "role": "assistant",
@@ -192,17 +191,8 @@ class ReplyStream(httpx2.AsyncByteStream):
             "content": content,
             **dict.fromkeys(("stop_reason", "stop_sequence", "stop_details")),
             "usage": usage,
+            **(binding if THINKING_BINDING in self._request.betas else {}),
         }
-        if THINKING_BINDING in self._request.betas:
-            message["input_transformations"] = list(self.prompt.transformations)
-        return message
-
-
-def _bytes_before(fault: Fault, chunk: Chunk, sent_bytes: int) -> bytes:
-    """Return what of a chunk is sent before the fault, never all of it."""
-    if fault.after_bytes is None:
-        return b""
-    return chunk.data[: min(fault.after_bytes - sent_bytes, len(chunk.data) - 1)]
 
 
 def encode_json(body: JsonObject) -> bytes:

@@ -31,7 +31,7 @@ class Signature(NamedTuple):
 
 
 def sign(model_id: str, prefix: bytes, tokens: int) -> str:
-    """Return the signature of a block with so many raw tokens after a prefix of this digest."""
+    """Sign a thinking block of `tokens` raw tokens that follows the prefix with this digest."""
     model = _digest(model_id.encode(), _MODEL_BYTES)
     payload = model + prefix[:_PREFIX_BYTES] + tokens.to_bytes(_TOKENS_BYTES, "big")
     return base64.b64encode(_digest(payload, _MAC_BYTES, _KEY) + payload).decode()

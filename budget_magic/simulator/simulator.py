@@ -31,8 +31,6 @@ from budget_magic.simulator.stream import Pacing
 from budget_magic.simulator.tokens import JsonObject
 
 _MESSAGES: Final = ("POST", "/v1/messages")
-_WRONG_KEY: Final = "invalid"
-"""This API key is always rejected."""
 
 
 class Simulator:
@@ -50,7 +48,7 @@ class Simulator:
     pace_tokens_per_s
         Pace of streams in real time; None sends as fast as the client reads.
     faults
-        What goes wrong, and with which request.
+        The faults to inject, each with the requests it affects.
     carry
         What a user message without tool results does to the budget: see `Carry`.
     clock
@@ -95,7 +93,7 @@ class Simulator:
     ) -> None:
         self.scene = find_scene(scene)
         self.faults = list(faults)
-        """What goes wrong; may be changed between requests."""
+        """The faults to inject; may be changed between requests."""
         self.bill = Bill()
         """What was billed, including requests whose client disconnected."""
         self.requests: list[RequestRecord] = []
@@ -108,7 +106,7 @@ class Simulator:
         self._count_error = count_error
         self._cache = PromptCache(clock, miss_rate=cache_miss_rate, seed=seed)
         self._memory = ReplyMemory()
-        self._wrong_keys = {_WRONG_KEY, *wrong_keys}
+        self._wrong_keys = {"invalid", *wrong_keys}
         self._inference_geo = inference_geo
         self._keeps_bodies = keeps_bodies
         self._arrivals: dict[int, Signal] = {}

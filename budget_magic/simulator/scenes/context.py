@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from budget_magic.simulator.message_schema import Message
 from budget_magic.simulator.prompt import Prompt
@@ -30,6 +30,13 @@ class OfferedTool:
     properties: Mapping[str, Any]
     required: tuple[str, ...]
 
+    @classmethod
+    def from_json(cls, tool: JsonMapping) -> Self:
+        """Return the tool of a request."""
+        schema = tool["input_schema"]
+        properties, required = schema.get("properties") or {}, schema.get("required") or ()
+        return cls(name=tool["name"], properties=properties, required=tuple(required))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedCall:
@@ -52,7 +59,6 @@ class SceneContext:
 
     seed: int
     fingerprint: str
-    """Digest of the conversation."""
     effort: str
     """The effort of this reply; `high` if the model has no such parameter."""
     thinks: bool
@@ -68,9 +74,7 @@ class SceneContext:
     completed_calls: tuple[CompletedCall, ...]
     """All calls with results, oldest first."""
     replies: int
-    """Replies so far."""
     turn_replies: int
-    """Replies so far in this turn."""
     budget: int | None
     """`task_budget.total`; None without a budget."""
     remaining: int | None
@@ -132,7 +136,7 @@ def make_context(prompt: Prompt, *, seed: int, remaining: int | None) -> SceneCo
         effort=request.reply_effort or "high",
         thinks=request.thinks,
         max_tokens=body.max_tokens,
-        tools=tuple(_offered_tool(tool) for tool in body.tools),
+        tools=tuple(OfferedTool.from_json(tool) for tool in body.tools),
         tool_choice=choice["type"],
         forced_tool=choice["name"] if choice["type"] == "tool" else None,
         budget=request.budget.total if request.budget else None,
@@ -143,15 +147,6 @@ def make_context(prompt: Prompt, *, seed: int, remaining: int | None) -> SceneCo
         return context
     asked = body.compaction.get("instructions") or _SUMMARISE
     return replace(context, asked=asked, tool_choice="none")
-
-
-def _offered_tool(tool: JsonMapping) -> OfferedTool:
-    schema = tool["input_schema"]
-    return OfferedTool(
-        name=tool["name"],
-        properties=schema.get("properties") or {},
-        required=tuple(schema.get("required") or ()),
-    )
 
 
 def _read_history(messages: Sequence[Message]) -> JsonObject:

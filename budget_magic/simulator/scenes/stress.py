@@ -1,4 +1,4 @@
-"""Shipped scenes that strain a limit: budget, ceilings, `max_tokens`, context window."""
+"""Shipped scenes that push a limit: budget, ceilings, `max_tokens`, context window."""
 
 from __future__ import annotations
 

@@ -10,45 +10,33 @@ from budget_magic.simulator.scenes.context import OfferedTool, SceneContext
 from budget_magic.simulator.scenes.scene import Call
 
 Kind = Literal["list", "glob", "grep", "read"]
-NAMES: Final[dict[Kind, tuple[str, ...]]] = {
+_NAMES: Final[dict[Kind, tuple[str, ...]]] = {
     "list": ("list", "ls", "list_files", "list_dir", "list_directory"),
     "glob": ("glob", "find_files", "find"),
     "grep": ("grep", "search", "search_files", "rg"),
     "read": ("read", "read_file", "view", "cat", "open_file"),
 }
 """Names that clients give to file tools, by what the tools do."""
+FILE_TOOLS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
+"""What a file tool does, by its name."""
 PATH: Final = ("file_path", "path", "filename", "file", "name", "target")
 PATTERN: Final = ("pattern", "regex", "query", "glob")
 RANGE: Final = ("view_range", "line_range", "lines")
 _SUBJECTS: Final = {"list": PATH, "glob": PATTERN, "grep": PATTERN, "read": PATH}
-"""The arguments that tell what to look at."""
+"""Arguments that say what to look at."""
 _CODE: Final = ("code", "source", "script", "command")
 _LIST_NAMES: Final = 'print(sorted(name for name in dir() if not name.startswith("_")))'
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-class FileTools:
+class FileTools(dict[Kind, OfferedTool]):
     """The offered tools that look at files, recognised by their names and arguments."""
 
     def __init__(self, context: SceneContext) -> None:
-        self._tools: dict[Kind, OfferedTool] = {}
-        for kind, names in NAMES.items():
+        for kind, names in _NAMES.items():
             tool = context.tool(*names)
             if tool and (kind == "list" or _first(_SUBJECTS[kind], tool)):
-                self._tools[kind] = tool
-
-    def __bool__(self) -> bool:
-        return bool(self._tools)
-
-    def __contains__(self, kind: Kind) -> bool:
-        return kind in self._tools
-
-    def kind(self, name: str) -> Kind | None:
-        """Return what the tool with this name does; None if it is not a file tool."""
-        for kind, tool in self._tools.items():
-            if tool.name == name:
-                return kind
-        return next((kind for kind, names in NAMES.items() if name in names), None)
+                self[kind] = tool
 
     def call(self, kind: Kind, subject: str = "", lines: Sequence[int] = ()) -> Call | None:
         """Return a call of the tool of this kind; None without such a tool.
@@ -56,7 +44,7 @@ class FileTools:
         `subject` is the path to read or the pattern to search for, `lines` the first and last line
         to read. Both are left out where empty or where the tool has no such argument.
         """
-        tool = self._tools.get(kind)
+        tool = self.get(kind)
         if tool is None:
             return None
         filled: dict[str, Any] = {}
@@ -98,8 +86,7 @@ def call_any_tool(context: SceneContext, number: int = 0, name: str = "*") -> Ca
     if not tools:
         return Call(wanted[0] if wanted else "search", {})
     tool = tools[number % len(tools)]
-    is_file_tool = FileTools(context).kind(tool.name) is not None
-    call = None if is_file_tool else call_function(tool, context.prompt)
+    call = None if tool.name in FILE_TOOLS else call_function(tool, context.prompt)
     return call or Call(tool.name, {name: _make_up(name, tool, number) for name in tool.required})
 
 
@@ -191,7 +178,7 @@ def _make_up(name: str, tool: OfferedTool, number: int) -> Any:
     if name in PATH:
         return "."
     if name in PATTERN:
-        return "**/*" if tool.name in NAMES["glob"] else f"step {number}"
+        return "**/*" if FILE_TOOLS.get(tool.name) == "glob" else f"step {number}"
     values: dict[str, Any] = {"integer": number, "number": float(number), "boolean": True}
     values |= {"array": [], "object": {}}
     return values.get(str(schema.get("type")), f"attempt {number}")

@@ -15,7 +15,7 @@ from budget_magic.simulator.scenes.audit.report import (
 )
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply, Scene
-from budget_magic.simulator.scenes.toolbox import call_any_tool, call_function
+from budget_magic.simulator.scenes.toolbox import FILE_TOOLS, call_any_tool, call_function
 from budget_magic.simulator.tokens import count_text
 
 REPORT_FROM: Final = 0.75
@@ -31,7 +31,7 @@ _RESULT_TOKENS: Final = 2_500
 _THINKING_TOKENS: Final = 900
 _RESERVED_SHARE: Final = 0.12
 _CHANGES_THINGS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
-"""Tools that are not called of its own accord."""
+"""Tools that the audit never calls by itself."""
 _AUDITS: Final = re.compile(
     r"\b(audit|review|inspect|check|scan|analy[sz]e|vulnerab|secur|bug|problem|issue|risk|find"
     r"|quality|look (at|through|over|around))",
@@ -48,10 +48,10 @@ _COMMON_WORDS: Final = frozenset(
 
 
 class Audit(Scene):
-    """An agent that really works with the tools it is offered.
+    """An agent that really uses the tools it is offered.
 
     With file tools it looks around, searches for the problems of `problems.toml`, reads files and
-    reports lines that the tools returned. With functions it calls those that the prompt names.
+    reports lines that the tools returned. Of functions it calls those that the prompt names.
     Later questions are answered after one more look. It paces itself by the countdown.
     """
 
@@ -107,10 +107,10 @@ def _next_calls(evidence: Evidence) -> tuple[list[Call], str]:
 def _file_calls(evidence: Evidence) -> tuple[Sequence[Call | None], str]:
     """Return the next calls of file tools, None for a tool that is not offered."""
     context, tools = evidence.context, evidence.tools
-    looked = {(tools.kind(call.name), call.turn) for call in context.completed_calls}
+    looked = {(FILE_TOOLS.get(call.name), call.turn) for call in context.completed_calls}
     if not any(kind for kind, _ in looked):
         return [tools.call("list"), tools.call("glob", "**/*")], "I look around first."
-    if not _is_audit(evidence):
+    if not _is_audit(context):
         if {("grep", context.turn), ("read", context.turn)} & looked:
             return [], ""
         return _question_calls(evidence), "One more look for that."
@@ -143,9 +143,9 @@ def _question_calls(evidence: Evidence) -> list[Call | None]:
 
 def _function_calls(evidence: Evidence) -> list[Call]:
     """Return calls of the functions that the prompt names, or of all, once a turn each."""
-    context, kind = evidence.context, evidence.tools.kind
-    harmless = [tool for tool in context.tools if tool.name not in _CHANGES_THINGS]
-    offered = [tool for tool in harmless if kind(tool.name) is None]
+    context = evidence.context
+    passed_over = _CHANGES_THINGS | FILE_TOOLS.keys()
+    offered = [tool for tool in context.tools if tool.name not in passed_over]
     named = [tool for tool in offered if _mentions(context.prompt, tool.name)]
     called = {call.name for call in context.completed_calls if call.turn == context.turn}
     wanted = named or ([] if evidence.tools else offered)
@@ -158,11 +158,10 @@ def _mentions(prompt: str, name: str) -> bool:
     return re.search(rf"(?<!\w){pattern}(?!\w)", prompt, re.IGNORECASE) is not None
 
 
-def _is_audit(evidence: Evidence) -> bool:
+def _is_audit(context: SceneContext) -> bool:
     """Return whether the turn is about the whole folder, and no earlier turn searched it."""
-    context = evidence.context
     earlier = [call for call in context.completed_calls if call.turn < context.turn]
-    if any(evidence.tools.kind(call.name) == "grep" for call in earlier):
+    if any(FILE_TOOLS.get(call.name) == "grep" for call in earlier):
         return False
     return _AUDITS.search(context.prompt) is not None or not _key_words(context.prompt)
 
@@ -175,19 +174,19 @@ def _key_words(prompt: str) -> list[str]:
 
 
 def _answer(evidence: Evidence, why: str) -> str:
-    """Return the report or the answer to a question, as long as there is room for."""
-    context, kind = evidence.context, evidence.tools.kind
+    """Return the report or the answer to a question, within the tokens that are left."""
+    context = evidence.context
     room = context.max_tokens - (_THINKING_TOKENS if context.thinks else 0) - 20
     if context.budget and context.remaining is not None:
         reserved = round(context.budget * _RESERVED_SHARE) + _THINKING_TOKENS
         room = min(room, max(300, context.remaining - reserved))
-    called = [call for call in context.completed_calls if kind(call.name) is None]
+    called = [call for call in context.completed_calls if call.name not in FILE_TOOLS]
     results = [
         f"`{call.name}` {'failed' if call.is_error else 'returned'}: {quote(call.text, 400)}"
         for call in [call for call in called if call.turn == context.turn] or called[-3:]
     ]
     if evidence.files or evidence.failed or evidence.searched:
-        if _is_audit(evidence):
+        if _is_audit(context):
             answer = write_report(evidence, why=why, max_tokens=room)
         else:
             answer = answer_question(evidence, _key_words(context.prompt), max_tokens=room)

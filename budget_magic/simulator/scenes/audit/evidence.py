@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from budget_magic.simulator.scenes.context import CompletedCall, SceneContext
-from budget_magic.simulator.scenes.toolbox import PATH, PATTERN, RANGE, FileTools, Kind
+from budget_magic.simulator.scenes.toolbox import FILE_TOOLS, PATH, PATTERN, RANGE, FileTools, Kind
 
 _HIT: Final = re.compile(r"(.+?):(\d+):(.*)")
 _NAME: Final = re.compile(r"(?:[-*•] )?(.*[^/\\\s]\.\w+)(?:\s{2,}.*|\t.*| \(.*\))?")
@@ -93,7 +93,7 @@ class Evidence:
         return [*dict.fromkeys([*(finding.path for finding in self.findings()), *sources])]
 
     def add_file(self, call: CompletedCall) -> None:
-        """Take in the result of reading a file."""
+        """Add the result of reading a file."""
         path, lines = _path(call), _argument(call, RANGE)
         first = int(lines[0]) if isinstance(lines, list) and lines else 1
         whole, *rest = _CUT.split(call.text)
@@ -104,7 +104,7 @@ class Evidence:
             self.lines.setdefault((path, number), line)
 
     def add_lines(self, call: CompletedCall, kind: Kind) -> None:
-        """Take in the result of a search or a listing."""
+        """Add the result of a search or a listing."""
         if _CUT.search(call.text):
             self.failed.append(f"`{call.name}`: its result was cut")
         for line in _CUT.sub("", call.text).splitlines():
@@ -117,10 +117,7 @@ class Evidence:
 
 
 def gather_evidence(context: SceneContext) -> Evidence:
-    """Return what all results of the conversation tell.
-
-    If a summary replaced the conversation, the findings in it count too.
-    """
+    """Collect all results of the conversation, and the findings in a summary that replaced it."""
     found = Evidence(context=context, tools=FileTools(context))
     for prompt in context.prompts:
         for path, line, _, text in _REPORTED.findall(prompt):
@@ -129,7 +126,7 @@ def gather_evidence(context: SceneContext) -> Evidence:
         if searched := _SEARCHED.search(prompt):
             found.searched |= {problem.search: True for problem in PROBLEMS[: int(searched[1])]}
     for call in context.completed_calls:
-        kind = found.tools.kind(call.name)
+        kind = FILE_TOOLS.get(call.name)
         if kind == "grep":
             found.searched[str(_argument(call, PATTERN))] = not call.is_error
         if kind and call.is_error:
