@@ -49,75 +49,110 @@ class Block:
                 return {"type": "tool_use", "id": self.id, "name": self.name, "input": arguments}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedReply:
-    """A reply as it is streamed and billed."""
-
-    id: str
-    blocks: Sequence[Block]
-    output_tokens: int
-    ending: JsonObject
-    """`stop_reason`, `stop_sequence` and `stop_details`."""
-
-    @property
-    def thinking_tokens(self) -> int:
-        """Tokens of all raw thinking."""
-        return sum(block.tokens for block in self.blocks if block.kind == "thinking")
-
-
-def generate(reply: Reply, prompt: Prompt, *, seed: int, used_tokens: int) -> GeneratedReply:
-    """Return the reply that a scene planned, as the API would send it.
+    """The reply that a scene planned, as it is streamed and billed.
 
     `seed` decides the ids and the length of the raw thinking; a compaction block records
     `used_tokens`, the part of the task budget that is used up.
     """
-    request = prompt.request
-    compacts = request.body.compaction is not None
-    if compacts:
-        reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
-    blocks = _plan_blocks(reply, prompt, seed)
-    if reply.output_tokens is not None:
-        _adjust_counts(blocks, reply.output_tokens)
-    stop_sequence = _apply_stop_sequences(blocks, request.body.stop_sequences)
-    calls = any(block.kind == "tool_use" for block in blocks)
-    reason = reply.stop_reason or ("tool_use" if calls else "end_turn")
-    if stop_sequence is not None:
-        reason = "stop_sequence"
-    room = request.model.context_tokens - prompt.tokens
-    limit = min(request.body.max_tokens, room)
-    output_tokens = max(1, sum(block.tokens for block in blocks))
-    if output_tokens > limit:
-        _cut(blocks, limit)
-        output_tokens, stop_sequence = limit, None
-        is_full = request.body.max_tokens > room
-        reason = "model_context_window_exceeded" if is_full else "max_tokens"
-    details = None
-    if reason == "refusal":
-        details = {"type": "refusal", "category": reply.refusal_category, "explanation": None}
-    if compacts:
-        for block in blocks:  # later, they stand in for the conversation
-            block.kind, block.id = "compaction", f"sim_{_hash_id(prompt, used_tokens, 0)}"
-            block.signature = sign(request.model.id, prompt.digest, max(0, used_tokens))
-    else:
-        _sign_thinking(blocks, prompt)
-    return GeneratedReply(
-        id=f"msg_sim_{_hash_id(prompt, seed, 0)}",
-        blocks=blocks,
-        output_tokens=output_tokens,
-        ending={"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details},
-    )
 
+    def __init__(self, plan: Reply, prompt: Prompt, *, seed: int, used_tokens: int) -> None:
+        self.plan, self.prompt = plan, prompt
+        body, model = prompt.request.body, prompt.request.model
+        if body.compaction is not None:
+            plan = Reply(text=plan.text, stop_reason="compaction", output_tokens=plan.output_tokens)
+        self.id = f"msg_sim_{_hash_id(prompt, seed, 0)}"
+        self.blocks = _plan_blocks(plan, prompt, seed)
+        if plan.output_tokens is not None:
+            self._adjust_counts(plan.output_tokens)
+        stop_sequence = self._apply_stop_sequences(body.stop_sequences)
+        calls = any(block.kind == "tool_use" for block in self.blocks)
+        reason = plan.stop_reason or ("tool_use" if calls else "end_turn")
+        if stop_sequence is not None:
+            reason = "stop_sequence"
+        self.output_tokens = max(1, sum(block.tokens for block in self.blocks))
+        room = model.context_tokens - prompt.tokens
+        if self.output_tokens > min(body.max_tokens, room):
+            self.output_tokens, stop_sequence = min(body.max_tokens, room), None
+            self._cut(self.output_tokens)
+            is_full = body.max_tokens > room
+            reason = "model_context_window_exceeded" if is_full else "max_tokens"
+        details = None
+        if reason == "refusal":
+            details = {"type": "refusal", "category": plan.refusal_category, "explanation": None}
+        ending = {"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details}
+        self.ending: JsonObject = ending
+        if body.compaction is None:
+            self._sign_thinking()
+        else:
+            self._turn_into_summary(used_tokens)
+        self.thinking_tokens = sum(one.tokens for one in self.blocks if one.kind == "thinking")
+        """Tokens of all raw thinking."""
 
-def remember(reply: GeneratedReply, prompt: Prompt, memory: ReplyMemory) -> None:
-    """Store the token counts of a reply, so that it counts the same when it is sent back."""
-    digest = prompt.digest
-    for block in reply.blocks:
-        digest = block_digest(digest, "assistant", block.to_json())
-        memory.block_tokens[digest] = block.tokens
-        if block.result_tokens is not None:
-            memory.result_tokens[block.id] = block.result_tokens
-    if reply.ending["stop_reason"] == "pause_turn":
-        memory.paused.add(digest)
+    def remember(self, memory: ReplyMemory) -> None:
+        """Store the token counts, so that the reply counts the same when it is sent back."""
+        digest = self.prompt.digest
+        for block in self.blocks:
+            digest = block_digest(digest, "assistant", block.to_json())
+            memory.block_tokens[digest] = block.tokens
+            if block.result_tokens is not None:
+                memory.result_tokens[block.id] = block.result_tokens
+        if self.ending["stop_reason"] == "pause_turn":
+            memory.paused.add(digest)
+
+    def _adjust_counts(self, total: int) -> None:
+        """Make the counts of the blocks add up to `total`.
+
+        Thinking takes the difference, else text, else the first call. Where that is not enough,
+        all blocks are scaled.
+        """
+        counted = sum(block.tokens for block in self.blocks)
+        if not self.blocks or total == counted:
+            return
+        taker = self.blocks[0]  # they are planned in this order
+        if taker.tokens + total - counted < 1:
+            for block in self.blocks:
+                block.tokens = total * block.tokens // counted
+        taker.tokens += total - sum(block.tokens for block in self.blocks)
+
+    def _apply_stop_sequences(self, sequences: Sequence[str]) -> str | None:
+        """Cut the blocks at the first stop sequence in a text; return it."""
+        for place, block in enumerate(self.blocks):
+            found = [(block.shown.find(stop), stop) for stop in sequences if stop in block.shown]
+            if block.kind != "text" or not found:
+                continue
+            end, stop = min(found)
+            block.tokens = max(1, round(block.tokens * (end + len(stop)) / len(block.shown)))
+            block.shown = block.shown[:end]
+            del self.blocks[place + bool(block.shown.strip()) :]
+            return stop
+        return None
+
+    def _cut(self, limit: int) -> None:
+        """Keep the blocks that fit into `limit` tokens, the last one cut to fill it."""
+        left = limit
+        for place, block in enumerate(self.blocks):
+            if block.tokens > left:
+                if left > 0:
+                    block.shown, block.tokens, block.is_cut = _prefix(block, left), left, True
+                is_kept = left > 0 and (block.kind != "text" or bool(block.shown.strip()))
+                del self.blocks[place + is_kept :]
+                return
+            left -= block.tokens
+
+    def _sign_thinking(self) -> None:
+        digest = self.prompt.digest
+        for block in self.blocks:
+            if block.kind == "thinking" and not block.is_cut:
+                block.signature = sign(self.prompt.request.model.id, digest, block.tokens)
+            digest = block_digest(digest, "assistant", block.to_json())
+
+    def _turn_into_summary(self, used_tokens: int) -> None:
+        """Sign the text as a block that stands in for the conversation later."""
+        model_id, digest = self.prompt.request.model.id, self.prompt.digest
+        for block in self.blocks:
+            block.kind, block.id = "compaction", f"sim_{_hash_id(self.prompt, used_tokens, 0)}"
+            block.signature = sign(model_id, digest, max(0, used_tokens))
 
 
 def _hash_id(prompt: Prompt, seed: int, place: int) -> str:
@@ -158,59 +193,7 @@ def _plan_blocks(reply: Reply, prompt: Prompt, seed: int) -> list[Block]:
     return blocks
 
 
-def _adjust_counts(blocks: Sequence[Block], total: int) -> None:
-    """Make the counts of the blocks add up to `total`.
-
-    Thinking takes the difference, else text, else the first call. Where that is not enough, all
-    blocks are scaled.
-    """
-    counted = sum(block.tokens for block in blocks)
-    if not blocks or total == counted:
-        return
-    taker = blocks[0]  # blocks are planned in this order
-    if taker.tokens + total - counted < 1:
-        for block in blocks:
-            block.tokens = total * block.tokens // counted
-    taker.tokens += total - sum(block.tokens for block in blocks)
-
-
-def _apply_stop_sequences(blocks: list[Block], sequences: Sequence[str]) -> str | None:
-    """Cut the blocks at the first stop sequence in a text; return it."""
-    for place, block in enumerate(blocks):
-        found = [(block.shown.find(stop), stop) for stop in sequences if stop in block.shown]
-        if block.kind != "text" or not found:
-            continue
-        end, stop = min(found)
-        block.tokens = max(1, round(block.tokens * (end + len(stop)) / len(block.shown)))
-        block.shown = block.shown[:end]
-        del blocks[place + bool(block.shown.strip()) :]
-        return stop
-    return None
-
-
-def _cut(blocks: list[Block], limit: int) -> None:
-    """Keep the blocks that fit into `limit` tokens, the last one cut to fill it."""
-    left = limit
-    for place, block in enumerate(blocks):
-        if block.tokens > left:
-            if left > 0:
-                block.shown, block.tokens, block.is_cut = _prefix(block, left), left, True
-            is_kept = left > 0 and (block.kind != "text" or bool(block.shown.strip()))
-            del blocks[place + is_kept :]
-            return
-        left -= block.tokens
-
-
 def _prefix(block: Block, count: int) -> str:
     if block.kind == "text" and block.tokens == tokens.count_block(block.to_json()):
         return tokens.cut_text(block.shown, count - tokens.BLOCK_TOKENS)
     return block.shown[: len(block.shown) * count // block.tokens]
-
-
-def _sign_thinking(blocks: Sequence[Block], prompt: Prompt) -> None:
-    """Sign all thinking that was not cut."""
-    digest = prompt.digest
-    for block in blocks:
-        if block.kind == "thinking" and not block.is_cut:
-            block.signature = sign(prompt.request.model.id, digest, block.tokens)
-        digest = block_digest(digest, "assistant", block.to_json())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,8 +14,8 @@ from budget_magic.simulator.betas import THINKING_BINDING
 from budget_magic.simulator.bill import Bill, BilledRequest
 from budget_magic.simulator.faults import Fault
 from budget_magic.simulator.generation import GeneratedReply
-from budget_magic.simulator.prompt import Prompt
 from budget_magic.simulator.record import RequestRecord
+from budget_magic.simulator.scenes.scene import Scene
 from budget_magic.simulator.stream import Chunk, Pacing, stream_reply
 from budget_magic.simulator.tokens import JsonObject
 
@@ -40,19 +40,18 @@ class ReplyStream(httpx2.AsyncByteStream):
     """Learns whether the client received everything."""
     headers: Mapping[str, str]
     """Headers besides those of the content type."""
-    prompt: Prompt
     reply: GeneratedReply
     billed: BilledRequest
     bill: Bill
     """The bill that `billed` is on; a fault may remove it."""
     pacing: Pacing
     faults: Sequence[Fault]
-    on_cut: Callable[[], None]
-    """Called if a fault cuts the reply."""
+    scene: Scene
+    """Is told if a fault cuts the reply."""
 
     def __post_init__(self) -> None:
         """Bill what does not wait for the client to read."""
-        self._request = self.prompt.request
+        self._request = self.reply.prompt.request
         self._is_stream = self._request.body.stream
         for fault in self.faults:
             if fault.before_headers and fault.breaks_reply:
@@ -126,7 +125,7 @@ class ReplyStream(httpx2.AsyncByteStream):
             )
 
     def _cut(self, fault: Fault) -> None:
-        self.on_cut()
+        self.scene.on_cut(self.reply.plan)
         if fault.billed == "all":
             self._book(self.reply.output_tokens)
         elif fault.billed == "nothing":
@@ -151,7 +150,7 @@ class ReplyStream(httpx2.AsyncByteStream):
         start = self._message([], start_usage)
         paces = (fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None)
         pacing = replace(self.pacing, tokens_per_s=next(paces, self.pacing.tokens_per_s))
-        return stream_reply(start, reply, end_usage, self._request, pacing)
+        return stream_reply(start, reply, end_usage, pacing)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
         """Return the reported usage; that of a compaction stands in `iterations` alone."""
@@ -182,7 +181,7 @@ class ReplyStream(httpx2.AsyncByteStream):
         }
 
     def _message(self, content: list[JsonObject], usage: JsonObject) -> JsonObject:
-        binding = {"input_transformations": self.prompt.transformations}
+        binding = {"input_transformations": self.reply.prompt.transformations}
         return {
             "id": self.reply.id,
             "type": "message",

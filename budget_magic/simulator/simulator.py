@@ -18,10 +18,10 @@ from budget_magic.simulator.cache import PromptCache
 from budget_magic.simulator.countdown import Carry, remaining_tokens
 from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.faults import Fault
-from budget_magic.simulator.generation import GeneratedReply, generate, remember
+from budget_magic.simulator.generation import GeneratedReply
 from budget_magic.simulator.prompt import Prompt, ReplyMemory
 from budget_magic.simulator.record import RequestRecord
-from budget_magic.simulator.request import parse_request
+from budget_magic.simulator.request import Request
 from budget_magic.simulator.response import JSON_HEADERS, ReplyStream, encode_json
 from budget_magic.simulator.scenes import SceneLike, find_scene
 from budget_magic.simulator.scenes.context import make_context
@@ -185,7 +185,7 @@ class Simulator:
             raise ApiError("invalid x-api-key", status=401)
 
     def _count_tokens(self, record: RequestRecord, body: JsonObject) -> JsonObject:
-        request = parse_request(body, record.headers, counting=True)
+        request = Request(body, record.headers, counting=True)
         exact = Prompt(request, self._memory, self.scene.prompt_tokens).tokens
         rng = random.Random(f"{self._seed}/{exact}/{record.size}")  # noqa: S311 - reproducible
         return {"input_tokens": round(exact * (1 + self._count_error * rng.uniform(-1, 1)))}
@@ -199,10 +199,10 @@ class Simulator:
                 raise httpx2.ConnectError("All connection attempts failed")
             if fault.kind == "status":
                 raise fault.error
-        request = parse_request(body, record.headers)
+        request = Request(body, record.headers)
         prompt = Prompt(request, self._memory, self.scene.prompt_tokens)
         prompt.check()
-        plan, reply = self._generate(record, prompt)
+        reply = self._generate(record, prompt)
         region = request.body.inference_geo or self._inference_geo
         record.billed = BilledRequest(
             number=record.number,
@@ -215,29 +215,27 @@ class Simulator:
         return ReplyStream(
             record=record,
             headers=headers,
-            prompt=prompt,
             reply=reply,
             billed=record.billed,
             bill=self.bill,
             pacing=self._pacing,
             faults=faults,
-            on_cut=lambda: self.scene.on_cut(plan),
+            scene=self.scene,
         )
 
-    def _generate(self, record: RequestRecord, prompt: Prompt) -> tuple[Reply, GeneratedReply]:
-        """Return what the scene plans and what comes of it."""
+    def _generate(self, record: RequestRecord, prompt: Prompt) -> GeneratedReply:
         request, remaining = prompt.request, remaining_tokens(prompt, self._carry)
         plan = Reply(stop_reason="max_tokens")
         if request.body.max_tokens:
             context = make_context(prompt, seed=self._seed, remaining=remaining)
             plan = self.scene.reply(context)
         used = request.budget.total - (remaining or 0) if request.budget else 0
-        reply = generate(plan, prompt, seed=self._seed, used_tokens=used)
-        remember(reply, prompt, self._memory)
+        reply = GeneratedReply(plan, prompt, seed=self._seed, used_tokens=used)
+        reply.remember(self._memory)
         record.prompt_tokens = prompt.tokens
         record.remaining_before = remaining
         record.remaining_after = None if remaining is None else remaining - reply.output_tokens
-        return plan, reply
+        return reply
 
 
 def _decode(raw: bytes) -> JsonObject:
