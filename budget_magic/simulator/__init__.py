@@ -23,8 +23,7 @@ from budget_magic.simulator.scenes import SCENES
 from budget_magic.simulator.scenes.audit.agent import Audit
 from budget_magic.simulator.scenes.context import CompletedCall, OfferedTool, SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply, Scene
-from budget_magic.simulator.scenes.scene_file import load_scene, scene_from_data
-from budget_magic.simulator.scenes.scripted import Scripted
+from budget_magic.simulator.scenes.scripted import Scripted, load_scene, scene_from_data
 from budget_magic.simulator.scenes.stress import BudgetTooSmall, Greedy, LongAudit, Runaway
 from budget_magic.simulator.signals import Signal
 from budget_magic.simulator.simulator import Simulator

@@ -1,4 +1,4 @@
-"""Beta names: those the simulator accepts, and those that its fields depend on."""
+"""Beta names: all that the simulator accepts, and those that its fields require."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ KNOWN_BETAS: Final = frozenset(
 def parse_betas(header: str) -> frozenset[str]:
     """Return the names in an `anthropic-beta` header; raise `ApiError` for an unknown one."""
     names = frozenset(name.strip() for name in header.split(",") if name.strip())
-    for name in sorted(names - KNOWN_BETAS):
-        raise ApiError(f"Unexpected value(s) `{name}` for the `anthropic-beta` header.")
+    if unknown := names - KNOWN_BETAS:
+        raise ApiError(f"Unexpected value(s) `{min(unknown)}` for the `anthropic-beta` header.")
     return names
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from budget_magic.models import Model, Prices
 from budget_magic.simulator.cache import Split
-from budget_magic.simulator.tokens import JsonObject
 
 _MTOK: Final = Decimal(1_000_000)
 _US_ONLY_FACTOR: Final = Decimal("1.1")
@@ -27,11 +26,8 @@ class BilledRequest:
     split: Split
     speed: str
     inference_geo: str
-    service_tier: str = "standard"
     output_tokens: int = 0
     thinking_tokens: int = 0
-    streamed_tokens: int = 0
-    """Output tokens whose deltas were handed to the client."""
     completed: bool = False
     """Whether `message_stop`, or the whole body, was handed to the client."""
 
@@ -40,25 +36,6 @@ class BilledRequest:
         """Size of the whole prompt."""
         split = self.split
         return split.input_tokens + split.read + split.write_5m + split.write_1h
-
-    @property
-    def usage(self) -> JsonObject:
-        """The `usage` object of the reply."""
-        split = self.split
-        return {
-            "input_tokens": split.input_tokens,
-            "cache_creation_input_tokens": split.write_5m + split.write_1h,
-            "cache_read_input_tokens": split.read,
-            "cache_creation": {
-                "ephemeral_5m_input_tokens": split.write_5m,
-                "ephemeral_1h_input_tokens": split.write_1h,
-            },
-            "output_tokens": self.output_tokens,
-            "output_tokens_details": {"thinking_tokens": self.thinking_tokens},
-            "service_tier": self.service_tier,
-            "inference_geo": self.inference_geo,
-            "speed": self.speed,
-        }
 
     @property
     def total_tokens(self) -> int:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from budget_magic.simulator.prompt import Prompt, extend_digest
 from budget_magic.simulator.request import Request
 from budget_magic.simulator.tokens import canonical_json
 
-LOOK_BACK: Final = 20
+_LOOK_BACK: Final = 20
 """Blocks that a breakpoint searches for an earlier entry, its own block included."""
-SECONDS: Final = {"5m": 300.0, "1h": 3600.0}
+_SECONDS: Final = {"5m": 300.0, "1h": 3600.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(NamedTuple):
     """The tokens of a prompt by how the cache treated them."""
 
     input_tokens: int
@@ -36,9 +34,10 @@ class PromptCache:
         self._random = random.Random(f"{seed}/misses")  # noqa: S311 - reproducible, not secret
         self._entries: dict[bytes, tuple[float, str]] = {}
 
-    def charge(self, request: Request, prompt: Prompt) -> Split:
+    def charge(self, prompt: Prompt) -> Split:
         """Split the tokens of a prompt, and store and renew its entries."""
         now = self._clock()
+        request = prompt.request
         root = _root_digest(request)
         keys = [extend_digest(root, segment.digest.hex()) for segment in prompt.segments]
         sizes = list(accumulate(segment.tokens for segment in prompt.segments))
@@ -53,24 +52,19 @@ class PromptCache:
         if found is not None:
             covered = read = sizes[found]
             ttl = self._entries[keys[found]][1]
-            self._entries[keys[found]] = (now + SECONDS[ttl], ttl)
+            self._entries[keys[found]] = (now + _SECONDS[ttl], ttl)
         written = {"5m": 0, "1h": 0}
         for place, ttl in breakpoints.items():
             written[ttl] += max(0, sizes[place] - covered)
             covered = max(covered, sizes[place])
             if place != found:
-                self._entries[keys[place]] = (now + SECONDS[ttl], ttl)
-        return Split(
-            input_tokens=prompt.tokens - covered,
-            read=read,
-            write_5m=written["5m"],
-            write_1h=written["1h"],
-        )
+                self._entries[keys[place]] = (now + _SECONDS[ttl], ttl)
+        return Split(prompt.tokens - covered, read, written["5m"], written["1h"])
 
-    def _find(self, keys: list[bytes], breakpoints: list[int], now: float) -> int | None:
+    def _find(self, keys: Sequence[bytes], breakpoints: Sequence[int], now: float) -> int | None:
         """Return the last block that ends a live entry within reach of a breakpoint."""
         for start in reversed(breakpoints):
-            for place in range(start, max(-1, start - LOOK_BACK), -1):
+            for place in range(start, max(-1, start - _LOOK_BACK), -1):
                 expires, _ = self._entries.get(keys[place], (now, ""))
                 if expires > now:
                     return place
@@ -79,14 +73,14 @@ class PromptCache:
 
 def _root_digest(request: Request) -> bytes:
     """Return the digest of everything in the prefix that is not one of its blocks."""
-    budget = request.budget
+    budget, choice = request.budget, request.body.tool_choice
     parts = [
         request.model.id,
         request.effort,
         None if budget is None else [budget.total, budget.remaining],
         [request.thinking.type, request.thinking.budget_tokens],
-        request.body.tool_choice.get("type"),
-        request.body.tool_choice.get("name"),
+        choice.get("type"),
+        choice.get("name"),
         request.body.speed,
     ]
     return extend_digest(b"cache", canonical_json(parts))

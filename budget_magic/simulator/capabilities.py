@@ -9,11 +9,10 @@ from budget_magic.models import EFFORT_LEVELS, MODELS, Model, find_model
 from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.tokens import JsonObject
 
-_YES: Final = {"supported": True}
-_NO: Final = {"supported": False}
 _THINKING_TYPES: Final = ("adaptive", "enabled", "disabled", "between_tools")
 _OLD_STYLE: Final = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5")
 _THINKS_WHEN_ASKED: Final = (*_OLD_STYLE, "claude-opus-4-7", "claude-opus-4-8")
+_ALWAYS_THINKS: Final = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-fable", "claude-mythos")
 _MEDIUM_BY_DEFAULT: Final = ("claude-opus-5-5", "claude-haiku-5-5")
 
 
@@ -25,12 +24,13 @@ class Capabilities:
     """The `thinking.type` values that it accepts."""
     default_thinking: Literal["adaptive", "disabled"]
     default_display: str
-    """`thinking.display` of a request that names none."""
     default_effort: str | None
-    """The effort of a request that names none; None if the model has no such parameter."""
+    """None if the model has no effort parameter."""
     sampling: bool
     """Whether `temperature`, `top_p` and `top_k` may differ from their defaults."""
     compaction: bool
+    disabled_above_high: bool
+    """Whether thinking may be disabled at effort `xhigh` and `max`."""
 
 
 def get_model(model_id: str) -> Model:
@@ -44,13 +44,10 @@ def get_model(model_id: str) -> Model:
 def capabilities_of(model: Model) -> Capabilities:
     """Return what the model supports."""
     is_old = model.id in _OLD_STYLE
-    always_thinks = model.id in ("claude-opus-5-5", "claude-sonnet-5-5") or model.id.startswith(
-        ("claude-fable", "claude-mythos")
-    )
     accepted = {
         "adaptive": model.adaptive_thinking,
         "enabled": is_old,
-        "disabled": not always_thinks,
+        "disabled": not model.id.startswith(_ALWAYS_THINKS),
         "between_tools": model.id == "claude-sonnet-5-5",
     }
     effort = "medium" if model.id in _MEDIUM_BY_DEFAULT else "high"
@@ -61,6 +58,7 @@ def capabilities_of(model: Model) -> Capabilities:
         default_effort=effort if model.effort_levels else None,
         sampling=is_old,
         compaction=model.id != "claude-haiku-4-5",
+        disabled_above_high=model.id not in ("claude-opus-5", "claude-haiku-5-5"),
     )
 
 
@@ -68,7 +66,7 @@ def model_info(model: Model) -> JsonObject:
     """Return the response of `GET /v1/models/{id}`."""
     family, *version = model.id.removeprefix("claude-").split("-")
     known = capabilities_of(model)
-    compaction = {"supported": known.compaction}
+    yes, no, compaction = ({"supported": one} for one in (True, False, known.compaction))
     efforts = {level: {"supported": level in model.effort_levels} for level in EFFORT_LEVELS}
     types = {name: {"supported": name in known.thinking_types} for name in _THINKING_TYPES}
     return {
@@ -77,24 +75,20 @@ def model_info(model: Model) -> JsonObject:
         "display_name": f"Claude {family.title()} {'.'.join(version)} (simulated)",
         "created_at": "2026-01-01T00:00:00Z",
         "lifecycle": "active",
-        "line": None,
-        "deprecated_at": None,
-        "retires_at": None,
+        **dict.fromkeys(("line", "deprecated_at", "retires_at")),
         "allowed_fallback_models": [],
         "max_input_tokens": model.context_tokens,
         "max_tokens": model.max_output_tokens,
         "capabilities": {
-            "batch": _YES,
-            "citations": _YES,
-            "code_execution": _NO,
+            **dict.fromkeys(("batch", "citations"), yes),
+            "code_execution": no,
             "compaction": {**compaction, "summarize": compaction},
-            "context_management": _NO,
+            "context_management": no,
             "effort": {"supported": bool(model.effort_levels), **efforts},
-            "image_input": _YES,
-            "pdf_input": _YES,
-            "server_tools": {**_NO, "web_search": _NO, "code_execution": _NO},
-            "structured_outputs": _NO,
-            "thinking": {**_YES, "types": types},
+            **dict.fromkeys(("image_input", "pdf_input"), yes),
+            "server_tools": {**no, "web_search": no, "code_execution": no},
+            "structured_outputs": no,
+            "thinking": {**yes, "types": types},
         },
     }
 
@@ -102,9 +96,5 @@ def model_info(model: Model) -> JsonObject:
 def model_list() -> JsonObject:
     """Return the response of `GET /v1/models`: one page with every model."""
     data = [model_info(model) for model in MODELS.values()]
-    return {
-        "data": data,
-        "has_more": False,
-        "first_id": data[0]["id"],
-        "last_id": data[-1]["id"],
-    }
+    ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]}
+    return {"data": data, "has_more": False, **ends}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from budget_magic.simulator.prompt import Prompt
-from budget_magic.simulator.request import Request
 from budget_magic.simulator.signatures import read_signature
 
 Carry = Literal["today", "documented"]
@@ -16,32 +15,27 @@ Carry = Literal["today", "documented"]
 """
 
 
-def remaining_tokens(request: Request, prompt: Prompt, carry: Carry) -> int | None:
+def remaining_tokens(prompt: Prompt, carry: Carry) -> int | None:
     """Return what is left of the budget before the coming reply; None without a budget.
 
     The countdown starts from `remaining` if the client sent it, else from `total`. Everything
     generated and every tool result in the context counts once; user prompts do not count. A
     compaction block carries what the messages that it replaced had used.
     """
-    budget = request.budget
+    budget, messages = prompt.request.budget, prompt.request.body.messages
     if budget is None:
         return None
-    start = budget.total if budget.remaining is None else budget.remaining
-    messages = request.body.messages
-    turn_starts = [
-        index
-        for index, message in enumerate(messages)
-        if message.role == "user" and not message.has_tool_results
-    ]
-    first = max(turn_starts, default=0) if carry == "documented" else 0
-    counted = sum(
-        segment.tokens
-        for segment in prompt.segments
-        if segment.message is not None
-        and segment.message >= first
-        and segment.kind != "compaction"
-        and (messages[segment.message].role == "assistant" or segment.kind == "tool_result")
-    )
-    blocks = (block for message in messages for block in message.content)
-    summaries = (read_signature(one["signature"]) for one in blocks if one["type"] == "compaction")
-    return start - counted - sum(one.tokens for one in summaries if one is not None)
+    left = budget.total if budget.remaining is None else budget.remaining
+    first = 0
+    if carry == "documented":
+        prompts = (m.role == "user" and "tool_result" not in m.kinds for m in messages)
+        first = max((index for index, starts in enumerate(prompts) if starts), default=0)
+    for segment in prompt.segments:
+        if segment.message is None or segment.message < first or segment.kind == "compaction":
+            continue
+        if messages[segment.message].role == "assistant" or segment.kind == "tool_result":
+            left -= segment.tokens
+    for block in (block for message in messages for block in message.content):
+        summary = read_signature(block["signature"]) if block["type"] == "compaction" else None
+        left -= summary.tokens if summary else 0
+    return left

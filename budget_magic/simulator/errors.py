@@ -8,7 +8,7 @@ from typing import Final
 from budget_magic.errors import BudgetMagicError
 from budget_magic.simulator.tokens import JsonObject
 
-ERROR_TYPES: Final = {
+_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
@@ -25,10 +25,9 @@ ERROR_TYPES: Final = {
 
 
 class ApiError(BudgetMagicError):
-    """A request is answered with an error status.
+    """The API answers a request with an error status.
 
-    `error_type` defaults to the type that belongs to the status. `error_code` is sent in
-    `error.details`; None leaves `details` out.
+    `error_type` defaults to the type of the status; `error_code` goes into `error.details`.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class ApiError(BudgetMagicError):
         self.message = message
         self.status = status
         self.headers = dict(headers or {})
-        self.error_type = error_type or ERROR_TYPES.get(status, "api_error")
+        self.error_type = error_type or _TYPES.get(status, "api_error")
         self.error_code = error_code
 
     def body(self, request_id: str) -> JsonObject:

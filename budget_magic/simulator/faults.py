@@ -1,13 +1,13 @@
-"""Faults on purpose: error statuses, errors in mid-stream, drops, silence, slow replies."""
+"""Injected faults: error statuses, errors in mid-stream, drops, silence, slow replies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from budget_magic.simulator.errors import ERROR_TYPES, ApiError
+from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.signals import Signal
 
 Kind = Literal["status", "refuse", "error_event", "drop", "truncate", "silence", "hold", "slow"]
@@ -46,7 +46,7 @@ class Fault:
     def applies_to(self, number: int) -> bool:
         """Return whether the request with this number is affected."""
         if self.on is None or isinstance(self.on, int):
-            return self.on is None or self.on == number
+            return self.on in (None, number)
         return number in self.on
 
     @property
@@ -55,13 +55,17 @@ class Fault:
         return self.kind in ("error_event", "drop", "truncate", "silence")
 
     @property
+    def is_in_body(self) -> bool:
+        """Whether it happens after the headers."""
+        return not self.before_headers and (self.breaks_reply or self.kind == "hold")
+
+    @property
     def error(self) -> ApiError:
         """The error that the client receives."""
-        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         return ApiError(
             self.message,
             status=self.status,
-            headers=headers,
+            headers={} if self.retry_after is None else {"retry-after": str(self.retry_after)},
             error_type=self.error_type,
             error_code=self.error_code,
         )
@@ -70,7 +74,7 @@ class Fault:
 refused_connection: Final = partial(Fault, kind="refuse")
 """No connection: the request never arrives and costs nothing."""
 error_event: Final = partial(
-    Fault, kind="error_event", error_type=ERROR_TYPES[529], message="Overloaded"
+    Fault, kind="error_event", error_type="overloaded_error", message="Overloaded"
 )
 """An `event: error` in mid-stream, under status 200."""
 drop: Final = partial(Fault, kind="drop")
@@ -89,38 +93,16 @@ rate_limit: Final = partial(
 overloaded: Final = partial(Fault, kind="status", status=529, message="Overloaded")
 
 
-def status_error(
-    status: int,
-    *,
-    on: int | Sequence[int] | None = None,
-    message: str = "This error is simulated.",
-    retry_after: float | str | None = None,
-    error_code: str | None = None,
-) -> Fault:
-    """Return a fault that answers with an error status, such as 500."""
-    return Fault(
-        kind="status",
-        on=on,
-        status=status,
-        message=message,
-        retry_after=retry_after,
-        error_code=error_code,
-    )
+def status_error(status: int, **options: Any) -> Fault:
+    """Return a fault that answers with an error status; `options` are fields of `Fault`."""
+    return Fault(kind="status", status=status, **options)
 
 
-def hold(
-    until: Signal,
-    *,
-    on: int | Sequence[int] | None = None,
-    after_events: int | None = None,
-    before_headers: bool = False,
-) -> Fault:
-    """Return a fault that holds the reply until a signal is set."""
-    return Fault(
-        kind="hold", on=on, until=until, after_events=after_events, before_headers=before_headers
-    )
+def hold(until: Signal, **options: Any) -> Fault:
+    """Return a fault that holds the reply until a signal is set; `options` as above."""
+    return Fault(kind="hold", until=until, **options)
 
 
-def slow(tokens_per_s: float, *, on: int | Sequence[int] | None = None) -> Fault:
-    """Return a fault that streams at this pace, in real time."""
-    return Fault(kind="slow", on=on, tokens_per_s=tokens_per_s)
+def slow(tokens_per_s: float, **options: Any) -> Fault:
+    """Return a fault that streams at this pace, in real time; `options` as above."""
+    return Fault(kind="slow", tokens_per_s=tokens_per_s, **options)

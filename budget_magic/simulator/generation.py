@@ -6,12 +6,11 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from budget_magic.simulator import tokens
 from budget_magic.simulator.prompt import Prompt, ReplyMemory, block_digest
-from budget_magic.simulator.request import Request
 from budget_magic.simulator.scenes.scene import Reply
 from budget_magic.simulator.signatures import sign
 from budget_magic.simulator.tokens import JsonObject
@@ -20,7 +19,7 @@ _MAX_RAW_PER_SUMMARY: Final = 8.0
 """Most tokens of raw thinking for each token of its summary."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Block:
     """One generated content block."""
 
@@ -43,94 +42,130 @@ class Block:
             case "text":
                 return {"type": "text", "text": self.shown}
             case "compaction":
-                return {
-                    "type": "compaction",
-                    "content": self.shown,
-                    "encrypted_content": self.id,
-                    "signature": self.signature,
-                }
+                signed = {"encrypted_content": self.id, "signature": self.signature}
+                return {"type": "compaction", "content": self.shown, **signed}
             case _:
                 arguments = tokens.parse_partial_json(self.shown)
                 return {"type": "tool_use", "id": self.id, "name": self.name, "input": arguments}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedReply:
-    """A reply as it is streamed and billed."""
+    """The reply that a scene planned, as it is streamed and billed.
 
-    id: str
-    blocks: tuple[Block, ...]
-    output_tokens: int
-    ending: JsonObject
-    """`stop_reason`, `stop_sequence` and `stop_details`."""
-
-    @property
-    def thinking_tokens(self) -> int:
-        """Tokens of all raw thinking."""
-        return sum(block.tokens for block in self.blocks if block.kind == "thinking")
-
-
-def generate(
-    reply: Reply, request: Request, prompt: Prompt, *, seed: int, used_tokens: int
-) -> GeneratedReply:
-    """Return the reply that a scene planned, as the API would send it.
-
-    `seed` decides the ids and the length of the raw thinking; a compaction block carries on
-    `used_tokens` of the task budget.
+    `seed` decides the ids and the length of the raw thinking; a compaction block records
+    `used_tokens`, the part of the task budget that is used up.
     """
-    compacts = request.body.compaction is not None
-    if compacts:
-        reply = Reply(text=reply.text, stop_reason="compaction", output_tokens=reply.output_tokens)
-    blocks = _adjust_counts(_plan_blocks(reply, request, prompt, seed), reply.output_tokens)
-    blocks, stop_sequence = _apply_stop_sequences(blocks, request.body.stop_sequences)
-    calls = any(block.kind == "tool_use" for block in blocks)
-    reason = reply.stop_reason or ("tool_use" if calls else "end_turn")
-    if stop_sequence is not None:
-        reason = "stop_sequence"
-    room = request.model.context_tokens - prompt.tokens
-    limit = min(request.body.max_tokens, room)
-    output_tokens = max(1, sum(block.tokens for block in blocks))
-    if output_tokens > limit:
-        blocks, output_tokens, stop_sequence = _cut(blocks, limit), limit, None
-        is_full = request.body.max_tokens > room
-        reason = "model_context_window_exceeded" if is_full else "max_tokens"
-    details = None
-    if reason == "refusal":
-        details = {"type": "refusal", "category": reply.refusal_category, "explanation": None}
-    if compacts:
-        blocks = _to_summary(blocks, request, prompt, used_tokens)
-    else:
-        blocks = _sign_thinking(blocks, request, prompt)
-    return GeneratedReply(
-        id=f"msg_sim_{_hash_id(prompt, seed, 0)}",
-        blocks=tuple(blocks),
-        output_tokens=output_tokens,
-        ending={"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details},
-    )
 
+    def __init__(self, plan: Reply, prompt: Prompt, *, seed: int, used_tokens: int) -> None:
+        self.plan, self.prompt = plan, prompt
+        body, model = prompt.request.body, prompt.request.model
+        if body.compaction is not None:
+            plan = Reply(text=plan.text, stop_reason="compaction", output_tokens=plan.output_tokens)
+        self.id = f"msg_sim_{_hash_id(prompt, seed, 0)}"
+        self.blocks = _plan_blocks(plan, prompt, seed)
+        if plan.output_tokens is not None:
+            self._adjust_counts(plan.output_tokens)
+        stop_sequence = self._apply_stop_sequences(body.stop_sequences)
+        calls = any(block.kind == "tool_use" for block in self.blocks)
+        reason = plan.stop_reason or ("tool_use" if calls else "end_turn")
+        if stop_sequence is not None:
+            reason = "stop_sequence"
+        self.output_tokens = max(1, sum(block.tokens for block in self.blocks))
+        room = model.context_tokens - prompt.tokens
+        if self.output_tokens > min(body.max_tokens, room):
+            self.output_tokens, stop_sequence = min(body.max_tokens, room), None
+            self._cut(self.output_tokens)
+            is_full = body.max_tokens > room
+            reason = "model_context_window_exceeded" if is_full else "max_tokens"
+        details = None
+        if reason == "refusal":
+            details = {"type": "refusal", "category": plan.refusal_category, "explanation": None}
+        ending = {"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details}
+        self.ending: JsonObject = ending
+        if body.compaction is None:
+            self._sign_thinking()
+        else:
+            self._turn_into_summary(used_tokens)
+        self.thinking_tokens = sum(one.tokens for one in self.blocks if one.kind == "thinking")
+        """Tokens of all raw thinking."""
 
-def remember(reply: GeneratedReply, prompt: Prompt, memory: ReplyMemory) -> None:
-    """Store the token counts of a reply, so that it counts the same when it is sent back."""
-    digest = prompt.digest
-    for block in reply.blocks:
-        digest = block_digest(digest, "assistant", block.to_json())
-        memory.block_tokens[digest] = block.tokens
-        if block.result_tokens is not None:
-            memory.result_tokens[block.id] = block.result_tokens
-    if reply.ending["stop_reason"] == "pause_turn":
-        memory.paused.add(digest)
+    def remember(self, memory: ReplyMemory) -> None:
+        """Store the token counts, so that the reply counts the same when it is sent back."""
+        digest = self.prompt.digest
+        for block in self.blocks:
+            digest = block_digest(digest, "assistant", block.to_json())
+            memory.block_tokens[digest] = block.tokens
+            if block.result_tokens is not None:
+                memory.result_tokens[block.id] = block.result_tokens
+        if self.ending["stop_reason"] == "pause_turn":
+            memory.paused.add(digest)
+
+    def _adjust_counts(self, total: int) -> None:
+        """Make the counts of the blocks add up to `total`.
+
+        Thinking takes the difference, else text, else the first call. Where that is not enough,
+        all blocks are scaled.
+        """
+        counted = sum(block.tokens for block in self.blocks)
+        if not self.blocks or total == counted:
+            return
+        taker = self.blocks[0]  # they are planned in this order
+        if taker.tokens + total - counted < 1:
+            for block in self.blocks:
+                block.tokens = total * block.tokens // counted
+        taker.tokens += total - sum(block.tokens for block in self.blocks)
+
+    def _apply_stop_sequences(self, sequences: Sequence[str]) -> str | None:
+        """Cut the blocks at the first stop sequence in a text; return it."""
+        for place, block in enumerate(self.blocks):
+            found = [(block.shown.find(stop), stop) for stop in sequences if stop in block.shown]
+            if block.kind != "text" or not found:
+                continue
+            end, stop = min(found)
+            block.tokens = max(1, round(block.tokens * (end + len(stop)) / len(block.shown)))
+            block.shown = block.shown[:end]
+            del self.blocks[place + bool(block.shown.strip()) :]
+            return stop
+        return None
+
+    def _cut(self, limit: int) -> None:
+        """Keep the blocks that fit into `limit` tokens, the last one cut to fill it."""
+        left = limit
+        for place, block in enumerate(self.blocks):
+            if block.tokens > left:
+                if left > 0:
+                    block.shown, block.tokens, block.is_cut = _prefix(block, left), left, True
+                is_kept = left > 0 and (block.kind != "text" or bool(block.shown.strip()))
+                del self.blocks[place + is_kept :]
+                return
+            left -= block.tokens
+
+    def _sign_thinking(self) -> None:
+        digest = self.prompt.digest
+        for block in self.blocks:
+            if block.kind == "thinking" and not block.is_cut:
+                block.signature = sign(self.prompt.request.model.id, digest, block.tokens)
+            digest = block_digest(digest, "assistant", block.to_json())
+
+    def _turn_into_summary(self, used_tokens: int) -> None:
+        """Sign the text as a block that stands in for the conversation later."""
+        model_id, digest = self.prompt.request.model.id, self.prompt.digest
+        for block in self.blocks:
+            block.kind, block.id = "compaction", f"sim_{_hash_id(self.prompt, used_tokens, 0)}"
+            block.signature = sign(model_id, digest, max(0, used_tokens))
 
 
 def _hash_id(prompt: Prompt, seed: int, place: int) -> str:
     return hashlib.blake2b(prompt.digest + f"{seed}/{place}".encode(), digest_size=11).hexdigest()
 
 
-def _plan_blocks(reply: Reply, request: Request, prompt: Prompt, seed: int) -> list[Block]:
+def _plan_blocks(reply: Reply, prompt: Prompt, seed: int) -> list[Block]:
     blocks = []
+    request = prompt.request
     if request.thinks and (reply.thinking or reply.thinking_tokens):
-        rng = random.Random(f"{seed}/{prompt.digest.hex()}")  # noqa: S311 - reproducible
         raw = reply.thinking_tokens
         if raw is None:
+            rng = random.Random(f"{seed}/{prompt.digest.hex()}")  # noqa: S311 - reproducible
             ratio = rng.uniform(1, _MAX_RAW_PER_SUMMARY)
             raw = tokens.BLOCK_TOKENS + round(tokens.count_text(reply.thinking) * ratio)
         hidden = request.thinking.display == "omitted"
@@ -158,80 +193,7 @@ def _plan_blocks(reply: Reply, request: Request, prompt: Prompt, seed: int) -> l
     return blocks
 
 
-def _adjust_counts(blocks: list[Block], total: int | None) -> list[Block]:
-    """Return the blocks with counts that add up to `total`; None leaves them as they are.
-
-    Thinking takes the difference, else text, else the first call. Where that is not enough, all
-    blocks are scaled.
-    """
-    counted = sum(block.tokens for block in blocks)
-    if total is None or not blocks or total == counted:
-        return blocks
-    kinds = [block.kind for block in blocks]
-    taker = next(kinds.index(kind) for kind in ("thinking", "text", "tool_use") if kind in kinds)
-    counts = [block.tokens for block in blocks]
-    counts[taker] += total - counted
-    if counts[taker] < 1:
-        counts = [total * block.tokens // counted for block in blocks]
-        counts[taker] += total - sum(counts)
-    return [replace(block, tokens=count) for block, count in zip(blocks, counts, strict=True)]
-
-
-def _apply_stop_sequences(
-    blocks: list[Block], sequences: Sequence[str]
-) -> tuple[list[Block], str | None]:
-    for place, block in enumerate(blocks):
-        found = [(block.shown.find(stop), stop) for stop in sequences if stop in block.shown]
-        if block.kind != "text" or not found:
-            continue
-        end, stop = min(found)
-        kept = round(block.tokens * (end + len(stop)) / len(block.shown))
-        cut = replace(block, shown=block.shown[:end], tokens=max(1, kept))
-        return [*blocks[:place], *([cut] if cut.shown.strip() else [])], stop
-    return blocks, None
-
-
-def _cut(blocks: list[Block], limit: int) -> list[Block]:
-    """Return the blocks that fit into `limit` tokens, the last one cut to fill it."""
-    kept: list[Block] = []
-    left = limit
-    for block in blocks:
-        if block.tokens > left:
-            if left > 0:
-                cut = replace(block, shown=_prefix(block, left), tokens=left, is_cut=True)
-                if cut.kind != "text" or cut.shown.strip():
-                    kept.append(cut)
-            break
-        kept.append(block)
-        left -= block.tokens
-    return kept
-
-
 def _prefix(block: Block, count: int) -> str:
     if block.kind == "text" and block.tokens == tokens.count_block(block.to_json()):
         return tokens.cut_text(block.shown, count - tokens.BLOCK_TOKENS)
     return block.shown[: len(block.shown) * count // block.tokens]
-
-
-def _sign_thinking(blocks: list[Block], request: Request, prompt: Prompt) -> list[Block]:
-    """Return the blocks with all thinking signed that was not cut."""
-    signed = []
-    digest = prompt.digest
-    for block in blocks:
-        signature = ""
-        if block.kind == "thinking" and not block.is_cut:
-            signature = sign(request.model.id, digest, block.tokens)
-        signed.append(replace(block, signature=signature))
-        digest = block_digest(digest, "assistant", signed[-1].to_json())
-    return signed
-
-
-def _to_summary(
-    blocks: list[Block], request: Request, prompt: Prompt, used_tokens: int
-) -> list[Block]:
-    """Return the text as a signed block, which later stands in for the conversation."""
-    signature = sign(request.model.id, prompt.digest, max(0, used_tokens))
-    encrypted = f"sim_{_hash_id(prompt, used_tokens, 0)}"
-    return [
-        replace(block, kind="compaction", id=encrypted, signature=signature) for block in blocks
-    ]

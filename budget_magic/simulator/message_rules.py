@@ -1,4 +1,4 @@
-"""Rules of a conversation: who begins, which calls need results, which effort applies."""
+"""Rules of a conversation: the first role, results for all calls, the effort that applies."""
 
 from __future__ import annotations
 
@@ -40,17 +40,14 @@ def effort_of_reply(messages: Sequence[Message], top_level: str | None) -> str |
     it waits for the next user message with new input; tool results alone are not new input.
     """
     effort, pending = top_level, None
-    previous: Message | None = None
+    follows_input = False
     for message in messages:
-        if message.effort is not None:
-            if previous is not None and previous.role == "user" and previous.has_new_input:
-                effort, pending = message.effort, None
-            else:
-                pending = message.effort
-        elif message.role == "user" and pending is not None and message.has_new_input:
+        has_input = message.role == "user" and bool(message.kinds - {"tool_result"})
+        pending = message.effort or pending
+        if pending and (has_input or (message.effort and follows_input)):
             effort, pending = pending, None
         if message.role != "system":
-            previous = message
+            follows_input = has_input
     return effort
 
 
@@ -88,8 +85,7 @@ def _check_tool_results(messages: Sequence[Message]) -> None:
             known_ids.update(open_ids)
             continue
         answered = _answered_ids(blocks, open_ids)
-        missing = [call_id for call_id in open_ids if call_id not in answered]
-        if missing:
+        if missing := [call_id for call_id in open_ids if call_id not in answered]:
             raise ApiError(
                 f"messages.{calls_index}: `tool_use` ids were found without `tool_result` blocks"
                 f" immediately after: {', '.join(missing)}. Each `tool_use` block must have a"

@@ -26,15 +26,13 @@ def _require_text(text: str) -> str:
 
 
 def _require_visible_text(text: str) -> str:
-    if not text.strip():
+    if not _require_text(text).strip():
         raise ApiError("messages: text content blocks must contain non-whitespace text")
     return text
 
 
 BlockList = Annotated[list[_T], BeforeValidator(_to_blocks)]
 _Id = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
-_ResultText = Annotated[str, AfterValidator(_require_text)]
-_BlockText = Annotated[_ResultText, AfterValidator(_require_visible_text)]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 
 
@@ -58,12 +56,12 @@ class TextBlock(_Block):
     """A text block."""
 
     type: Literal["text"]
-    text: _BlockText
+    text: Annotated[str, AfterValidator(_require_visible_text)]
 
 
 class _ResultPart(_Block):
     type: Literal["text"]
-    text: _ResultText
+    text: Annotated[str, AfterValidator(_require_text)]
 
 
 class _Media(_Block):
@@ -106,10 +104,8 @@ class _Compaction(TypedDict):
     cache_control: NotRequired[CacheControl]
 
 
-class ApiModel(BaseModel):
+class ApiModel(BaseModel, strict=True, extra="forbid"):
     """An object of the request, without unknown fields."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class Message(ApiModel):
@@ -119,18 +115,13 @@ class Message(ApiModel):
     content: list[Any]
 
     @property
-    def has_tool_results(self) -> bool:
-        """Whether the message answers tool calls."""
-        return any(block["type"] == "tool_result" for block in self.content)
-
-    @property
-    def has_new_input(self) -> bool:
-        """Whether the message has anything but tool results."""
-        return any(block["type"] != "tool_result" for block in self.content)
+    def kinds(self) -> set[str]:
+        """The types of its blocks."""
+        return {block["type"] for block in self.content}
 
     @property
     def effort(self) -> Effort | None:
-        """The effort that the message sets; only a system message can."""
+        """The effort from here on; only a system message can set it."""
         return None
 
 
@@ -169,8 +160,8 @@ class SystemMessage(Message):
 
     @property
     def effort(self) -> Effort | None:
-        """The effort that the message sets."""
-        return None if self.output_config is None else self.output_config.effort
+        """The effort from here on."""
+        return self.output_config.effort if self.output_config else None
 
 
 def cache_ttl(cache_control: JsonMapping | None) -> str | None:

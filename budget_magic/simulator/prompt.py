@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budget_magic.simulator import tokens
@@ -16,11 +15,12 @@ from budget_magic.simulator.tokens import JsonMapping, JsonObject, without_cache
 
 _START: Final = hashlib.blake2b(b"start", digest_size=20).digest()
 _MAX_BREAKPOINTS: Final = 4
+_WITHOUT_BREAKPOINT: Final = ("thinking", "redacted_thinking", "effort")
 
 
 @dataclass(slots=True)
 class ReplyMemory:
-    """What the text of earlier replies does not tell: a reply counts the same when sent back."""
+    """What is remembered of earlier replies, so that they count the same when sent back."""
 
     block_tokens: dict[bytes, int] = field(default_factory=dict)
     """Tokens of generated blocks, by digest of the conversation up to and including the block."""
@@ -30,7 +30,7 @@ class ReplyMemory:
     """Digests of conversations that end with a `pause_turn` reply, which may be sent back as is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Segment:
     """One block of the prompt."""
 
@@ -44,23 +44,145 @@ class Segment:
     """Index of its message; None for tools and the system prompt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """All blocks of a request, in cache order: tools, system prompt, messages."""
+    """All blocks of a request, in cache order: tools, system prompt, messages.
 
-    segments: tuple[Segment, ...]
-    transformations: tuple[JsonObject, ...]
-    """`input_transformations` of the reply."""
+    `start_tokens` fixes the count before the first reply.
+
+    Raises
+    ------
+    ApiError
+        A thinking block is unsigned or signed for another conversation, or there are too many
+        cache breakpoints.
+    """
+
+    def __init__(
+        self, request: Request, memory: ReplyMemory, start_tokens: int | None = None
+    ) -> None:
+        self.request = request
+        self.digest = _START
+        """Digest of the whole conversation."""
+        self.segments: list[Segment] = []
+        self.transformations: list[JsonObject] = []
+        """`input_transformations` of the reply."""
+        self._memory = memory
+        self._drops_thinking = False
+        self._add_tools_and_system()
+        for index, message in enumerate(request.body.messages):
+            self._add_message(index, message)
+        if start_tokens is not None:
+            roles = [message.role for message in request.body.messages]
+            first_reply = [*roles, "assistant"].index("assistant")
+            before = [one.message is None or one.message < first_reply for one in self.segments]
+            start = self.segments[: before.count(True)]
+            for segment in start:
+                segment.tokens = 0
+            start[-1].tokens = start_tokens
+        self._finish_breakpoints(cache_ttl(request.body.cache_control))
 
     @property
     def tokens(self) -> int:
         """Size of the whole prompt."""
         return sum(segment.tokens for segment in self.segments)
 
-    @property
-    def digest(self) -> bytes:
-        """Digest of the whole conversation."""
-        return self.segments[-1].digest
+    def check(self) -> None:
+        """Raise `ApiError` if it is too long or ends with an assistant message."""
+        most = self.request.model.context_tokens
+        if self.tokens > most:
+            raise ApiError(f"prompt is too long: {self.tokens} tokens > {most} maximum")
+        body = self.request.body
+        last_role = [one.role for one in body.messages if one.role != "system"][-1]
+        is_prefill = last_role == "assistant" and self.digest not in self._memory.paused
+        if is_prefill and body.compaction is None:
+            raise ApiError(
+                "This model does not support assistant message prefill. The conversation must end"
+                " with a user message."
+            )
+
+    def _add_tools_and_system(self) -> None:
+        overhead = tokens.TOOLS_TOKENS
+        for tool in self.request.body.tools:
+            definition = tokens.canonical_json(without_cache_control(tool))
+            self.digest = extend_digest(self.digest, "tool", definition)
+            count = overhead + tokens.TOOL_TOKENS + tokens.count_text(definition)
+            self._add("tool", count, tool.get("cache_control"))
+            overhead = 0
+        for block in self.request.body.system:
+            self.digest = block_digest(self.digest, "system prompt", block)
+            self._add("system", tokens.count_block(block), block.get("cache_control"))
+
+    def _add_message(self, index: int, message: Message) -> None:
+        overhead = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
+        if message.effort is not None and not message.content:
+            self.digest = extend_digest(self.digest, "system", "effort", message.effort)
+            self._add("effort", overhead, None, index)
+        for position, block in enumerate(message.content):
+            count = self._count(message.role, block, f"messages.{index}.content.{position}")
+            if block.get("tool_use_id") not in self._memory.result_tokens:
+                count, overhead = count + overhead, 0
+            self._add(block["type"], count, block.get("cache_control"), index)
+
+    def _add(
+        self, kind: str, count: int, cache_control: JsonMapping | None, message: int | None = None
+    ) -> None:
+        ttl = cache_ttl(cache_control)
+        segment = Segment(digest=self.digest, tokens=count, ttl=ttl, kind=kind, message=message)
+        self.segments.append(segment)
+
+    def _count(self, role: str, block: JsonMapping, where: str) -> int:
+        before = self.digest
+        self.digest = block_digest(before, role, block)
+        kind = block["type"]
+        if kind == "thinking":
+            return self._count_thinking(block, before, where)
+        self._drops_thinking = False
+        if kind == "compaction" and read_signature(block["signature"]) is None:
+            raise ApiError(f"{where}: Invalid `signature` in `compaction` block")
+        known = None
+        if kind == "tool_result":
+            known = self._memory.result_tokens.get(block["tool_use_id"])
+        elif role == "assistant":
+            known = self._memory.block_tokens.get(self.digest)
+        return tokens.count_block(block) if known is None else known
+
+    def _count_thinking(self, block: JsonMapping, before: bytes, where: str) -> int:
+        model, signature = self.request.model, read_signature(block["signature"])
+        if signature is None:
+            raise ApiError(f"{where}: Invalid `signature` in `thinking` block")
+        if not signature.is_by(model.id):
+            reason = "model_binding_mismatch"
+        elif not model.binds_thinking or (signature.follows(before) and not self._drops_thinking):
+            return signature.tokens
+        elif self.request.thinking.drops_mismatches:
+            self._drops_thinking = True
+            reason = "prefix_binding_mismatch"
+        else:
+            raise ApiError(
+                f"{where}: Invalid `signature` in `thinking` block. The block is bound to a"
+                " different conversation. Remove the block, or set"
+                ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+            )
+        dropped = {"type": "thinking_dropped", "path": where, "reason": reason}
+        self.transformations.append(dropped)
+        return 0
+
+    def _finish_breakpoints(self, top_level_ttl: str | None) -> None:
+        """Add the top-level breakpoint to the last segment that can have one; check them all."""
+        able = [one for one in self.segments if one.kind not in _WITHOUT_BREAKPOINT]
+        if top_level_ttl is not None and able:
+            if able[-1].ttl not in (None, top_level_ttl):
+                raise ApiError("cache_control: the last block has a breakpoint with another ttl")
+            able[-1].ttl = top_level_ttl
+        ttls = [segment.ttl for segment in self.segments if segment.ttl is not None]
+        if len(ttls) > _MAX_BREAKPOINTS:
+            raise ApiError(
+                f"A maximum of {_MAX_BREAKPOINTS} blocks with cache_control may be provided."
+                f" Found {len(ttls)}."
+            )
+        if "5m" in ttls and "1h" in ttls[ttls.index("5m") :]:
+            raise ApiError(
+                "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block"
+            )
 
 
 def extend_digest(digest: bytes, *parts: str) -> bytes:
@@ -68,8 +190,7 @@ def extend_digest(digest: bytes, *parts: str) -> bytes:
     hasher = hashlib.blake2b(digest, digest_size=20)
     for part in parts:
         raw = part.encode()
-        hasher.update(len(raw).to_bytes(8, "big"))
-        hasher.update(raw)
+        hasher.update(len(raw).to_bytes(8, "big") + raw)
     return hasher.digest()
 
 
@@ -89,166 +210,12 @@ def block_digest(digest: bytes, role: str, block: JsonMapping) -> bytes:
         case "tool_use":
             content = [block["id"], block["name"], block["input"]]
         case "tool_result":
-            result = block.get("content")
-            if isinstance(result, list):
-                result = [without_cache_control(part) for part in result]
-                if len(result) == 1 and result[0]["type"] == "text":
-                    result = result[0]["text"]
+            result: Any = [without_cache_control(part) for part in block.get("content") or ()]
+            if len(result) == 1 and result[0]["type"] == "text":
+                result = result[0]["text"]
             content = [block["tool_use_id"], result or "", bool(block.get("is_error"))]
         case "compaction":
             content = [block.get("content"), block["signature"]]
         case _:
             content = without_cache_control(block)
     return extend_digest(digest, role, kind, tokens.canonical_json(content))
-
-
-def build_prompt(request: Request, memory: ReplyMemory, start_tokens: int | None = None) -> Prompt:
-    """Return the prompt of a request; `start_tokens` fixes the count before the first reply.
-
-    Raises
-    ------
-    ApiError
-        A thinking block is unsigned or signed for another conversation, or there are too many
-        cache breakpoints.
-    """
-    builder = _Builder(request, memory)
-    builder.add_tools_and_system()
-    for index, message in enumerate(request.body.messages):
-        builder.add_message(index, message)
-    segments = builder.segments
-    if start_tokens is not None:
-        segments = _fix_start(segments, request, start_tokens)
-    segments = _add_top_level_breakpoint(segments, cache_ttl(request.body.cache_control))
-    _check_breakpoints(segments)
-    return Prompt(segments=tuple(segments), transformations=tuple(builder.transformations))
-
-
-def check_prompt(request: Request, prompt: Prompt, memory: ReplyMemory) -> None:
-    """Raise `ApiError` for a prompt that is too long or ends with an assistant message."""
-    if prompt.tokens > request.model.context_tokens:
-        raise ApiError(
-            f"prompt is too long: {prompt.tokens} tokens > {request.model.context_tokens} maximum"
-        )
-    last_role = [one.role for one in request.body.messages if one.role != "system"][-1]
-    is_prefill = last_role == "assistant" and prompt.digest not in memory.paused
-    if is_prefill and request.body.compaction is None:
-        raise ApiError(
-            "This model does not support assistant message prefill. The conversation must end"
-            " with a user message."
-        )
-
-
-class _Builder:
-    def __init__(self, request: Request, memory: ReplyMemory) -> None:
-        self._request = request
-        self._memory = memory
-        self._digest = _START
-        self._drops_thinking = False
-        self.segments: list[Segment] = []
-        self.transformations: list[JsonObject] = []
-
-    def add_tools_and_system(self) -> None:
-        overhead = tokens.TOOLS_TOKENS
-        for tool in self._request.body.tools:
-            definition = tokens.canonical_json(without_cache_control(tool))
-            self._digest = extend_digest(self._digest, "tool", definition)
-            count = overhead + tokens.TOOL_TOKENS + tokens.count_text(definition)
-            self._add("tool", count, tool.get("cache_control"))
-            overhead = 0
-        for block in self._request.body.system:
-            self._digest = block_digest(self._digest, "system prompt", block)
-            self._add("system", tokens.count_block(block), block.get("cache_control"))
-
-    def add_message(self, index: int, message: Message) -> None:
-        overhead = 0 if message.role == "assistant" else tokens.USER_MESSAGE_TOKENS
-        if message.effort is not None and not message.content:
-            self._digest = extend_digest(self._digest, "system", "effort", message.effort)
-            self._add("effort", overhead, None, index)
-        for position, block in enumerate(message.content):
-            count = self._count(message.role, block, f"messages.{index}.content.{position}")
-            if block.get("tool_use_id") not in self._memory.result_tokens:
-                count, overhead = count + overhead, 0
-            self._add(block["type"], count, block.get("cache_control"), index)
-
-    def _count(self, role: str, block: JsonMapping, where: str) -> int:
-        before = self._digest
-        self._digest = block_digest(self._digest, role, block)
-        kind = block["type"]
-        if kind == "thinking":
-            return self._count_thinking(block, before, where)
-        self._drops_thinking = False
-        if kind == "compaction" and read_signature(block["signature"]) is None:
-            raise ApiError(f"{where}: Invalid `signature` in `compaction` block")
-        known = None
-        if kind == "tool_result":
-            known = self._memory.result_tokens.get(block["tool_use_id"])
-        elif role == "assistant":
-            known = self._memory.block_tokens.get(self._digest)
-        return tokens.count_block(block) if known is None else known
-
-    def _count_thinking(self, block: JsonMapping, before: bytes, where: str) -> int:
-        signature = read_signature(block["signature"])
-        if signature is None:
-            raise ApiError(f"{where}: Invalid `signature` in `thinking` block")
-        if not signature.is_by(self._request.model.id):
-            return self._drop(where, "model_binding_mismatch")
-        matches = signature.follows(before) and not self._drops_thinking
-        if self._request.model.binds_thinking and not matches:
-            if not self._request.thinking.drops_mismatches:
-                raise ApiError(
-                    f"{where}: Invalid `signature` in `thinking` block. The block is bound to a"
-                    " different conversation. Remove the block, or set"
-                    ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
-                )
-            self._drops_thinking = True
-            return self._drop(where, "prefix_binding_mismatch")
-        return signature.tokens
-
-    def _drop(self, where: str, reason: str) -> int:
-        dropped = {"type": "thinking_dropped", "path": where, "reason": reason}
-        self.transformations.append(dropped)
-        return 0
-
-    def _add(
-        self, kind: str, count: int, cache_control: JsonMapping | None, message: int | None = None
-    ) -> None:
-        ttl = cache_ttl(cache_control)
-        segment = Segment(digest=self._digest, tokens=count, ttl=ttl, kind=kind, message=message)
-        self.segments.append(segment)
-
-
-def _fix_start(segments: Sequence[Segment], request: Request, count: int) -> list[Segment]:
-    """Return the segments with `count` tokens in total before the first reply."""
-    roles = [message.role for message in request.body.messages]
-    first_reply = roles.index("assistant") if "assistant" in roles else len(roles)
-    start = [one for one in segments if one.message is None or one.message < first_reply]
-    emptied = [replace(segment, tokens=0) for segment in start[:-1]]
-    return [*emptied, replace(start[-1], tokens=count), *segments[len(start) :]]
-
-
-def _add_top_level_breakpoint(segments: Sequence[Segment], ttl: str | None) -> list[Segment]:
-    """Return the segments with a breakpoint on the last one that can have it."""
-    marked = list(segments)
-    if ttl is None:
-        return marked
-    for place in reversed(range(len(marked))):
-        segment = marked[place]
-        if segment.kind not in ("thinking", "redacted_thinking", "effort"):
-            if segment.ttl not in (None, ttl):
-                raise ApiError("cache_control: the last block has a breakpoint with another ttl")
-            marked[place] = replace(segment, ttl=ttl)
-            break
-    return marked
-
-
-def _check_breakpoints(segments: Sequence[Segment]) -> None:
-    ttls = [segment.ttl for segment in segments if segment.ttl is not None]
-    if len(ttls) > _MAX_BREAKPOINTS:
-        raise ApiError(
-            f"A maximum of {_MAX_BREAKPOINTS} blocks with cache_control may be provided."
-            f" Found {len(ttls)}."
-        )
-    if "5m" in ttls and "1h" in ttls[ttls.index("5m") :]:
-        raise ApiError(
-            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block"
-        )

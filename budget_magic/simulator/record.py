@@ -25,7 +25,6 @@ class RequestRecord:
     body: JsonObject = field(default_factory=dict)
     status: int = 200
     error: str | None = None
-    """The message of an error status; None without one."""
     remaining_before: int | None = None
     """The countdown that the model saw; None without a budget."""
     remaining_after: int | None = None
@@ -38,11 +37,9 @@ class RequestRecord:
     closed_early: bool = False
     """Whether the client disconnected before that."""
     closed_while_silent: bool = False
-    """Whether the client disconnected while the response was silent or held."""
+    """Whether the response was silent or held at that time."""
     silent: Signal = field(default_factory=Signal)
-    """Set when the response goes silent or is held."""
     disconnected: Signal = field(default_factory=Signal)
-    """Set when the client has disconnected early."""
     _is_silent: bool = False
 
     async def stay_silent(self, until: Awaitable[object]) -> None:
@@ -52,14 +49,9 @@ class RequestRecord:
         await until
         self._is_silent = False
 
-    def finish(self) -> None:
-        """Note that the response was sent to its end."""
-        self.finished = True
-
     def close(self) -> None:
         """Note that the client is gone; do nothing after the end."""
-        if self.finished or self.closed_early:
-            return
-        self.closed_early = True
-        self.closed_while_silent = self._is_silent
-        self.disconnected.set()
+        if not self.finished and not self.closed_early:
+            self.closed_early = True
+            self.closed_while_silent = self._is_silent
+            self.disconnected.set()

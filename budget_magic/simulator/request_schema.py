@@ -30,9 +30,7 @@ _API_MESSAGES: Final = {
     "union_tag_not_found": "Field required",
 }
 """The API's messages where pydantic words them for Python, by type of error."""
-_HIDDEN_TAGS: Final = frozenset(
-    {"user", "assistant", "system", "adaptive", "disabled", "between_tools"}
-)
+_HIDDEN_TAGS: Final = ("user", "assistant", "system", "adaptive", "disabled", "between_tools")
 """Tags of unions, which pydantic puts into the path and the API does not."""
 
 
@@ -41,9 +39,10 @@ def validate_body(body: JsonObject) -> Body:
 
     A null counts as left out.
     """
-    nulls = {key for key in body if body[key] is None and key in Body.model_fields}
+    known = Body.model_fields
+    given = {key: value for key, value in body.items() if value is not None or key not in known}
     try:
-        return Body.model_validate({key: value for key, value in body.items() if key not in nulls})
+        return Body.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ApiError(_error_message(first)) from None

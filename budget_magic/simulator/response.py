@@ -1,10 +1,10 @@
-"""Responses in progress: send a body piece by piece, bill its tokens, inject its faults."""
+"""A reply in progress: send it piece by piece, bill its tokens, inject its faults."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,13 +14,14 @@ from budget_magic.simulator.betas import THINKING_BINDING
 from budget_magic.simulator.bill import Bill, BilledRequest
 from budget_magic.simulator.faults import Fault
 from budget_magic.simulator.generation import GeneratedReply
-from budget_magic.simulator.prompt import Prompt
 from budget_magic.simulator.record import RequestRecord
-from budget_magic.simulator.request import Request
+from budget_magic.simulator.scenes.scene import Scene
 from budget_magic.simulator.stream import Chunk, Pacing, stream_reply
 from budget_magic.simulator.tokens import JsonObject
 
-EVENTS_BEFORE_A_FAULT: Final = 4
+JSON_HEADERS: Final = {"content-type": "application/json"}
+_EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+_EVENTS_BEFORE_A_FAULT: Final = 4
 """Events before a fault that does not say where it happens: the last is the first delta."""
 _COUNTS: Final = (
     "input_tokens",
@@ -29,71 +30,34 @@ _COUNTS: Final = (
     "cache_creation_input_tokens",
 )
 _ONLY_AT_START: Final = ("cache_creation", "service_tier", "inference_geo", "speed")
-_JSON: Final = {"content-type": "application/json"}
-_EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
 @dataclass(eq=False, kw_only=True)
-class Response(httpx2.AsyncByteStream):
-    """A response in progress; `record` learns whether the client received everything."""
-
-    record: RequestRecord
-    headers: Mapping[str, str]
-    """Headers besides the content type."""
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the body consists of server-sent events."""
-        return False
-
-    async def start(self) -> httpx2.Response:
-        """Send the headers."""
-        headers = {**(_EVENTS if self.is_stream else _JSON), **self.headers}
-        return httpx2.Response(self.record.status, headers=headers, stream=self)
-
-    async def aclose(self) -> None:
-        """Note that the client disconnected."""
-        self.record.close()
-
-
-@dataclass(eq=False, kw_only=True)
-class JsonResponse(Response):
-    """A response whose body is known in advance."""
-
-    body: JsonObject
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.record.finish()
-        yield _encode(self.body)
-
-
-@dataclass(eq=False, kw_only=True)
-class ReplyResponse(Response):
+class ReplyStream(httpx2.AsyncByteStream):
     """A reply of the model, generated and billed while the client reads."""
 
-    request: Request
-    prompt: Prompt
+    record: RequestRecord
+    """Learns whether the client received everything."""
+    headers: Mapping[str, str]
+    """Headers besides those of the content type."""
     reply: GeneratedReply
     billed: BilledRequest
     bill: Bill
     """The bill that `billed` is on; a fault may remove it."""
     pacing: Pacing
     faults: Sequence[Fault]
-    on_cut: Callable[[], None]
-    """Called if a fault cuts the reply."""
+    scene: Scene
+    """Is told if a fault cuts the reply."""
 
     def __post_init__(self) -> None:
         """Bill what does not wait for the client to read."""
+        self._request = self.reply.prompt.request
+        self._is_stream = self._request.body.stream
         for fault in self.faults:
             if fault.before_headers and fault.breaks_reply:
                 self._cut(fault)
-        if not self.is_stream:
+        if not self._is_stream:
             self._book(self.reply.output_tokens)
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the client asked for server-sent events."""
-        return self.request.body.stream
 
     async def start(self) -> httpx2.Response:
         """Send the headers, unless a fault comes first."""
@@ -104,20 +68,22 @@ class ReplyResponse(Response):
         except asyncio.CancelledError:
             self.record.close()  # there is no response yet that the client could close
             raise
-        return await super().start()
+        headers = {**(_EVENTS if self._is_stream else JSON_HEADERS), **self.headers}
+        return httpx2.Response(self.record.status, headers=headers, stream=self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        fault = next((one for one in self.faults if _is_in_body(one)), None)
+        fault = next((one for one in self.faults if one.is_in_body), None)
         sent_bytes = 0
         for sent_events, chunk in enumerate(self._chunks()):
             if chunk.delay_s:
                 self._book(chunk.output_tokens)
                 await asyncio.sleep(chunk.delay_s)
             if fault is not None and self._is_due(fault, chunk, sent_bytes, sent_events):
-                if data := _bytes_before(fault, chunk, sent_bytes):
-                    yield data
+                if fault.after_bytes is not None and fault.after_bytes > sent_bytes:
+                    sent = min(fault.after_bytes - sent_bytes, len(chunk.data) - 1)
+                    yield chunk.data[:sent]  # never all of it
                 if fault.kind == "error_event":
-                    error = _encode(fault.error.body(self.headers["request-id"]))
+                    error = encode_json(fault.error.body(self.headers["request-id"]))
                     yield b"event: error\ndata: " + error + b"\n\n"
                 if fault.breaks_reply:
                     self._cut(fault)
@@ -127,20 +93,23 @@ class ReplyResponse(Response):
                 fault = None
             self._book(chunk.output_tokens)
             sent_bytes += len(chunk.data)
-            self.billed.streamed_tokens = chunk.output_tokens
             if chunk.is_last:  # a client may stop reading at `message_stop`
                 self.billed.completed = True
-                self.record.finish()
+                self.record.finished = True
             yield chunk.data
-        self.record.finish()
+        self.record.finished = True
+
+    async def aclose(self) -> None:
+        """Note that the client disconnected."""
+        self.record.close()
 
     def _is_due(self, fault: Fault, chunk: Chunk, sent_bytes: int, sent_events: int) -> bool:
-        if fault.after_bytes is not None:
-            return chunk.is_last or sent_bytes + len(chunk.data) > fault.after_bytes
-        if not self.is_stream:
+        if chunk.is_last:
             return True
-        wanted = EVENTS_BEFORE_A_FAULT if fault.after_events is None else fault.after_events
-        return chunk.is_last or sent_events >= wanted
+        if fault.after_bytes is not None:
+            return sent_bytes + len(chunk.data) > fault.after_bytes
+        wanted = _EVENTS_BEFORE_A_FAULT if fault.after_events is None else fault.after_events
+        return sent_events >= wanted
 
     async def _interrupt(self, fault: Fault) -> None:
         """Hold the response, silence it for good, or break the connection."""
@@ -149,14 +118,14 @@ class ReplyResponse(Response):
         elif fault.kind == "silence":
             await self.record.stay_silent(asyncio.Event().wait())
         elif fault.kind == "drop":
-            self.record.finish()
+            self.record.finished = True
             raise httpx2.RemoteProtocolError(
                 "peer closed connection without sending complete message body"
                 " (incomplete chunked read)"
             )
 
     def _cut(self, fault: Fault) -> None:
-        self.on_cut()
+        self.scene.on_cut(self.reply.plan)
         if fault.billed == "all":
             self._book(self.reply.output_tokens)
         elif fault.billed == "nothing":
@@ -171,27 +140,38 @@ class ReplyResponse(Response):
     def _chunks(self) -> Iterator[Chunk]:
         reply = self.reply
         usage = self._usage(reply.output_tokens, reply.thinking_tokens)
-        if not self.is_stream:
+        if not self._is_stream:
             content = [block.to_json() for block in reply.blocks]
-            data = _encode(self._message(content, usage) | reply.ending)
+            data = encode_json(self._message(content, usage) | reply.ending)
             return iter([Chunk(data=data, output_tokens=reply.output_tokens, is_last=True)])
         start_usage = self._usage(1, 0)
         del start_usage["iterations"]
         end_usage = {key: value for key, value in usage.items() if key not in _ONLY_AT_START}
         start = self._message([], start_usage)
-        paces = [fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None]
-        pacing = replace(self.pacing, tokens_per_s=paces[0]) if paces else self.pacing
-        return stream_reply(start, reply, end_usage, self.request, pacing)
+        paces = (fault.tokens_per_s for fault in self.faults if fault.tokens_per_s is not None)
+        pacing = replace(self.pacing, tokens_per_s=next(paces, self.pacing.tokens_per_s))
+        return stream_reply(start, reply, end_usage, pacing)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
         """Return the reported usage; that of a compaction stands in `iterations` alone."""
-        usage = self.billed.usage | {
+        split = self.billed.split
+        usage: JsonObject = {
+            "input_tokens": split.input_tokens,
+            "cache_creation_input_tokens": split.write_5m + split.write_1h,
+            "cache_read_input_tokens": split.read,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": split.write_5m,
+                "ephemeral_1h_input_tokens": split.write_1h,
+            },
             "output_tokens": output_tokens,
             "output_tokens_details": {"thinking_tokens": thinking_tokens},
+            "service_tier": "standard",
+            "inference_geo": self.billed.inference_geo,
+            "speed": self.billed.speed,
         }
         iteration = {key: usage[key] for key in (*_COUNTS, "cache_creation")}
-        if self.request.body.compaction is None:
-            model = self.request.body.model
+        if self._request.body.compaction is None:
+            model = self._request.body.model
             return usage | {"iterations": [{"type": "message", "model": model, **iteration}]}
         return {
             **usage,
@@ -201,32 +181,19 @@ class ReplyResponse(Response):
         }
 
     def _message(self, content: list[JsonObject], usage: JsonObject) -> JsonObject:
-        message: JsonObject = {
+        binding = {"input_transformations": self.reply.prompt.transformations}
+        return {
             "id": self.reply.id,
             "type": "message",
             "role": "assistant",
-            "model": self.request.body.model,
+            "model": self._request.body.model,
             "content": content,
-            "stop_reason": None,
-            "stop_sequence": None,
-            "stop_details": None,
+            **dict.fromkeys(("stop_reason", "stop_sequence", "stop_details")),
             "usage": usage,
+            **(binding if THINKING_BINDING in self._request.betas else {}),
         }
-        if THINKING_BINDING in self.request.betas:
-            message["input_transformations"] = list(self.prompt.transformations)
-        return message
 
 
-def _is_in_body(fault: Fault) -> bool:
-    return not fault.before_headers and (fault.breaks_reply or fault.kind == "hold")
-
-
-def _bytes_before(fault: Fault, chunk: Chunk, sent_bytes: int) -> bytes:
-    """Return what of a chunk is sent before the fault, never all of it."""
-    if fault.after_bytes is None:
-        return b""
-    return chunk.data[: max(0, fault.after_bytes - sent_bytes)][: len(chunk.data) - 1]
-
-
-def _encode(body: JsonObject) -> bytes:
+def encode_json(body: JsonObject) -> bytes:
+    """Return the bytes of a JSON response."""
     return json.dumps(body, ensure_ascii=False).encode()

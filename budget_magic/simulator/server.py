@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import httpx2
 from tornado.http1connection import HTTP1Connection
@@ -37,7 +37,6 @@ class SimulatorServer:
             raise ConfigurationError(f"cannot use port {port}: {error.strerror}") from error
         self._socket.settimeout(0)
         self.port: int = self._socket.getsockname()[1]
-        self._listening = Signal()
         self._stopping = Signal()
         self._thread = threading.Thread(target=self.run, name="simulator", daemon=True)
 
@@ -47,9 +46,8 @@ class SimulatorServer:
         return f"http://{_HOST}:{self.port}"
 
     def start(self) -> Self:
-        """Listen in a thread; return once it does."""
+        """Serve in a thread; the socket listens already."""
         self._thread.start()
-        self._listening.wait(None)
         return self
 
     def stop(self) -> None:
@@ -60,14 +58,13 @@ class SimulatorServer:
         self._socket.close()
 
     def run(self) -> None:
-        """Listen in this thread until Ctrl-C."""
+        """Serve in this thread until Ctrl-C."""
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         server = HTTPServer(self._accept, max_buffer_size=_MAX_BODY_BYTES)
         server.add_socket(self._socket)
-        self._listening.set()
         try:
             await self._stopping
         finally:
@@ -76,11 +73,10 @@ class SimulatorServer:
 
     def _accept(self, request: HTTPServerRequest) -> None:
         """Respond in a task that ends when the client disconnects."""
-        if not isinstance(request.connection, HTTP1Connection):
-            raise TypeError("the simulator supports HTTP/1.1 only")
-        task = asyncio.ensure_future(self._respond(request, request.connection))
+        connection = cast("HTTP1Connection", request.connection)  # tornado speaks nothing newer
+        task = asyncio.ensure_future(self._respond(request, connection))
         # The connection keeps the only reference to the task.
-        request.connection.set_close_callback(task.cancel)  # type: ignore[arg-type] # its result is ignored
+        connection.set_close_callback(task.cancel)  # type: ignore[arg-type] # its result is ignored
 
     async def _respond(self, request: HTTPServerRequest, connection: HTTP1Connection) -> None:
         forwarded = httpx2.Request(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _KEY: Final = b"budget_magic simulator"
 _MAC_BYTES: Final = 12
@@ -14,8 +13,7 @@ _MODEL_BYTES: Final = 6
 _TOKENS_BYTES: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(NamedTuple):
     """A decoded signature."""
 
     model: bytes
@@ -25,7 +23,7 @@ class Signature:
 
     def is_by(self, model_id: str) -> bool:
         """Return whether this model generated the block."""
-        return self.model == _model_digest(model_id)
+        return self.model == _digest(model_id.encode(), _MODEL_BYTES)
 
     def follows(self, prefix: bytes) -> bool:
         """Return whether the block was generated after exactly this conversation."""
@@ -33,11 +31,10 @@ class Signature:
 
 
 def sign(model_id: str, prefix: bytes, tokens: int) -> str:
-    """Return the signature of a block with so many raw tokens after a prefix of this digest."""
-    payload = (
-        _model_digest(model_id) + prefix[:_PREFIX_BYTES] + tokens.to_bytes(_TOKENS_BYTES, "big")
-    )
-    return base64.b64encode(_mac(payload) + payload).decode()
+    """Sign a thinking block of `tokens` raw tokens that follows the prefix with this digest."""
+    model = _digest(model_id.encode(), _MODEL_BYTES)
+    payload = model + prefix[:_PREFIX_BYTES] + tokens.to_bytes(_TOKENS_BYTES, "big")
+    return base64.b64encode(_digest(payload, _MAC_BYTES, _KEY) + payload).decode()
 
 
 def read_signature(signature: str) -> Signature | None:
@@ -47,18 +44,11 @@ def read_signature(signature: str) -> Signature | None:
     except ValueError:
         return None
     mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-    if len(payload) != _MODEL_BYTES + _PREFIX_BYTES + _TOKENS_BYTES or mac != _mac(payload):
+    if not payload or mac != _digest(payload, _MAC_BYTES, _KEY):
         return None
-    return Signature(
-        model=payload[:_MODEL_BYTES],
-        prefix=payload[_MODEL_BYTES:-_TOKENS_BYTES],
-        tokens=int.from_bytes(payload[-_TOKENS_BYTES:], "big"),
-    )
+    model, prefix = payload[:_MODEL_BYTES], payload[_MODEL_BYTES:-_TOKENS_BYTES]
+    return Signature(model, prefix, int.from_bytes(payload[-_TOKENS_BYTES:], "big"))
 
 
-def _model_digest(model_id: str) -> bytes:
-    return hashlib.blake2b(model_id.encode(), digest_size=_MODEL_BYTES).digest()
-
-
-def _mac(payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, key=_KEY, digest_size=_MAC_BYTES).digest()
+def _digest(data: bytes, size: int, key: bytes = b"") -> bytes:
+    return hashlib.blake2b(data, digest_size=size, key=key).digest()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import httpx2
+from pydantic_core import from_json
 
 from budget_magic.simulator import capabilities
 from budget_magic.simulator.bill import Bill, BilledRequest
@@ -18,11 +18,11 @@ from budget_magic.simulator.cache import PromptCache
 from budget_magic.simulator.countdown import Carry, remaining_tokens
 from budget_magic.simulator.errors import ApiError
 from budget_magic.simulator.faults import Fault
-from budget_magic.simulator.generation import GeneratedReply, generate, remember
-from budget_magic.simulator.prompt import Prompt, ReplyMemory, build_prompt, check_prompt
+from budget_magic.simulator.generation import GeneratedReply
+from budget_magic.simulator.prompt import Prompt, ReplyMemory
 from budget_magic.simulator.record import RequestRecord
-from budget_magic.simulator.request import Request, parse_request
-from budget_magic.simulator.response import JsonResponse, ReplyResponse, Response
+from budget_magic.simulator.request import Request
+from budget_magic.simulator.response import JSON_HEADERS, ReplyStream, encode_json
 from budget_magic.simulator.scenes import SceneLike, find_scene
 from budget_magic.simulator.scenes.context import make_context
 from budget_magic.simulator.scenes.scene import Reply
@@ -31,8 +31,6 @@ from budget_magic.simulator.stream import Pacing
 from budget_magic.simulator.tokens import JsonObject
 
 _MESSAGES: Final = ("POST", "/v1/messages")
-_WRONG_KEY: Final = "invalid"
-"""This API key is always rejected."""
 
 
 class Simulator:
@@ -50,7 +48,7 @@ class Simulator:
     pace_tokens_per_s
         Pace of streams in real time; None sends as fast as the client reads.
     faults
-        What goes wrong, and with which request.
+        The faults to inject, each with the requests it affects.
     carry
         What a user message without tool results does to the budget: see `Carry`.
     clock
@@ -95,7 +93,7 @@ class Simulator:
     ) -> None:
         self.scene = find_scene(scene)
         self.faults = list(faults)
-        """What goes wrong; may be changed between requests."""
+        """The faults to inject; may be changed between requests."""
         self.bill = Bill()
         """What was billed, including requests whose client disconnected."""
         self.requests: list[RequestRecord] = []
@@ -108,7 +106,7 @@ class Simulator:
         self._count_error = count_error
         self._cache = PromptCache(clock, miss_rate=cache_miss_rate, seed=seed)
         self._memory = ReplyMemory()
-        self._wrong_keys = {_WRONG_KEY, *wrong_keys}
+        self._wrong_keys = {"invalid", *wrong_keys}
         self._inference_geo = inference_geo
         self._keeps_bodies = keeps_bodies
         self._arrivals: dict[int, Signal] = {}
@@ -130,27 +128,20 @@ class Simulator:
         """Respond to a request; raise `httpx2.TransportError` if a fault breaks the connection."""
         raw = await request.aread()
         with self._lock:
-            response = self._receive(request, raw)
-        return await response.start()
-
-    def _receive(self, request: httpx2.Request, raw: bytes) -> Response:
-        record = self._record(request, raw)
-        source = f"{self._seed}/{record.path}/{record.number}".encode() + raw
-        request_id = f"req_sim_{hashlib.blake2b(source, digest_size=11).hexdigest()}"
-        headers = {"request-id": request_id}
-        try:
-            body = _decode(raw) if record.method == "POST" else {}
-            record.body = body if self._keeps_bodies else {}
-            self._authenticate(record)
-            if (record.method, record.path) == _MESSAGES:
-                return self._create_message(record, body, headers)
-            answer = self._answer_other(record, body)
-            return JsonResponse(record=record, headers=headers, body=answer)
-        except ApiError as error:
-            record.status, record.error = error.status, error.message
-            return JsonResponse(
-                record=record, headers=headers | error.headers, body=error.body(request_id)
-            )
+            record = self._record(request, raw)
+            source = f"{self._seed}/{record.path}/{record.number}".encode() + raw
+            request_id = f"req_sim_{hashlib.blake2b(source, digest_size=11).hexdigest()}"
+            headers = {"request-id": request_id}
+            try:
+                answer = self._answer(record, raw, headers)
+            except ApiError as error:
+                record.status, record.error = error.status, error.message
+                answer, headers = error.body(request_id), headers | error.headers
+        if isinstance(answer, ReplyStream):
+            return await answer.start()
+        record.finished = True
+        body = httpx2.ByteStream(encode_json(answer))
+        return httpx2.Response(record.status, headers=JSON_HEADERS | headers, stream=body)
 
     def _record(self, request: httpx2.Request, raw: bytes) -> RequestRecord:
         path = request.url.path.rstrip("/")
@@ -168,16 +159,15 @@ class Simulator:
             self.arrival(record.number)
         return record
 
-    def _authenticate(self, record: RequestRecord) -> None:
-        key = record.headers.get("x-api-key", "")
-        token = record.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not key and not token:
-            raise ApiError("x-api-key header is required", status=401)
-        if key in self._wrong_keys or token in self._wrong_keys:
-            raise ApiError("invalid x-api-key", status=401)
-
-    def _answer_other(self, record: RequestRecord, body: JsonObject) -> JsonObject:
+    def _answer(
+        self, record: RequestRecord, raw: bytes, headers: Mapping[str, str]
+    ) -> JsonObject | ReplyStream:
+        body = _decode(raw) if record.method == "POST" else {}
+        record.body = body if self._keeps_bodies else {}
+        self._authenticate(record)
         match record.method, record.path.split("/"):
+            case "POST", ["", "v1", "messages"]:
+                return self._create_message(record, body, headers)
             case "POST", ["", "v1", "messages", "count_tokens"]:
                 return self._count_tokens(record, body)
             case "GET", ["", "v1", "models"]:
@@ -186,75 +176,73 @@ class Simulator:
                 return capabilities.model_info(capabilities.get_model(model_id))
         raise ApiError(f"Not Found: {record.method} {record.path}", status=404)
 
+    def _authenticate(self, record: RequestRecord) -> None:
+        key = record.headers.get("x-api-key", "")
+        token = record.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not key and not token:
+            raise ApiError("x-api-key header is required", status=401)
+        if not self._wrong_keys.isdisjoint((key, token)):
+            raise ApiError("invalid x-api-key", status=401)
+
     def _count_tokens(self, record: RequestRecord, body: JsonObject) -> JsonObject:
-        request = parse_request(body, record.headers, counting=True)
-        exact = build_prompt(request, self._memory, self.scene.prompt_tokens).tokens
+        request = Request(body, record.headers, counting=True)
+        exact = Prompt(request, self._memory, self.scene.prompt_tokens).tokens
         rng = random.Random(f"{self._seed}/{exact}/{record.size}")  # noqa: S311 - reproducible
         return {"input_tokens": round(exact * (1 + self._count_error * rng.uniform(-1, 1)))}
 
     def _create_message(
-        self, record: RequestRecord, body: JsonObject, headers: dict[str, str]
-    ) -> Response:
+        self, record: RequestRecord, body: JsonObject, headers: Mapping[str, str]
+    ) -> ReplyStream:
         faults = [fault for fault in self.faults if fault.applies_to(record.number)]
         for fault in faults:
             if fault.kind == "refuse":
                 raise httpx2.ConnectError("All connection attempts failed")
             if fault.kind == "status":
                 raise fault.error
-        request = parse_request(body, record.headers)
-        prompt = build_prompt(request, self._memory, self.scene.prompt_tokens)
-        check_prompt(request, prompt, self._memory)
-        plan, reply = self._generate(record, request, prompt)
+        request = Request(body, record.headers)
+        prompt = Prompt(request, self._memory, self.scene.prompt_tokens)
+        prompt.check()
+        reply = self._generate(record, prompt)
         region = request.body.inference_geo or self._inference_geo
-        billed = BilledRequest(
+        record.billed = BilledRequest(
             number=record.number,
             model=request.model,
-            split=self._cache.charge(request, prompt),
+            split=self._cache.charge(prompt),
             speed=request.body.speed,
             inference_geo=region if request.model.takes_inference_geo else "not_available",
         )
-        self.bill.append(billed)
-        record.billed = billed
-        return ReplyResponse(
+        self.bill.append(record.billed)
+        return ReplyStream(
             record=record,
             headers=headers,
-            request=request,
-            prompt=prompt,
             reply=reply,
-            billed=billed,
+            billed=record.billed,
             bill=self.bill,
             pacing=self._pacing,
             faults=faults,
-            on_cut=lambda: self.scene.on_cut(plan),
+            scene=self.scene,
         )
 
-    def _generate(
-        self, record: RequestRecord, request: Request, prompt: Prompt
-    ) -> tuple[Reply, GeneratedReply]:
-        """Return what the scene plans and what comes of it."""
-        remaining = remaining_tokens(request, prompt, self._carry)
+    def _generate(self, record: RequestRecord, prompt: Prompt) -> GeneratedReply:
+        request, remaining = prompt.request, remaining_tokens(prompt, self._carry)
         plan = Reply(stop_reason="max_tokens")
         if request.body.max_tokens:
-            context = make_context(request, prompt, seed=self._seed, remaining=remaining)
+            context = make_context(prompt, seed=self._seed, remaining=remaining)
             plan = self.scene.reply(context)
         used = request.budget.total - (remaining or 0) if request.budget else 0
-        reply = generate(plan, request, prompt, seed=self._seed, used_tokens=used)
-        remember(reply, prompt, self._memory)
+        reply = GeneratedReply(plan, prompt, seed=self._seed, used_tokens=used)
+        reply.remember(self._memory)
         record.prompt_tokens = prompt.tokens
         record.remaining_before = remaining
         record.remaining_after = None if remaining is None else remaining - reply.output_tokens
-        return plan, reply
+        return reply
 
 
 def _decode(raw: bytes) -> JsonObject:
     try:
-        value = json.loads(raw, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
+        value = from_json(raw, allow_inf_nan=False)
+    except ValueError:
         raise ApiError("The request body is not valid JSON") from None
     if not isinstance(value, dict):
         raise ApiError("body: Input should be an object")
     return value
-
-
-def _reject_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

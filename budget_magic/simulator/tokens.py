@@ -21,13 +21,12 @@ TOOLS_TOKENS: Final = 250
 """System prompt that the API adds to a request with tools."""
 TOOL_TOKENS: Final = 12
 """Overhead of each tool."""
-IMAGE_TOKENS: Final = 1_600
-DOCUMENT_TOKENS: Final = 3_000
+_MEDIA_TOKENS: Final = {"image": 1_600, "document": 3_000}
 
 _TOKEN: Final = re.compile(r" ?[A-Za-z]{1,7}|[0-9]{1,3}|\s+|[^\x00-\x7f]|[^\w\s]{1,2}|\w")
-_CACHED_FROM_CHARACTERS: Final = 200
 
 
+@lru_cache(maxsize=4096)
 def count_text(text: str) -> int:
     """Return the tokens of a text.
 
@@ -39,13 +38,6 @@ def count_text(text: str) -> int:
     >>> count_text("The answer is 42.")
     6
     """
-    if len(text) < _CACHED_FROM_CHARACTERS:
-        return len(_TOKEN.findall(text))
-    return _count_long_text(text)
-
-
-@lru_cache(maxsize=2048)
-def _count_long_text(text: str) -> int:
     return len(_TOKEN.findall(text))
 
 
@@ -77,27 +69,25 @@ def result_text(block: JsonMapping) -> str:
     return "\n".join(part.get("text", "") for part in content or () if part["type"] == "text")
 
 
-def count_block(block: JsonMapping) -> int:  # noqa: PLR0911 - one return per type of block
+def count_block(block: JsonMapping) -> int:
     """Return the tokens of a content block."""
-    match block["type"]:
+    kind, content = block["type"], block.get("content")
+    if kind in _MEDIA_TOKENS:
+        return _MEDIA_TOKENS[kind]
+    extra = 0
+    match kind:
         case "text":
-            return BLOCK_TOKENS + count_text(block["text"])
+            text = block["text"]
         case "tool_use":
-            input_tokens = count_text(canonical_json(block["input"]))
-            return BLOCK_TOKENS + count_text(block["name"]) + input_tokens
+            text, extra = canonical_json(block["input"]), count_text(block["name"])
         case "tool_result":
-            content = block.get("content")
-            parts = content if isinstance(content, list) else []
-            media = sum(count_block(part) for part in parts if part["type"] != "text")
-            return BLOCK_TOKENS + count_text(result_text(block)) + media
+            text, parts = result_text(block), content if isinstance(content, list) else []
+            extra = sum(count_block(part) for part in parts if part["type"] != "text")
         case "compaction":
-            return BLOCK_TOKENS + count_text(block.get("content") or "")
-        case "image":
-            return IMAGE_TOKENS
-        case "document":
-            return DOCUMENT_TOKENS
+            text = content or ""
         case _:
-            return BLOCK_TOKENS + count_text(canonical_json(without_cache_control(block)))
+            text = canonical_json(without_cache_control(block))
+    return BLOCK_TOKENS + count_text(text) + extra
 
 
 def parse_partial_json(text: str) -> JsonObject:

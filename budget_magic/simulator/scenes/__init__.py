@@ -10,8 +10,7 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.simulator.scenes.audit.agent import Audit
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import FunctionScene, Reply, Scene
-from budget_magic.simulator.scenes.scene_file import load_scene
-from budget_magic.simulator.scenes.scripted import Scripted
+from budget_magic.simulator.scenes.scripted import Scripted, load_scene
 from budget_magic.simulator.scenes.stress import BudgetTooSmall, Greedy, LongAudit, Runaway
 
 SceneLike = Scene | str | Sequence[Reply] | Callable[[SceneContext], Reply]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 from budget_magic.simulator.message_schema import Message
 from budget_magic.simulator.prompt import Prompt
-from budget_magic.simulator.request import Request
-from budget_magic.simulator.tokens import JsonMapping, result_text
+from budget_magic.simulator.tokens import JsonMapping, JsonObject, result_text
 
 _CONTINUES: Final = re.compile(r"\s*(please\s+)?(go on|continue|carry on)\b", re.IGNORECASE)
 """A message that asks nothing new: the prompt before it remains the current one."""
@@ -30,6 +29,13 @@ class OfferedTool:
     name: str
     properties: Mapping[str, Any]
     required: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, tool: JsonMapping) -> Self:
+        """Return the tool of a request."""
+        schema = tool["input_schema"]
+        properties, required = schema.get("properties") or {}, schema.get("required") or ()
+        return cls(name=tool["name"], properties=properties, required=tuple(required))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,6 @@ class SceneContext:
 
     seed: int
     fingerprint: str
-    """Digest of the conversation."""
     effort: str
     """The effort of this reply; `high` if the model has no such parameter."""
     thinks: bool
@@ -69,9 +74,7 @@ class SceneContext:
     completed_calls: tuple[CompletedCall, ...]
     """All calls with results, oldest first."""
     replies: int
-    """Replies so far."""
     turn_replies: int
-    """Replies so far in this turn."""
     budget: int | None
     """`task_budget.total`; None without a budget."""
     remaining: int | None
@@ -120,94 +123,71 @@ class SceneContext:
         return next((by_name[name] for name in names if name in by_name), None)
 
 
-def make_context(
-    request: Request, prompt: Prompt, *, seed: int, remaining: int | None
-) -> SceneContext:
+def make_context(prompt: Prompt, *, seed: int, remaining: int | None) -> SceneContext:
     """Return what a scene sees of a valid request.
 
     A request for a compaction looks like a user who asks for a summary without tools.
     """
-    history = _History(request.body.messages)
-    body = request.body
+    request, body = prompt.request, prompt.request.body
     choice = body.tool_choice
-    asked, tool_choice = history.asked, choice["type"]
-    if body.compaction is not None:
-        asked, tool_choice = body.compaction.get("instructions") or _SUMMARISE, "none"
-    return SceneContext(
+    context = SceneContext(
         seed=seed,
         fingerprint=prompt.digest.hex()[:16],
         effort=request.reply_effort or "high",
         thinks=request.thinks,
         max_tokens=body.max_tokens,
-        tools=tuple(_offered_tool(tool) for tool in body.tools),
-        tool_choice=tool_choice,
+        tools=tuple(OfferedTool.from_json(tool) for tool in body.tools),
+        tool_choice=choice["type"],
         forced_tool=choice["name"] if choice["type"] == "tool" else None,
-        prompts=tuple(history.prompts),
-        asked=asked,
-        completed_calls=tuple(history.completed_calls),
-        replies=history.replies,
-        turn_replies=history.turn_replies,
         budget=request.budget.total if request.budget else None,
         remaining=remaining,
+        **_read_history(body.messages),
     )
+    if body.compaction is None:
+        return context
+    asked = body.compaction.get("instructions") or _SUMMARISE
+    return replace(context, asked=asked, tool_choice="none")
 
 
-def _offered_tool(tool: JsonMapping) -> OfferedTool:
-    schema = tool["input_schema"]
-    return OfferedTool(
-        name=tool["name"],
-        properties=schema.get("properties") or {},
-        required=tuple(schema.get("required") or ()),
-    )
-
-
-class _History:
-    """The messages of a request, sorted by turn and reply."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self.prompts: list[str] = []
-        self.completed_calls: list[CompletedCall] = []
-        self.asked = ""
-        self.replies = 0
-        self.turn_replies = 0
-        self._calls: dict[str, JsonMapping] = {}
-        previous = "system"
-        for message in messages:
-            if message.role == "assistant":
-                self._add_reply(message, previous)
-            elif message.role == "user":
-                self._add_user_message(message, previous)
-            previous = message.role if message.role != "system" else previous
-
-    def _add_reply(self, message: Message, previous: str) -> None:
-        if previous != "assistant":
-            self.replies += 1
-            self.turn_replies += 1
-        self._calls |= {
-            block["id"]: block for block in message.content if block["type"] == "tool_use"
-        }
-
-    def _add_user_message(self, message: Message, previous: str) -> None:
-        text = "\n\n".join(block["text"] for block in message.content if block["type"] == "text")
-        results = [block for block in message.content if block["type"] == "tool_result"]
-        self.completed_calls += [self._completed_call(block) for block in results]
-        self.asked = f"{self.asked}\n\n{text}".strip() if previous == "user" else text
-        if results:
-            return
-        if previous == "user":
-            self.prompts[-1:] = [self.asked]
-            return
-        if not (self.prompts and _CONTINUES.match(text)):
-            self.prompts.append(text)
-        self.turn_replies = 0
-
-    def _completed_call(self, result: JsonMapping) -> CompletedCall:
-        call = self._calls[result["tool_use_id"]]
-        return CompletedCall(
-            name=call["name"],
-            input=call["input"],
-            text=result_text(result),
-            is_error=bool(result.get("is_error")),
-            turn=len(self.prompts) - 1,
-            reply=self.replies - 1,
-        )
+def _read_history(messages: Sequence[Message]) -> JsonObject:
+    """Return the fields of a context that the messages alone decide."""
+    prompts: list[str] = []
+    completed: list[CompletedCall] = []
+    calls: JsonObject = {}
+    asked, previous = "", "system"
+    replies = turn_replies = 0
+    for message in messages:
+        blocks = message.content
+        if message.role == "assistant":
+            calls |= {block["id"]: block for block in blocks if block["type"] == "tool_use"}
+            if previous != "assistant":
+                replies, turn_replies = replies + 1, turn_replies + 1
+        elif message.role == "user":
+            text = "\n\n".join(block["text"] for block in blocks if block["type"] == "text")
+            asked = f"{asked}\n\n{text}".strip() if previous == "user" else text
+            completed += [
+                CompletedCall(
+                    name=calls[block["tool_use_id"]]["name"],
+                    input=calls[block["tool_use_id"]]["input"],
+                    text=result_text(block),
+                    is_error=bool(block.get("is_error")),
+                    turn=len(prompts) - 1,
+                    reply=replies - 1,
+                )
+                for block in blocks
+                if block["type"] == "tool_result"
+            ]
+            if previous == "user" and "tool_result" not in message.kinds:
+                prompts[-1:] = [asked]
+            elif "tool_result" not in message.kinds:
+                turn_replies = 0
+                prompts += [] if prompts and _CONTINUES.match(text) else [text]
+        if message.role != "system":
+            previous = message.role
+    return {
+        "prompts": tuple(prompts),
+        "asked": asked,
+        "completed_calls": tuple(completed),
+        "replies": replies,
+        "turn_replies": turn_replies,
+    }

@@ -1,4 +1,4 @@
-"""Shipped scenes that strain a limit: budget, ceilings, `max_tokens`, context window."""
+"""Shipped scenes that push a limit: budget, ceilings, `max_tokens`, context window."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class LongAudit(Audit):
         calls = []
         if not context.completed_calls:
             files = FileTools(context)
-            calls = [call for call in (files.list_files(), files.glob("**/*")) if call]
+            calls = [call for call in (files.call("list"), files.call("glob", "**/*")) if call]
         return Reply(
             thinking=f"{progress} I go on with the next part.",
             text=progress,
@@ -107,7 +107,7 @@ class LongAudit(Audit):
 
     def _report(self, context: SceneContext, done: int) -> Reply:
         """Return the findings and the progress, from which a later conversation can go on."""
-        evidence = gather_evidence(context, FileTools(context))
+        evidence = gather_evidence(context)
         room = min(_REPORT_TOKENS, max(200, context.max_tokens - 500))
         findings = write_report(evidence, max_tokens=room)
         progress = f"{min(done, self._steps)} of {self._steps} steps are done."
@@ -119,17 +119,17 @@ class LongAudit(Audit):
 
 def _new_call(context: SceneContext, number: int) -> Call:
     """Return a call that differs from the earlier ones as far as the offered tools allow."""
-    files = FileTools(context)
-    known = sorted(gather_evidence(context, files).files)
+    evidence = gather_evidence(context)
+    files, known = evidence.tools, sorted(evidence.files)
     round_, is_odd = divmod(number, 2)
     call = None
     if "read" in files and known and is_odd:
         first = 1 + 40 * (round_ // len(known))
-        call = files.read(known[round_ % len(known)], (first, first + 39))
+        call = files.call("read", known[round_ % len(known)], (first, first + 39))
     elif "grep" in files and known:
         repeats, place = divmod(round_, len(_KEYWORDS))
         word = rf"\b{_KEYWORDS[place]}\b"
-        call = files.grep(f"{word}.{{{repeats},}}" if repeats else word)
+        call = files.call("grep", f"{word}.{{{repeats},}}" if repeats else word)
     elif not known:
-        call = files.glob("**/*")
+        call = files.call("glob", "**/*")
     return call or call_any_tool(context, number)

@@ -3,97 +3,59 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from budget_magic.simulator.scenes.context import OfferedTool, SceneContext
 from budget_magic.simulator.scenes.scene import Call
 
 Kind = Literal["list", "glob", "grep", "read"]
-NAMES: Final[dict[Kind, tuple[str, ...]]] = {
+_NAMES: Final[dict[Kind, tuple[str, ...]]] = {
     "list": ("list", "ls", "list_files", "list_dir", "list_directory"),
     "glob": ("glob", "find_files", "find"),
     "grep": ("grep", "search", "search_files", "rg"),
     "read": ("read", "read_file", "view", "cat", "open_file"),
 }
 """Names that clients give to file tools, by what the tools do."""
+FILE_TOOLS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
+"""What a file tool does, by its name."""
 PATH: Final = ("file_path", "path", "filename", "file", "name", "target")
 PATTERN: Final = ("pattern", "regex", "query", "glob")
 RANGE: Final = ("view_range", "line_range", "lines")
+_SUBJECTS: Final = {"list": PATH, "glob": PATTERN, "grep": PATTERN, "read": PATH}
+"""Arguments that say what to look at."""
 _CODE: Final = ("code", "source", "script", "command")
 _LIST_NAMES: Final = 'print(sorted(name for name in dir() if not name.startswith("_")))'
-_OTHER_TOOLS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-class FileTools:
+class FileTools(dict[Kind, OfferedTool]):
     """The offered tools that look at files, recognised by their names and arguments."""
 
     def __init__(self, context: SceneContext) -> None:
-        self._tools: dict[Kind, OfferedTool] = {}
-        for kind, names in NAMES.items():
+        for kind, names in _NAMES.items():
             tool = context.tool(*names)
-            wanted = PATTERN if kind in ("glob", "grep") else PATH
-            if tool and (kind == "list" or any(name in tool.properties for name in wanted)):
-                self._tools[kind] = tool
+            if tool and (kind == "list" or _first(_SUBJECTS[kind], tool)):
+                self[kind] = tool
 
-    def __bool__(self) -> bool:
-        return bool(self._tools)
+    def call(self, kind: Kind, subject: str = "", lines: Sequence[int] = ()) -> Call | None:
+        """Return a call of the tool of this kind; None without such a tool.
 
-    def __contains__(self, kind: Kind) -> bool:
-        return kind in self._tools
-
-    def kind(self, name: str) -> Kind | None:
-        """Return what the tool with this name does; None if it is not a file tool."""
-        for kind, tool in self._tools.items():
-            if tool.name == name:
-                return kind
-        return next((kind for kind, names in NAMES.items() if name in names), None)
-
-    def list_files(self) -> Call | None:
-        """Return a call that lists the root folder; None without such a tool."""
-        return self._call("list", {})
-
-    def glob(self, pattern: str) -> Call | None:
-        """Return a call that finds files by name; None without such a tool."""
-        return self._call("glob", {PATTERN: pattern})
-
-    def grep(self, pattern: str) -> Call | None:
-        """Return a call that searches in all files; None without such a tool."""
-        return self._call("grep", {PATTERN: pattern})
-
-    def read(self, path: str, lines: tuple[int, int] | None = None) -> Call | None:
-        """Return a call that reads a file or some of its lines; None without such a tool."""
-        return self._call("read", {PATH: path} if lines is None else {PATH: path, RANGE: [*lines]})
-
-    def _call(self, kind: Kind, arguments: Mapping[tuple[str, ...], Any]) -> Call | None:
-        tool = self._tools.get(kind)
+        `subject` is the path to read or the pattern to search for, `lines` the first and last line
+        to read. Both are left out where empty or where the tool has no such argument.
+        """
+        tool = self.get(kind)
         if tool is None:
             return None
-        filled = {}
-        for names, value in arguments.items():
-            name = next((name for name in names if name in tool.properties), None)
-            if name is not None:
+        filled: dict[str, Any] = {}
+        for names, value in ((_SUBJECTS[kind], subject), (RANGE, [*lines])):
+            name = _first(names, tool)
+            if name is not None and value:
                 filled[name] = value
         for name in tool.required:
             if name not in filled:
                 filled[name] = "." if name in PATH else _take_from_prompt(name, tool, "")
         return Call(tool.name, filled)
-
-
-def offered_functions(context: SceneContext, files: FileTools) -> list[OfferedTool]:
-    """Return the offered tools that are neither file tools nor known to change things."""
-    return [
-        tool
-        for tool in context.tools
-        if files.kind(tool.name) is None and tool.name not in _OTHER_TOOLS
-    ]
-
-
-def is_mentioned(tool: OfferedTool, prompt: str) -> bool:
-    """Return whether the prompt names the tool."""
-    name = re.escape(tool.name).replace("_", r"[_ -]")
-    return re.search(rf"(?<!\w){name}(?!\w)", prompt, re.IGNORECASE) is not None
 
 
 def call_function(tool: OfferedTool, prompt: str) -> Call | None:
@@ -124,9 +86,12 @@ def call_any_tool(context: SceneContext, number: int = 0, name: str = "*") -> Ca
     if not tools:
         return Call(wanted[0] if wanted else "search", {})
     tool = tools[number % len(tools)]
-    is_file_tool = FileTools(context).kind(tool.name) is not None
-    call = None if is_file_tool else call_function(tool, context.prompt)
+    call = None if tool.name in FILE_TOOLS else call_function(tool, context.prompt)
     return call or Call(tool.name, {name: _make_up(name, tool, number) for name in tool.required})
+
+
+def _first(names: Iterable[str], tool: OfferedTool) -> str | None:
+    return next((name for name in names if name in tool.properties), None)
 
 
 def _take_from_prompt(  # noqa: PLR0911 - one return per rule
@@ -152,10 +117,9 @@ def _take_from_prompt(  # noqa: PLR0911 - one return per rule
     if choices := schema.get("enum"):
         return next((one for one in choices if str(one).lower() in prompt.lower()), choices[0])
     if kind in ("integer", "number"):
-        numbers = [number for number in _NUMBER.findall(prompt) if number not in used]
-        return next(
-            (_convert(kind, n) for n in numbers if str(_convert(kind, n)) not in used), None
-        )
+        numbers = [n for n in _NUMBER.findall(prompt) if n not in used]
+        values = (_convert(kind, number) for number in numbers)
+        return next((value for value in values if str(value) not in used), None)
     if kind == "boolean":
         return True
     if kind == "array":
@@ -214,7 +178,7 @@ def _make_up(name: str, tool: OfferedTool, number: int) -> Any:
     if name in PATH:
         return "."
     if name in PATTERN:
-        return "**/*" if tool.name in NAMES["glob"] else f"step {number}"
+        return "**/*" if FILE_TOOLS.get(tool.name) == "glob" else f"step {number}"
     values: dict[str, Any] = {"integer": number, "number": float(number), "boolean": True}
     values |= {"array": [], "object": {}}
     return values.get(str(schema.get("type")), f"attempt {number}")

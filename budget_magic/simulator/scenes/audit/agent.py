@@ -15,13 +15,7 @@ from budget_magic.simulator.scenes.audit.report import (
 )
 from budget_magic.simulator.scenes.context import SceneContext
 from budget_magic.simulator.scenes.scene import Call, Reply, Scene
-from budget_magic.simulator.scenes.toolbox import (
-    FileTools,
-    call_any_tool,
-    call_function,
-    is_mentioned,
-    offered_functions,
-)
+from budget_magic.simulator.scenes.toolbox import FILE_TOOLS, call_any_tool, call_function
 from budget_magic.simulator.tokens import count_text
 
 REPORT_FROM: Final = 0.75
@@ -36,6 +30,8 @@ _FILES_AT_ONCE: Final = 4
 _RESULT_TOKENS: Final = 2_500
 _THINKING_TOKENS: Final = 900
 _RESERVED_SHARE: Final = 0.12
+_CHANGES_THINGS: Final = frozenset({"bash", "shell", "write", "edit", "memory", "delegate"})
+"""Tools that the audit never calls by itself."""
 _AUDITS: Final = re.compile(
     r"\b(audit|review|inspect|check|scan|analy[sz]e|vulnerab|secur|bug|problem|issue|risk|find"
     r"|quality|look (at|through|over|around))",
@@ -52,32 +48,32 @@ _COMMON_WORDS: Final = frozenset(
 
 
 class Audit(Scene):
-    """An agent that really works with the tools it is offered.
+    """An agent that really uses the tools it is offered.
 
     With file tools it looks around, searches for the problems of `problems.toml`, reads files and
-    reports lines that the tools returned. With functions it calls those that the prompt names.
+    reports lines that the tools returned. Of functions it calls those that the prompt names.
     Later questions are answered after one more look. It paces itself by the countdown.
     """
 
     def reply(self, context: SceneContext) -> Reply:
         """Decide the next step from the conversation alone."""
-        files = FileTools(context)
-        evidence = gather_evidence(context, files)
+        evidence = gather_evidence(context)
         calls: list[Call] = []
         text = ""
         if not context.wants_answer:
-            calls, text = _next_calls(context, files, evidence)
+            calls, text = _next_calls(evidence)
             if not calls and context.tool_choice in ("any", "tool"):
                 calls = [call_any_tool(context, 0, context.forced_tool or "*")]
         if not calls:
-            text = _answer(context, files, evidence, text)
+            text = _answer(evidence, text)
         _, sentences, ratio = _BY_EFFORT[context.effort]
-        thinking = " ".join(_thoughts(context, calls, evidence)[:sentences])
+        thinking = " ".join(_thoughts(calls, evidence)[:sentences])
         tokens = round(count_text(thinking) * ratio)
         return Reply(thinking=thinking, thinking_tokens=tokens, text=text, calls=calls)
 
 
-def _thoughts(context: SceneContext, calls: list[Call], evidence: Evidence) -> list[str]:
+def _thoughts(calls: Sequence[Call], evidence: Evidence) -> list[str]:
+    context = evidence.context
     names = ", ".join(dict.fromkeys(call.name for call in calls))
     left = "" if context.remaining is None else f", with {context.remaining:,} tokens left"
     results, known = len(context.completed_calls), len(evidence.files)
@@ -90,14 +86,13 @@ def _thoughts(context: SceneContext, calls: list[Call], evidence: Evidence) -> l
     ]
 
 
-def _next_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> tuple[list[Call], str]:
+def _next_calls(evidence: Evidence) -> tuple[list[Call], str]:
     """Return the calls to make now and what to say; without calls, why it is time to answer."""
-    called = _function_calls(context, files)
+    context = evidence.context
+    called = _function_calls(evidence)
     if called:
         return called, f"I call {' and '.join(f'`{call.name}`' for call in called)}."
-    planned, text = _file_calls(context, files, evidence)
+    planned, text = _file_calls(evidence)
     calls = [call for call in planned if call]
     if calls and context.budget and context.remaining is not None:
         spare = context.remaining - round(context.budget * (1 - REPORT_FROM))
@@ -109,60 +104,64 @@ def _next_calls(
     return calls, text if calls else ""
 
 
-def _file_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> tuple[Sequence[Call | None], str]:
+def _file_calls(evidence: Evidence) -> tuple[Sequence[Call | None], str]:
     """Return the next calls of file tools, None for a tool that is not offered."""
-    looked = {(files.kind(call.name), call.turn) for call in context.completed_calls}
+    context, tools = evidence.context, evidence.tools
+    looked = {(FILE_TOOLS.get(call.name), call.turn) for call in context.completed_calls}
     if not any(kind for kind, _ in looked):
-        return [files.list_files(), files.glob("**/*")], "I look around first."
-    if not _is_audit(context, files):
+        return [tools.call("list"), tools.call("glob", "**/*")], "I look around first."
+    if not _is_audit(context):
         if {("grep", context.turn), ("read", context.turn)} & looked:
             return [], ""
-        return _question_calls(context, files, evidence), "One more look for that."
+        return _question_calls(evidence), "One more look for that."
     left = [problem for problem in PROBLEMS if problem.search not in evidence.searched]
-    if left and "grep" in files:
+    if left and "grep" in tools:
         now = left[:_SEARCHES_AT_ONCE]
         titles = "; ".join(problem.title for problem in now)
-        return [files.grep(problem.search) for problem in now], f"Now I search for: {titles}."
-    found = evidence.findings()
-    ranked = dict.fromkeys([*(finding.path for finding in found), *evidence.sources()])
+        calls = [tools.call("grep", problem.search) for problem in now]
+        return calls, f"Now I search for: {titles}."
     most = min(_FILES_AT_ONCE, _BY_EFFORT[context.effort][0] - len(evidence.read))
-    wanted = [path for path in ranked if path not in evidence.read][: max(0, most)]
-    text = f"{len(found)} lines look suspicious so far; I read on."
-    return [files.read(path) for path in wanted], text
+    wanted = [path for path in evidence.ranked_files() if path not in evidence.read]
+    text = f"{len(evidence.findings())} lines look suspicious so far; I read on."
+    return [tools.call("read", path) for path in wanted[: max(0, most)]], text
 
 
-def _question_calls(
-    context: SceneContext, files: FileTools, evidence: Evidence
-) -> list[Call | None]:
+def _question_calls(evidence: Evidence) -> list[Call | None]:
     """Return calls that search for the key words of a question and read the files it names."""
-    words = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in context.prompt.split()}
+    prompt, tools = evidence.context.prompt, evidence.tools
+    words = {word.strip(".,;:?!`").rsplit("/", 1)[-1] for word in prompt.split()}
     named = [path for path in sorted(evidence.files) if path.rsplit("/", 1)[-1] in words]
-    calls = [files.read(path) for path in named[:2]]
-    key_words = _key_words(context.prompt)
-    if key_words and "grep" in files:
-        calls.append(files.grep("(?i)(" + "|".join(map(re.escape, key_words)) + ")"))
+    calls = [tools.call("read", path) for path in named[:2]]
+    key_words = _key_words(prompt)
+    if key_words and "grep" in tools:
+        calls.append(tools.call("grep", f"(?i)({'|'.join(map(re.escape, key_words))})"))
     elif not calls:
-        paths = [*(finding.path for finding in evidence.findings()), *evidence.sources()]
-        calls = [files.read(paths[0]) if paths else files.list_files()]
+        paths = evidence.ranked_files()
+        calls = [tools.call("read", paths[0]) if paths else tools.call("list")]
     return calls
 
 
-def _function_calls(context: SceneContext, files: FileTools) -> list[Call]:
+def _function_calls(evidence: Evidence) -> list[Call]:
     """Return calls of the functions that the prompt names, or of all, once a turn each."""
-    offered = offered_functions(context, files)
-    named = [tool for tool in offered if is_mentioned(tool, context.prompt)]
+    context = evidence.context
+    passed_over = _CHANGES_THINGS | FILE_TOOLS.keys()
+    offered = [tool for tool in context.tools if tool.name not in passed_over]
+    named = [tool for tool in offered if _mentions(context.prompt, tool.name)]
     called = {call.name for call in context.completed_calls if call.turn == context.turn}
-    wanted = named or ([] if files else offered)
+    wanted = named or ([] if evidence.tools else offered)
     calls = [call_function(tool, context.prompt) for tool in wanted if tool.name not in called]
     return [call for call in calls if call]
 
 
-def _is_audit(context: SceneContext, files: FileTools) -> bool:
+def _mentions(prompt: str, name: str) -> bool:
+    pattern = re.escape(name).replace("_", "[_ -]")
+    return re.search(rf"(?<!\w){pattern}(?!\w)", prompt, re.IGNORECASE) is not None
+
+
+def _is_audit(context: SceneContext) -> bool:
     """Return whether the turn is about the whole folder, and no earlier turn searched it."""
-    calls = context.completed_calls
-    if any(files.kind(call.name) == "grep" and call.turn < context.turn for call in calls):
+    earlier = [call for call in context.completed_calls if call.turn < context.turn]
+    if any(FILE_TOOLS.get(call.name) == "grep" for call in earlier):
         return False
     return _AUDITS.search(context.prompt) is not None or not _key_words(context.prompt)
 
@@ -174,26 +173,25 @@ def _key_words(prompt: str) -> list[str]:
     return sorted(rare, key=lambda word: (-len(word), word))[:4]
 
 
-def _answer(context: SceneContext, files: FileTools, evidence: Evidence, why: str) -> str:
-    """Return the report or the answer to a question, as long as there is room for."""
+def _answer(evidence: Evidence, why: str) -> str:
+    """Return the report or the answer to a question, within the tokens that are left."""
+    context = evidence.context
     room = context.max_tokens - (_THINKING_TOKENS if context.thinks else 0) - 20
     if context.budget and context.remaining is not None:
         reserved = round(context.budget * _RESERVED_SHARE) + _THINKING_TOKENS
         room = min(room, max(300, context.remaining - reserved))
-    called = [call for call in context.completed_calls if files.kind(call.name) is None]
+    called = [call for call in context.completed_calls if call.name not in FILE_TOOLS]
     results = [
         f"`{call.name}` {'failed' if call.is_error else 'returned'}: {quote(call.text, 400)}"
         for call in [call for call in called if call.turn == context.turn] or called[-3:]
     ]
-    if not evidence.files and not evidence.failed and not evidence.searched:
-        parts = [SIMULATED, *results]
-        if not results:
-            prompt = context.prompt
-            asked = f"You asked {quote(prompt)}." if prompt else "You asked nothing."
-            parts.append(f"{asked} No tool that I have has told me anything about it.")
-    elif _is_audit(context, files):
-        parts = [write_report(evidence, why=why, max_tokens=room), *results]
-    else:
-        key_words = _key_words(context.prompt)
-        parts = [answer_question(evidence, key_words, max_tokens=room), *results]
-    return "\n\n".join(parts)
+    if evidence.files or evidence.failed or evidence.searched:
+        if _is_audit(context):
+            answer = write_report(evidence, why=why, max_tokens=room)
+        else:
+            answer = answer_question(evidence, _key_words(context.prompt), max_tokens=room)
+        return "\n\n".join([answer, *results])
+    if not results:
+        asked = f"You asked {quote(context.prompt)}." if context.prompt else "You asked nothing."
+        results = [f"{asked} No tool that I have has told me anything about it."]
+    return "\n\n".join([SIMULATED, *results])

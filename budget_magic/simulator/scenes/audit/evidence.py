@@ -6,10 +6,10 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from budget_magic.simulator.scenes.context import CompletedCall, SceneContext
-from budget_magic.simulator.scenes.toolbox import PATH, PATTERN, RANGE, FileTools, Kind
+from budget_magic.simulator.scenes.toolbox import FILE_TOOLS, PATH, PATTERN, RANGE, FileTools, Kind
 
 _HIT: Final = re.compile(r"(.+?):(\d+):(.*)")
 _NAME: Final = re.compile(r"(?:[-*•] )?(.*[^/\\\s]\.\w+)(?:\s{2,}.*|\t.*| \(.*\))?")
@@ -53,8 +53,7 @@ PROBLEMS: Final = tuple(
 _SOURCE: Final = re.compile(_DATA["files"], re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """A line that shows a problem."""
 
     problem: Problem
@@ -67,6 +66,8 @@ class Finding:
 class Evidence:
     """What the tools returned so far, with paths as they wrote them."""
 
+    context: SceneContext
+    tools: FileTools
     files: set[str] = field(default_factory=set)
     lines: dict[tuple[str, int], str] = field(default_factory=dict)
     """Lines by (path, number), from searches and from the files that were read."""
@@ -76,28 +77,48 @@ class Evidence:
     """Whether the search succeeded, by pattern."""
     failed: list[str] = field(default_factory=list)
 
-    def sources(self) -> list[str]:
-        """Return the files that can contain code or settings."""
-        return sorted(path for path in self.files if _SOURCE.search(path))
-
     def findings(self) -> list[Finding]:
         """Return the lines that show a problem, worst first."""
-        sources = set(self.sources())
-        left = {place: text for place, text in sorted(self.lines.items()) if place[0] in sources}
+        lines = ((place, text) for place, text in sorted(self.lines.items()))
+        left = {place: text for place, text in lines if _SOURCE.search(place[0])}
         found = []
         for problem in PROBLEMS:
             for path, line in [place for place, text in left.items() if problem.matches(text)]:
-                text = left.pop((path, line)).strip()
-                found.append(Finding(problem=problem, path=path, line=line, text=text))
+                found.append(Finding(problem, path, line, left.pop((path, line)).strip()))
         return found
 
+    def ranked_files(self) -> list[str]:
+        """Return the files with findings, worst first, then others with code or settings."""
+        sources = (path for path in sorted(self.files) if _SOURCE.search(path))
+        return [*dict.fromkeys([*(finding.path for finding in self.findings()), *sources])]
 
-def gather_evidence(context: SceneContext, files: FileTools) -> Evidence:
-    """Return what all results of the conversation tell.
+    def add_file(self, call: CompletedCall) -> None:
+        """Add the result of reading a file."""
+        path, lines = _path(call), _argument(call, RANGE)
+        first = int(lines[0]) if isinstance(lines, list) and lines else 1
+        whole, *rest = _CUT.split(call.text)
+        self.files.add(path)
+        self.read[path] = "part" if lines or rest else "whole"
+        # Line numbers after a truncation are unknown.
+        for number, line in enumerate(whole.splitlines(), first):
+            self.lines.setdefault((path, number), line)
 
-    If a summary replaced the conversation, the findings in it count too.
-    """
-    found = Evidence()
+    def add_lines(self, call: CompletedCall, kind: Kind) -> None:
+        """Add the result of a search or a listing."""
+        if _CUT.search(call.text):
+            self.failed.append(f"`{call.name}`: its result was cut")
+        for line in _CUT.sub("", call.text).splitlines():
+            if kind == "grep" and (hit := _HIT.fullmatch(line)):
+                path = hit[1].removeprefix("./")
+                self.files.add(path)
+                self.lines[path, int(hit[2])] = hit[3]
+            elif kind != "grep" and (name := _NAME.fullmatch(line.strip())):
+                self.files.add(name[1].removeprefix("./"))
+
+
+def gather_evidence(context: SceneContext) -> Evidence:
+    """Collect all results of the conversation, and the findings in a summary that replaced it."""
+    found = Evidence(context=context, tools=FileTools(context))
     for prompt in context.prompts:
         for path, line, _, text in _REPORTED.findall(prompt):
             found.files.add(path)
@@ -105,7 +126,7 @@ def gather_evidence(context: SceneContext, files: FileTools) -> Evidence:
         if searched := _SEARCHED.search(prompt):
             found.searched |= {problem.search: True for problem in PROBLEMS[: int(searched[1])]}
     for call in context.completed_calls:
-        kind = files.kind(call.name)
+        kind = FILE_TOOLS.get(call.name)
         if kind == "grep":
             found.searched[str(_argument(call, PATTERN))] = not call.is_error
         if kind and call.is_error:
@@ -113,34 +134,11 @@ def gather_evidence(context: SceneContext, files: FileTools) -> Evidence:
             if kind == "read":
                 found.read.setdefault(_path(call), "failed")
         elif kind == "read":
-            _add_file(found, call)
-        elif kind and not (kind == "list" and "glob" in files):
+            found.add_file(call)
+        elif kind and not (kind == "list" and "glob" in found.tools):
             # The paths in a listing may differ from those of the other tools.
-            _add_lines(found, call, kind)
+            found.add_lines(call, kind)
     return found
-
-
-def _add_file(found: Evidence, call: CompletedCall) -> None:
-    path, lines = _path(call), _argument(call, RANGE)
-    first = int(lines[0]) if isinstance(lines, list) and lines else 1
-    whole, *rest = _CUT.split(call.text)
-    found.files.add(path)
-    found.read[path] = "part" if lines or rest else "whole"
-    # Line numbers after a truncation are unknown.
-    for number, line in enumerate(whole.splitlines(), first):
-        found.lines.setdefault((path, number), line)
-
-
-def _add_lines(found: Evidence, call: CompletedCall, kind: Kind) -> None:
-    if _CUT.search(call.text):
-        found.failed.append(f"`{call.name}`: its result was cut")
-    for line in _CUT.sub("", call.text).splitlines():
-        if kind == "grep" and (hit := _HIT.fullmatch(line)):
-            path = hit[1].removeprefix("./")
-            found.files.add(path)
-            found.lines[path, int(hit[2])] = hit[3]
-        elif kind != "grep" and (name := _NAME.fullmatch(line.strip())):
-            found.files.add(name[1].removeprefix("./"))
 
 
 def _argument(call: CompletedCall, names: tuple[str, ...]) -> object:

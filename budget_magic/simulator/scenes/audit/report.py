@@ -1,4 +1,4 @@
-"""Write the Markdown report of an audit, or the answer to a question, in the room there is."""
+"""Write the Markdown report of an audit, or the answer to a question, within a token limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READ_LABELS: Final = {"whole": "Read", "part": "Read in part", "failed": "Could
 
 
 def write_report(evidence: Evidence, *, why: str = "", max_tokens: int) -> str:
-    """Return the findings and what was read; `why` tells why the audit stopped early."""
+    """Return the findings and what was read; `why` says why the audit stopped early."""
     found = evidence.findings()
     searches = sum(evidence.searched.get(problem.search, False) for problem in PROBLEMS)
     summary = "I audited this folder and none of my searches found a problem."
@@ -86,7 +86,7 @@ def _findings(found: Sequence[Finding]) -> list[str]:
 
 
 def _fit(parts: Sequence[str], max_tokens: int, tail: Sequence[str] = ()) -> str:
-    """Join as many of the first parts as there is room for, and the tail if it fits."""
+    """Join as many of the first parts as fit, and the tail if it fits too."""
     for kept in range(len(parts), 1, -1):
         note = ["The rest did not fit here."] if kept < len(parts) else []
         text = "\n\n".join([*parts[:kept], *note, *tail])
