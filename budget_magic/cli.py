@@ -61,11 +61,6 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
         What to audit; None is the carried sample.
     beside
         Where the demo's folder is made; None is the working directory.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder is not there, nothing can be written here, or the notebook did not end well.
     """
     if folder is not None and not folder.is_dir():
         raise ConfigurationError(

@@ -39,12 +39,10 @@ class BudgetMagicError(Exception):
 
 
 class ConfigurationError(BudgetMagicError):
-    """Something asked for cannot be done; nothing was sent and nothing changed.
+    """A request cannot be met; nothing was sent and nothing changed.
 
     Parameters
     ----------
-    message
-        What is wrong.
     *suggestions
         What works instead, each a `budget_magic.events.Suggestion`.
     setting

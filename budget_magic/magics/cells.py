@@ -67,15 +67,7 @@ class Cells:
         self.ended_panels: list[Panel] = []
 
     def prepare(self, line: Line, body: str) -> CellTurn | None:
-        """Prepare what a `%%claude_task` cell asks for; nothing runs yet.
-
-        None where a turn that is paid for was shown again.
-
-        Raises
-        ------
-        ConfigurationError
-            It cannot run.
-        """
+        """Prepare the turn of a `%%claude_task` cell; None where a paid one was shown again."""
         given = line.given
         if "background" in given and "out" in given:
             raise ConfigurationError(
@@ -111,7 +103,7 @@ class Cells:
         return self._cell_turn(task, plan.settings, given, begin)
 
     def prepare_resume(self, task: Task, line: Line) -> CellTurn | None:
-        """Prepare what `%claude_resume` asks for, as `prepare` does."""
+        """Prepare the turn of `%claude_resume`, as `prepare` does."""
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
             self._show_again(task, turn, line.given.get("out"))
@@ -139,13 +131,7 @@ class Cells:
         return task
 
     def existing(self, name: str | None) -> Task:
-        """Return the task of that name, or the one used last.
-
-        Raises
-        ------
-        ConfigurationError
-            There is none; close names are offered.
-        """
+        """Return the task of that name, or the one used last; raises `ConfigurationError`."""
         wanted = name or self._session.last_used
         if wanted is None:
             raise ConfigurationError("there is no task yet; start one with %%claude_task")

@@ -45,11 +45,8 @@ class Filled:
 def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     r"""Return the prompt with each `{{ expression }}` replaced by its value as text.
 
-    Raises
-    ------
-    ConfigurationError
-        An expression fails, or is more than names, attributes, subscripts and literals without a
-        double underscore.
+    Raises `ConfigurationError` where an expression fails, or is more than names, attributes,
+    subscripts and literals without a double underscore.
 
     >>> fill(r"{{ n }} of \{{ x }}", {"n": 3}).text
     '3 of {{ x }}'

@@ -77,13 +77,7 @@ def split(line: str, expand: Callable[[str], str]) -> list[str]:
 
 
 def parse(words: list[str], allowed: frozenset[str] = frozenset(OPTIONS)) -> Line:
-    """Parse the words of a line; `allowed` are the names of settings that its magic takes.
-
-    Raises
-    ------
-    ConfigurationError
-        An unknown option, a missing or wrong value, or more than one word for a name.
-    """
+    """Parse the words of a line; `allowed` are the names of settings that its magic takes."""
     names: list[str] = []
     given: dict[str, Any] = {}
     rest = list(words)
@@ -145,21 +139,14 @@ def apply(
     lookup: Callable[[str], object],
     has_run: bool,
 ) -> Settings:
-    """Return the settings with the options of a line put in.
+    """Return the settings with the options of a line applied.
 
     Parameters
     ----------
-    settings, given
-        In force so far, and values as `parse` reads them.
     lookup
         Finds an object of the notebook by name; raises LookupError where there is none.
     has_run
         Whether the task has a turn already: its system prompt is fixed then.
-
-    Raises
-    ------
-    ConfigurationError
-        `--system` on a later turn, or a client that the notebook does not have.
     """
     changes = {name: value for name, value in given.items() if name in SETTINGS}
     if has_run and given.get("system", settings.system) != settings.system:

@@ -164,13 +164,10 @@ _Group = TypeVar("_Group", bound="Defaults | Settings | Ceilings")
 def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
     """Return a copy with new values by name of the setting; a ceiling has a name of its own.
 
+    Raises TypeError for a name that is not that of a setting of the group.
+
     >>> evolve(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
     9
-
-    Raises
-    ------
-    TypeError
-        A name is not that of a setting of the group.
     """
     left, changes = dict(values), dict[str, Any]()
     for part in fields(group):

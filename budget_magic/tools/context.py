@@ -31,13 +31,7 @@ class RunInCaller(Protocol):
 
 
 class CancelToken:
-    """Tells a call, on whatever thread it runs, that nobody waits for it any more.
-
-    >>> token = CancelToken()
-    >>> token.cancel()
-    >>> token.is_cancelled
-    True
-    """
+    """Tells a call, on whatever thread it runs, that nobody waits for it any more."""
 
     def __init__(self) -> None:
         self._cancelled: Future[None] = Future()
@@ -84,13 +78,7 @@ class Reservation:
         self._settle(Amount(), self._held)
 
     def settle(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> None:
-        """Book what was spent and release the rest; only the first call counts.
-
-        Raises
-        ------
-        ToolRefusal
-            An amount is not a number of at least 0.
-        """
+        """Book what was spent and release the rest; only the first call counts."""
         self._settle(amount(usd, tokens), Amount())
 
     def _settle(self, spent: Amount, unconfirmed: Amount) -> None:
@@ -108,13 +96,7 @@ class Reserve(Protocol):
 
 
 def amount(usd: Decimal, tokens: int) -> Amount:
-    """Return an amount that a tool reserves or has spent.
-
-    Raises
-    ------
-    ToolRefusal
-        It is not a number of at least 0: less would lift a ceiling.
-    """
+    """Return an amount that a tool reserves or has spent; less than 0 would lift a ceiling."""
     is_money = isinstance(usd, Decimal | int) and Decimal(usd).is_finite() and usd >= 0
     if not (is_money and isinstance(tokens, int) and tokens >= 0):
         raise ToolRefusal(

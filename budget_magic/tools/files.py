@@ -36,12 +36,7 @@ ONLY_READS: Final = "It only reads files under the root folder, so it does not a
 
 
 def file_tools(root: Path, *, limit_s: float = LIMIT_S) -> list[Tool]:
-    """Return the four file tools, confined to a root folder; `limit_s` seconds end a call.
-
-    Raises
-    ------
-    ConfigurationError
-        The root does not exist, is a file, or may not be read.
+    """Return the four file tools, confined to a root folder; a call ends after `limit_s` seconds.
 
     Notes
     -----

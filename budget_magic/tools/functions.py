@@ -49,8 +49,6 @@ def tool(
     >>> @tool(reads=True)
     ... def row_count(table: str) -> int:
     ...     return len(table)
-    >>> row_count("abc")
-    3
     """
 
     def declare(declared: FunctionT) -> FunctionT:
@@ -116,13 +114,8 @@ class FunctionTool(Tool):
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
     """Return a tool made of a function, a method, or what the SDK's `beta_tool` returned.
 
-    `name` is what the model calls it; None takes the function's own name.
-
-    Raises
-    ------
-    ConfigurationError
-        It is not a function, its name is not one that the API takes, or an argument of it cannot
-        be given as JSON.
+    `name` is what the model calls it; None takes the function's own name. Raises
+    `ConfigurationError` where the API takes no such name, or an argument cannot be given as JSON.
     """
     given = getattr(function, "func", None)
     if given is not None and type(function).__module__.startswith("anthropic."):

@@ -114,9 +114,8 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
 class FunctionLoop:
     """The loop of all async functions of a session's tasks, started on first use.
 
-    It is none of the turns': a function that stops its loop, blocks it, or cancels what runs there
-    reaches other functions at most. It is one for all of them, because they share clients and
-    locks, which belong to one loop.
+    Turns run elsewhere: a function that stops this loop, blocks it, or cancels what runs there
+    reaches other functions at most. They have one loop, because they share clients and locks.
     """
 
     def __init__(self) -> None:
@@ -127,11 +126,7 @@ class FunctionLoop:
         """Return what a coroutine function returns on this loop.
 
         Where the caller is cancelled, so is the function; `CLEAN_UP_S` later nobody waits for it.
-
-        Raises
-        ------
-        ToolRefusal
-            The function, not the caller, was cancelled.
+        Where only the function was, a `ToolRefusal` is raised.
         """
         here, there = asyncio.get_running_loop(), self._started().loop
         context, ended = contextvars.copy_context(), asyncio.Event()

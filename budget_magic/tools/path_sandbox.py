@@ -46,13 +46,7 @@ NEVER_SHOWN: Final = (
 
 
 def usable_root(root: Path) -> Path:
-    """Return the root folder with every link in its own path followed.
-
-    Raises
-    ------
-    ConfigurationError
-        It does not exist, is not a folder, or may not be read.
-    """
+    """Return the root folder with every link in its own path followed; refuse an unusable one."""
     try:
         resolved = root.expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -84,7 +78,7 @@ def forbidden(name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Something under the root."""
+    """A file or folder under the root."""
 
     parts: Parts
     """Its path below the root, every link followed."""
@@ -112,12 +106,9 @@ class PathSandbox(DirectoryHandle):
             raise unreadable("the root folder", error) from error
 
     def find(self, path: str) -> Found:
-        """Return the file or folder that is meant, every link followed.
+        """Return a file or folder, every link followed.
 
-        Raises
-        ------
-        ToolRefusal
-            It leads outside the root, is hidden or secret by name, or cannot be found.
+        Raises `ToolRefusal` where it is outside the root, forbidden by name, or cannot be found.
         """
         parts = self._inside(path)
         try:

@@ -78,10 +78,7 @@ def to_answer(
 ) -> ToolAnswer:
     """Return a result as it is sent: secrets replaced first, so that no cut splits one.
 
-    Raises
-    ------
-    ToolRefusal
-        A block is malformed, too large, or of a kind that the API does not take.
+    Raises `ToolRefusal` where a block is malformed, too large, or of a kind that the API refuses.
     """
     result = output if isinstance(output, ToolResult) else ToolResult(content=output)
     redactor.refresh()

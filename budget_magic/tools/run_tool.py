@@ -27,9 +27,7 @@ async def run_tool(
 ) -> ToolAnswer:
     """Return the answer to one call: secrets replaced, length capped, every error told as text.
 
-    Credentials that the call brought into the environment count already.
-
-    A cancellation alone passes through, and cancels what the call started. A KeyboardInterrupt or
+    Only a cancellation passes through, and cancels what the call started. A KeyboardInterrupt or
     SystemExit that arrives here is the tool's own, and would end the event loop that all tasks
     share.
     """

@@ -28,8 +28,7 @@ class Redactor:
     Parameters
     ----------
     environ
-        Environment variables; `credentials` says which of them count. Values of fewer than 8
-        characters, paths, numbers and known harmless variables do not. Read again by `refresh`.
+        Environment variables; `credentials` says which of them count. Read again by `refresh`.
     extra
         More names and values, such as the key that a client was made with; one name may stand
         for several values. Read again by `refresh`.

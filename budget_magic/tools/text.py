@@ -13,15 +13,8 @@ SHOWN_INPUT_CHARS: Final = 80
 
 
 def as_text(value: object) -> str:
-    """Return the text that stands for the value a function returned.
+    """Return the value of a function as text; raises `ToolRefusal` for binary data.
 
-    Raises
-    ------
-    ToolRefusal
-        The value is binary: images and PDFs are returned as blocks of a `ToolResult`.
-
-    Examples
-    --------
     >>> as_text({"rows": 3}), as_text(None)
     ('{"rows": 3}', 'done, returned nothing')
     """

@@ -8,14 +8,9 @@ from budget_magic.tools.context import CURRENT_CALL, CancelToken
 
 
 class TimeLimit:
-    """The time of one call; the work looks at it, since a thread cannot be ended from outside.
+    """The seconds of one call; the work checks it, since a thread cannot be ended from outside.
 
-    Parameters
-    ----------
-    limit_s
-        Seconds that the call may take.
-    cancel
-        What ends it sooner; None is the token of the call in which this code runs.
+    `cancel` ends it sooner; None takes the token of the call in which this code runs.
     """
 
     def __init__(self, limit_s: float, cancel: CancelToken | None = None) -> None:

@@ -116,11 +116,6 @@ def build_toolbox(
         The only folder that the file tools may touch.
     lookup, candidates
         Finds a function of the notebook by name; names to suggest for one that is not found.
-
-    Raises
-    ------
-    ConfigurationError
-        An entry is unknown, given twice, of a later version, or cannot be a tool.
     """
     asked = parse_tools(entries)
     words = [entry for entry in asked if isinstance(entry, str)]
