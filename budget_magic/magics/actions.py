@@ -45,15 +45,11 @@ class Actions:
 
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task."""
-        prepared = self._prepare_cell(line, cell)
-        if prepared is not None:
-            self.wait_for(prepared)
+        self.wait_for(self._prepare_cell(line, cell))
 
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task, awaiting it."""
-        prepared = self._prepare_cell(line, cell)
-        if prepared is not None:
-            await self._await(prepared)
+        await self._await(self._prepare_cell(line, cell))
 
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
@@ -75,15 +71,13 @@ class Actions:
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
         task, prepared = self._prepare_resume(line)
-        if prepared is not None:
-            self.wait_for(prepared)
+        self.wait_for(prepared)
         return task
 
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn, awaiting it."""
         task, prepared = self._prepare_resume(line)
-        if prepared is not None:
-            await self._await(prepared)
+        await self._await(prepared)
         return task
 
     def stop(self, line: str) -> None:
@@ -141,15 +135,17 @@ class Actions:
         self._show_end(cell)  # an interrupt came in between
         _raise_ending(cell)
 
-    def wait_for(self, cell: CellTurn) -> None:
-        """Run a turn to its end and end the cell as it ended."""
-        with interrupts_stop(cell.run), self._shown(cell):
-            cell.run.wait(cell.display.beat)
+    def wait_for(self, cell: CellTurn | None) -> None:
+        """Run a turn to its end and end the cell as it ended; do nothing without one."""
+        if cell is not None:
+            with interrupts_stop(cell.run), self._shown(cell):
+                cell.run.wait(cell.display.beat)
 
-    async def _await(self, cell: CellTurn) -> None:
-        # By the signal itself: the kernel's cancellation comes only where the cell awaits.
-        with interrupts_stop(cell.run), self._shown(cell):
-            await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
+    async def _await(self, cell: CellTurn | None) -> None:
+        if cell is not None:
+            # By the signal itself: the kernel's cancellation comes only where the cell awaits.
+            with interrupts_stop(cell.run), self._shown(cell):
+                await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
 
     @contextmanager
     def _shown(self, cell: CellTurn) -> Iterator[None]:

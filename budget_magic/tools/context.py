@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
@@ -132,3 +133,26 @@ class ToolContext:
 
 CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
 """The innermost call of a tool in which this code runs; None outside of any."""
+
+
+class TimeLimit:
+    """The seconds of one call; the work checks it, since a thread cannot be ended from outside.
+
+    `cancel` ends it sooner; None takes the token of the call in which this code runs.
+    """
+
+    def __init__(self, limit_s: float, cancel: CancelToken | None = None) -> None:
+        call = CURRENT_CALL.get()
+        self.limit_s = limit_s
+        self.cancel = cancel or (call.cancel if call else CancelToken())
+        self._until_s = time.monotonic() + limit_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the work must end now."""
+        return self.cancel.is_cancelled or self.left_s <= 0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left, not below 0."""
+        return max(self._until_s - time.monotonic(), 0.0)
