@@ -27,20 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
     )
     commands = parser.add_subparsers(required=True)
-    demo_parser = commands.add_parser(
-        "demo", help="run the first notebook on the simulator and print its report"
-    )
-    demo_parser.add_argument(
-        "folder", nargs="?", type=Path, help="folder to audit; a small sample without it"
-    )
-    demo_parser.set_defaults(run=lambda given: demo(given.folder))
-    simulator_parser = commands.add_parser(
-        "simulator", help="serve the simulator as a local Messages API"
-    )
-    simulator_parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
-    simulator_parser.add_argument("--scene", default="audit", help="what the model does")
-    simulator_parser.add_argument("--seed", type=int, default=0, help="decides what is random")
-    simulator_parser.set_defaults(run=_serve)
+    audit = commands.add_parser("demo", help="run the first notebook and print its report")
+    audit.add_argument("folder", nargs="?", type=Path, help="to audit; a small sample without it")
+    audit.set_defaults(run=lambda given: demo(given.folder))
+    serve = commands.add_parser("simulator", help="serve the simulator as a local Messages API")
+    serve.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    serve.add_argument("--scene", default="audit", help="what the model does")
+    serve.add_argument("--seed", type=int, default=0, help="decides what is random")
+    serve.set_defaults(run=_serve)
     given = parser.parse_args(arguments)
     try:
         given.run(given)

@@ -120,23 +120,20 @@ def one_of(*choices: str | None) -> Callable[[object], str | None]:
     return parse
 
 
-def text(value: object) -> str:
-    """Parse a text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError("give a text")
-    return value
+def _checked(is_right: Callable[[object], bool], expected: str) -> Callable[[Any], Any]:
+    """Return a parser that takes a value as it is."""
+
+    def parse(value: Any) -> Any:
+        if is_right(value):
+            return value
+        raise ConfigurationError(expected)
+
+    return parse
 
 
-def text_or_none(value: object) -> str | None:
-    """Parse a text; `none` is one too."""
-    return None if value is None else text(value)
-
-
-def flag(value: object) -> bool:
-    """Parse True or False."""
-    if not isinstance(value, bool):
-        raise ConfigurationError("give True or False")
-    return value
+text = _checked(lambda value: isinstance(value, str) and value != "", "give a text")
+text_or_none = _checked(lambda value: isinstance(value, str | None) and value != "", "give a text")
+flag = _checked(lambda value: isinstance(value, bool), "give True or False")
 
 
 def policy(value: object) -> object:
