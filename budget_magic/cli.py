@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given.run(given)
     except BudgetMagicError as error:
-        print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command speaks so
+        print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -69,7 +69,7 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     target = SAMPLE if folder is None else str(folder.resolve())
     notebook = _execute(place / NOTEBOOK, target)
     _print_reports(notebook)
-    print(f"executed notebook: {place / NOTEBOOK}")  # noqa: T201 - a command speaks so
+    print(f"executed notebook: {place / NOTEBOOK}")  # noqa: T201 - a command prints
     return place / NOTEBOOK
 
 
@@ -126,7 +126,7 @@ def _print_reports(notebook: Any) -> None:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "application/vnd.budget-magic.turn+json" in data:
-                print(data["text/plain"], end="\n\n")  # noqa: T201 - a command speaks so
+                print(data["text/plain"], end="\n\n")  # noqa: T201 - a command prints
 
 
 def _serve(given: argparse.Namespace) -> None:

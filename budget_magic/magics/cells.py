@@ -1,4 +1,4 @@
-"""One run of a cell: from its line and body to a turn that runs, and what it leaves behind."""
+"""Prepare the turn that a cell's line and body ask for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIRST_NAME = "task-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTurn:
-    """A turn that a cell is about to run, with what shows it."""
+    """A turn that a cell is about to run, with its display."""
 
     task: Task
     run: Run
@@ -46,7 +46,7 @@ class CellTurn:
     background: bool = False
 
     def start(self) -> None:
-        """Start the turn and show that it runs; where that is refused, nothing was sent."""
+        """Start and show the turn; if starting is refused, nothing was sent."""
         self.begin(self.run)
         self.display.start(self.turn.number)
 
@@ -59,7 +59,7 @@ class CellTurn:
 
 
 class Cells:
-    """Prepares turns for cells and remembers which cell belongs to which task."""
+    """Prepares turns for cells; remembers which task a cell ran."""
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self._shell_context, self._session = shell_context, session
@@ -155,7 +155,7 @@ class Cells:
         begin: Callable[[Run, Start], object],
     ) -> CellTurn:
         asked = "background" in given
-        # Where no user is attached, the cell waits all the same.
+        # Without an interactive user the cell waits anyway.
         background = asked and self._shell_context.has_stdin()
         show = make_display(self._shell_context, task, self.ended_panels, background=background)
         start = Start(settings=settings, sinks=show.sinks, approver=show.approver, background=asked)
@@ -194,7 +194,7 @@ class Cells:
         return lambda settings: options.apply(settings, given, lookup=lookup, has_run=has_run)
 
     def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
-        """Say what a large insertion costs; an interactive user must agree to it."""
+        """Report what a large insertion costs; an interactive user must confirm it."""
         prices = price_table(settings.model, settings.prices)
         sentence = insert_sentence(filled, task.ratios(), prices)
         if not sentence:

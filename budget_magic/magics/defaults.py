@@ -28,7 +28,7 @@ class SettingTrait(traitlets.TraitType[Any, Any]):
 
 
 class TaskDefaults(Configurable):
-    """The defaults of both doors, cell and Python, as traits."""
+    """The defaults of cells and of `Task`, as traits."""
 
     # In a class body, `locals()` is the namespace that becomes the class.
     locals().update({row.name: SettingTrait(row) for row in TABLE.values()})

@@ -1,6 +1,6 @@
-"""`{{ expression }}` in a prompt: looked up in the notebook, inserted as text.
+"""Replace `{{ expression }}` in a prompt by its value in the notebook, as text.
 
-Pasted text may hold braces, so filling in only looks: a call or an operator is refused.
+Pasted text may hold braces, so evaluation has no side effects: calls and operators are refused.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ALLOWED: Final = (
     ast.List, ast.Set, ast.Tuple, ast.USub,
 )  # fmt: skip
 LARGE_TOKENS: Final = 20_000
-"""Inserted text of more tokens than this is said, and asked about, before it is sent."""
+"""Inserting more tokens than this must be confirmed."""
 SHOWN_CHARACTERS: Final = 60
-"""Characters of an expression that an error repeats; it may be pasted text."""
+"""Characters of an expression that an error quotes; it may be pasted text."""
 ESCAPE: Final = r"write \{{ for literal braces"
 
 
@@ -68,7 +68,7 @@ def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
 
 
 def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -> str:
-    """Return what a large insertion takes and costs, as a sentence; empty where it is not large."""
+    """Return a sentence on the tokens and cost of a large insertion; empty for a small one."""
     tokens = ratios.tokens("text", filled.characters)
     if tokens <= LARGE_TOKENS:
         return ""
@@ -94,7 +94,7 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
         )
     names = {**namespace, "__builtins__": {}}
     try:
-        value = eval(compile(tree, "<prompt>", "eval"), names)  # noqa: S307 - it only looks
+        value = eval(compile(tree, "<prompt>", "eval"), names)  # noqa: S307 - only lookups, see `_only_looks`
         return markdown_table(value) if is_data_frame(value) else str(value)
     except KeyboardInterrupt:
         raise

@@ -1,4 +1,4 @@
-"""The options of the magics: from a line to values, and from values to the settings of a task."""
+"""Parse the options of the magics' lines and apply them to a task's settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EQUALS_QUOTE: Final = re.compile(r"(?<!\S)(--[\w-]+)=(?=[\"'])")
 
 
 class Line(NamedTuple):
-    """A magic's line, read."""
+    """A parsed line of a magic."""
 
     task: str | None
     given: Mapping[str, Any]
@@ -65,7 +65,7 @@ FLAGS: Final[Mapping[str, Row]] = {
 
 
 def split(line: str, expand: Callable[[str], str]) -> list[str]:
-    """Return the words of a line; `expand` expands `$x` and `{x}` in those without quotes."""
+    """Split a line into words; `expand` expands `$x` and `{x}` in unquoted ones."""
     try:
         words = arg_split(_EQUALS_QUOTE.sub(r"\1 ", line), posix=False)
     except ValueError as error:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class NamedTool(Protocol):
-    """A tool as an object; `budget_magic.tools.Tool` says what else it has."""
+    """A tool given as an object; `budget_magic.tools.Tool` is the full class."""
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class StuckRule(NamedTuple):
 
 
 def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
-    """Let a parser of text take None, `none` and other Python values too."""
+    """Make a parser of text accept None, `none` and other Python values."""
 
     @wraps(parse)
     def parse_or_none(value: object) -> T | None:
@@ -121,7 +121,7 @@ def one_of(*choices: str | None) -> Callable[[object], str | None]:
 
 
 def _checked(is_right: Callable[[object], bool], expected: str) -> Callable[[Any], Any]:
-    """Return a parser that takes a value as it is."""
+    """Return a parser that only checks a value."""
 
     def parse(value: Any) -> Any:
         if is_right(value):

@@ -1,4 +1,4 @@
-"""What the turn offers to a call of a tool: facts, money, cancellation, and where it stands."""
+"""The context of a tool call: notices, reservations, cancellation and time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunInCaller(Protocol):
 
 
 class CancelToken:
-    """Tells a call, on whatever thread it runs, that nobody waits for it any more."""
+    """Tells a call, on any thread, that its result is no longer awaited."""
 
     def __init__(self) -> None:
         self._cancelled: Future[None] = Future()
@@ -50,7 +50,7 @@ class CancelToken:
         """Have a function called when the call is cancelled; at once if it was already."""
 
         def call(_: Future[None]) -> None:
-            with suppress(Exception):  # a tool's own must not keep the turn from stopping
+            with suppress(Exception):  # a failing callback must not keep the turn from stopping
                 callback()
 
         self._cancelled.add_done_callback(call)
@@ -108,7 +108,7 @@ def amount(usd: Decimal, tokens: int) -> Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """What one call may use; everything here works from any thread.
+    """What a tool may use during one call; usable from any thread.
 
     After the call was answered, `emit` and `reserve` raise `ToolRefusal`.
     """
@@ -117,7 +117,7 @@ class ToolContext:
     step: int
     call_id: str
     emit: Callable[[NoticePosted | str], None]
-    """Record a notice to the reader; other facts are for the loop to state."""
+    """Record a notice to the reader; other facts come from the loop."""
     reserve: Reserve
     run_in_caller: RunInCaller
     function_loop: FunctionLoop = field(default_factory=FunctionLoop)
@@ -128,7 +128,7 @@ class ToolContext:
     parent: str | None = None
     """Id of the record of this call: the parent of what tasks that the tool runs record."""
     accounts: tuple[Account, ...] = ()
-    """Those of the task and of everything around it: tasks that the tool runs draw on them."""
+    """The accounts that tasks run by the tool draw on: the task's, and all around it."""
 
 
 CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
@@ -136,7 +136,7 @@ CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_c
 
 
 class TimeLimit:
-    """The seconds of one call; the work checks it, since a thread cannot be ended from outside.
+    """The time limit of one call, which the work polls: a thread cannot be ended from outside.
 
     `cancel` ends it sooner; None takes the token of the call in which this code runs.
     """

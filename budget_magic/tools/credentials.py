@@ -1,4 +1,4 @@
-"""Which values of the environment are credentials: by the variable's name or the value's shape."""
+"""Find credentials in the environment, by the variable's name or the value's shape."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 MINIMUM_LINE_LENGTH: Final = 16
-"""Lines of a secret of several lines, such as a PEM key, count on their own from here on."""
+"""Shorter lines of a multi-line secret, such as a PEM key, are not secrets by themselves."""
 
 _STRONG_NAME: Final = re.compile(
     r"SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|WEBHOOK(?:_UR[LI])?$"
@@ -125,7 +125,7 @@ def is_placeholder(value: str) -> bool:
 
 
 def parts(value: str) -> Iterator[str]:
-    """Yield a value and what of it may turn up alone: its lines, the key behind `Bearer`."""
+    """Yield a value and the parts that may occur alone: its lines, the key behind `Bearer`."""
     yield value.strip()
     yield from (found[1] for found in _SCHEME.finditer(value))
     lines = value.strip().splitlines()

@@ -24,7 +24,7 @@ from budget_magic.tools.search import ENTRY_LIMIT, glob_files, grep_files
 from budget_magic.tools.tool import Tool
 
 READ_LIMIT_BYTES: Final = 256 * 1024
-"""As the SDK's `DEFAULT_MAX_FILE_BYTES` (anthropic 2.12)."""
+"""The SDK's `DEFAULT_MAX_FILE_BYTES` (anthropic 2.12)."""
 LIST_LIMIT: Final = 500
 LIMIT_S: Final = 10.0
 BINARY_PROBE_BYTES: Final = 8192

@@ -1,4 +1,4 @@
-"""Python functions as tools: their schema, the check of their arguments, and what they return."""
+"""Python functions as tools."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _described(name: str, function: Callable[..., Any]) -> Any:
     """Return the SDK's tool for a function; its `call` checks arguments and binds them.
 
-    It does not run the function: an error raised there would be taken for one of the arguments.
+    It does not run the function, whose errors would be taken for invalid arguments.
     """
     from anthropic import beta_tool  # noqa: PLC0415 - heavy to import
 
@@ -170,7 +170,7 @@ def _described(name: str, function: Callable[..., Any]) -> Any:
     }
     try:
         with warnings.catch_warnings():
-            # A default that JSON cannot hold is left out of the schema, and that is all right.
+            # A default that JSON cannot hold may be left out of the schema.
             warnings.simplefilter("ignore")
             made: Any = beta_tool(bind, name=name)
     except (Exception, SystemExit) as error:

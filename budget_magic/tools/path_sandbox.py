@@ -1,4 +1,4 @@
-"""Which files the file tools may touch: those under the root, but none hidden or secret by name.
+"""Confine the file tools to the root, and refuse hidden and credential files by name.
 
 A path is resolved and judged first, then opened without following links (`DirectoryHandle`).
 Links that stay under the root may be followed; a hard link to a file outside cannot be recognised.
@@ -27,7 +27,7 @@ CREDENTIAL_NAMES: Final = (
     "kubeconfig", "*.kubeconfig", "netrc", "_netrc", "htpasswd",
     "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
 )  # fmt: skip
-"""Names of files that hold credentials, and what begins like them; see `CODE` and `_BACKUP`."""
+"""Names of files that hold credentials; see also `CODE` and `_BACKUP`."""
 CODE: Final = tuple(
     f".{ending}"
     for ending in (
@@ -36,9 +36,9 @@ CODE: Final = tuple(
         "scala", "swift", "ts", "tsx", "vue",
     )
 )  # fmt: skip
-"""Endings of source code, which is about credentials more often than it holds them."""
+"""Endings of source code, which rarely holds the credentials that it is named after."""
 _BACKUP: Final = re.compile(r"(?:~|\.(?:bak|backup|copy|old|orig|save|swp|tmp|\d{1,9})?)+\Z")
-"""What editors and people put behind the name of a file to keep a copy of it."""
+"""Suffixes of backup copies."""
 NEVER_SHOWN: Final = (
     "names that start with a dot and credential files, such as *.pem, *.key, *.tfstate or "
     "credentials*, are never listed, searched or read"
@@ -96,7 +96,7 @@ class Found:
 
 
 class PathSandbox(DirectoryHandle):
-    """The folder that the file tools stay in, held open for one call; `root` as `usable_root`."""
+    """The root folder of the file tools, from `usable_root`, held open for one call."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -147,7 +147,7 @@ def shown(parts: Iterable[str]) -> str:
 
 
 def unreadable(name: str, error: OSError) -> ToolRefusal:
-    """Return the refusal of something that the system does not let us open."""
+    """Return the refusal for a file or folder that cannot be opened."""
     return ToolRefusal(f"{name} cannot be read: {(error.strerror or '').lower()}")
 
 

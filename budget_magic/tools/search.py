@@ -1,4 +1,4 @@
-"""`glob` and `grep` over the files that may be seen, bounded in time and size."""
+"""`glob` and `grep`, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _searched(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # Nothing of this process's environment, credentials included, goes along.
+            # The environment, with its credentials, is not passed on.
             env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -132,7 +132,7 @@ def _searched(
             output, _ = process.communicate()
         finally:
             process.kill()
-    # A line without its end was being written when the process was ended.
+    # An incomplete last line was cut off when the process was killed.
     whole = output[: output.rfind(b"\n") + 1]
     messages = [json.loads(line) for line in whole.splitlines()]
     if in_time and not (messages and isinstance(messages[-1], dict)):
@@ -142,7 +142,7 @@ def _searched(
 
 @dataclass(slots=True)
 class DirectoryWalk:
-    """The files under a folder that may be seen, links not followed, sorted by name.
+    """A walk over the files that may be seen, sorted by name; links are not followed.
 
     The SDK's `glob` and `grep` would meet hidden and credential files, and a filter behind them
     cannot tell whether their limits were used up by what it must drop.
@@ -173,7 +173,7 @@ class DirectoryWalk:
                     left -= len(entries)
                     self.is_cut |= next(scan, None) is not None
                     if folder and any(entry.name == "pyvenv.cfg" for entry in entries):
-                        # A virtual environment: thousands of files that nobody means to search.
+                        # A virtual environment holds thousands of irrelevant files.
                         continue
                     for entry in sorted(entries, key=lambda entry: entry.name):
                         if self._is_over():
@@ -195,7 +195,7 @@ class DirectoryWalk:
         return self.is_late
 
     def notes(self) -> list[str]:
-        """Return sentences that say what is missing."""
+        """Return notes on what is missing."""
         found = []
         if self.is_cut:
             found.append(f"[stopped after {ENTRY_LIMIT:,} entries; give a folder as path]")

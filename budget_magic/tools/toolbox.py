@@ -25,7 +25,7 @@ MCP: Final = "mcp:"
 OPEN_S: Final = 30.0
 """How long one tool may take to open."""
 CLOSE_S: Final = 5.0
-"""How long one tool may take to close, also where the turn was stopped."""
+"""How long one tool may take to close, even if the turn was stopped."""
 
 Lookup = Callable[[str], object]
 """Finds an object of the notebook by name; raises LookupError or NameError where there is none."""
