@@ -170,9 +170,12 @@ class _Index:
 
     def forms_in(self, text: str) -> set[str]:
         """Return the forms that a text holds."""
-        starts = range(0, len(text) - self.gram + 1, self.step)
-        grams = self.by_gram.keys() & {text[at : at + self.gram] for at in starts}
-        return {form for gram in grams for form in self.by_gram[gram] if form in text}
+        size = self.gram
+        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, self.step)]
+        if self.by_gram.keys().isdisjoint(grams):  # mostly so, and no set has to be made
+            return set()
+        found = self.by_gram.keys() & grams
+        return {form for gram in found for form in self.by_gram[gram] if form in text}
 
     def beginning_of_a_form(self, text: str, start: int) -> int:
         """Return where the first suffix begins that may go on to be a form."""
