@@ -76,13 +76,13 @@ def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -
     if prices is not None:
         usd = worst_case_usd(prices, prompt_tokens=tokens, output_tokens=0, factor=Decimal(1))
         cost = f"about {dollars(usd)} the first time"
-    names = " and ".join(f"{{{{ {_shortened(name)} }}}}" for name in dict.fromkeys(filled.inserted))
+    names = " and ".join(map(_place, dict.fromkeys(filled.inserted)))
     verb = "inserts" if len(set(filled.inserted)) == 1 else "insert"
     return f"{names} {verb} \u2248 {exact(tokens)} tokens, {cost}"
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> str:
-    place = f"{{{{ {_shortened(expression)} }}}}"
+    place = _place(expression)
     try:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -104,9 +104,11 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
         ) from error
 
 
-def _shortened(expression: str) -> str:
+def _place(expression: str) -> str:
     line = " ".join(expression.split())
-    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 3] + "..."
+    if len(line) > SHOWN_CHARACTERS:
+        line = line[: SHOWN_CHARACTERS - 3] + "..."
+    return f"{{{{ {line} }}}}"
 
 
 def _only_looks(node: ast.AST) -> bool:
