@@ -134,9 +134,8 @@ class FileTools:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = (
-                data.decode("latin-1") + "\n[not UTF-8: read as Latin-1, so letters may be wrong]"
-            )
+            note = "[not UTF-8: read as Latin-1, so letters may be wrong]"
+            text = f"{data.decode('latin-1')}\n{note}"
         return text or "[the file is empty]"
 
 

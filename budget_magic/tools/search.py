@@ -179,10 +179,12 @@ class DirectoryWalk:
                         if self._is_over():
                             return
                         parts = (*folder, entry.name)
-                        if entry.name in SKIPPED_FOLDERS or forbidden(entry.name):
+                        if forbidden(entry.name):
                             continue
                         if entry.is_file(follow_symlinks=False):
                             yield parts, entry
+                        elif entry.name in SKIPPED_FOLDERS:
+                            continue
                         elif entry.is_dir(follow_symlinks=False) and enters(parts):
                             inner.append(parts)
             except OSError:
