@@ -38,25 +38,21 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "BudgetMagicError": "errors",
-    "Ceilings": "settings",
-    "ConfigurationError": "errors",
-    "Outcome": "meter",
-    "Spend": "meter",
-    "Task": "session",
-    "TaskFailed": "errors",
-    "TaskInterrupted": "errors",
-    "tasks": "session",
-    "tool": "tools",
+    "errors": {"BudgetMagicError", "ConfigurationError", "TaskFailed", "TaskInterrupted"},
+    "meter": {"Outcome", "Spend"},
+    "session": {"Task", "tasks"},
+    "settings": {"Ceilings"},
+    "tools": {"tool"},
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'budget_magic' has no attribute {name!r}")
     import importlib  # noqa: PLC0415 - public names are lazy, so that loading stays cheap
 
-    return getattr(importlib.import_module(f"budget_magic.{_ROOMS[name]}"), name)
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(importlib.import_module(f"budget_magic.{room}"), name)
+    raise AttributeError(f"module 'budget_magic' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,21 +1,21 @@
-"""Characters that views of a text leave out or cannot show, as all rooms tell them."""
+"""Invisible and control characters, recognised alike by all rooms."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-# Possessive repeats keep the pattern linear; an escape that never ends loses only its start.
+# Possessive quantifiers keep matching linear; an unterminated escape loses only its start.
 ESCAPES: Final = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)"
     r"|\x1b[ -/]*+[0-~]|\ufeff"
 )
-"""What views of a text leave out: terminal escapes and byte order marks."""
+"""Terminal escapes and byte order marks, which views strip."""
 UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Printable as Unicode has it, but not to be seen: fillers, joiners and variation selectors."""
+"""Invisible though Unicode calls them printable: fillers, joiners and variation selectors."""
 
 
 def is_seen(character: str) -> bool:

@@ -27,25 +27,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="budget-magic", description="Agentic loops on Claude under budgets and ceilings."
     )
     commands = parser.add_subparsers(required=True)
-    demo_parser = commands.add_parser(
-        "demo", help="run the first notebook on the simulator and print its report"
-    )
-    demo_parser.add_argument(
-        "folder", nargs="?", type=Path, help="folder to audit; a small sample without it"
-    )
-    demo_parser.set_defaults(run=lambda given: demo(given.folder))
-    simulator_parser = commands.add_parser(
-        "simulator", help="serve the simulator as a local Messages API"
-    )
-    simulator_parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
-    simulator_parser.add_argument("--scene", default="audit", help="what the model does")
-    simulator_parser.add_argument("--seed", type=int, default=0, help="decides what is random")
-    simulator_parser.set_defaults(run=_serve)
+    audit = commands.add_parser("demo", help="run the first notebook and print its report")
+    audit.add_argument("folder", nargs="?", type=Path, help="to audit; a small sample without it")
+    audit.set_defaults(run=lambda given: demo(given.folder))
+    serve = commands.add_parser("simulator", help="serve the simulator as a local Messages API")
+    serve.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    serve.add_argument("--scene", default="audit", help="what the model does")
+    serve.add_argument("--seed", type=int, default=0, help="decides what is random")
+    serve.set_defaults(run=_serve)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
     except BudgetMagicError as error:
-        print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command speaks so
+        print(f"budget-magic: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -61,11 +55,6 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
         What to audit; None is the carried sample.
     beside
         Where the demo's folder is made; None is the working directory.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder is not there, nothing can be written here, or the notebook did not end well.
     """
     if folder is not None and not folder.is_dir():
         raise ConfigurationError(
@@ -80,7 +69,7 @@ def demo(folder: Path | None, beside: Path | None = None) -> Path:
     target = SAMPLE if folder is None else str(folder.resolve())
     notebook = _execute(place / NOTEBOOK, target)
     _print_reports(notebook)
-    print(f"executed notebook: {place / NOTEBOOK}")  # noqa: T201 - a command speaks so
+    print(f"executed notebook: {place / NOTEBOOK}")  # noqa: T201 - a command prints
     return place / NOTEBOOK
 
 
@@ -137,7 +126,7 @@ def _print_reports(notebook: Any) -> None:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "application/vnd.budget-magic.turn+json" in data:
-                print(data["text/plain"], end="\n\n")  # noqa: T201 - a command speaks so
+                print(data["text/plain"], end="\n\n")  # noqa: T201 - a command prints
 
 
 def _serve(given: argparse.Namespace) -> None:

@@ -1,14 +1,14 @@
 """The one exception tree of budget_magic.
 
 BudgetMagicError
-├── ConfigurationError      known before anything is sent: a setting, a model, a missing credential
+├── ConfigurationError      a setting, a model or a credential is wrong; nothing was sent
 ├── WireError               a request did not end with `message_stop`
 │   ├── ApiError            the server answered with an error, by status or in mid-stream
 │   └── ConnectionBroken    no connection, a dropped stream, or one that ended too early
 ├── ToolRefusal             a tool declines a call; the message goes to the model
 └── TaskFailed              a turn ended in state `failed`
 
-TaskInterrupted             a KeyboardInterrupt, so that "Run all" stops; stands outside the tree
+TaskInterrupted             a KeyboardInterrupt, so that "Run all" stops; outside the tree
 
 Reaching a ceiling is a normal ending and raises nothing.
 """
@@ -23,7 +23,7 @@ CLOSED: Final = "the session is closed; make the task anew in an open one"
 
 
 def join_clauses(told: str, clauses: Iterable[str]) -> str:
-    """Return a sentence with what can be done about it.
+    """Append what can be done to a sentence.
 
     >>> join_clauses("no key: set one", ["or use another client", "`x` ends it"])
     'no key: set one, or use another client; `x` ends it'
@@ -35,16 +35,14 @@ def join_clauses(told: str, clauses: Iterable[str]) -> str:
 
 
 class BudgetMagicError(Exception):
-    """Base of everything that budget_magic raises on its own account."""
+    """Base class of the errors that budget_magic raises."""
 
 
 class ConfigurationError(BudgetMagicError):
-    """Something asked for cannot be done; nothing was sent and nothing changed.
+    """A request cannot be met; nothing was sent and nothing changed.
 
     Parameters
     ----------
-    message
-        What is wrong.
     *suggestions
         What works instead, each a `budget_magic.events.Suggestion`.
     setting
@@ -117,11 +115,11 @@ class ToolRefusal(BudgetMagicError):  # noqa: N818 - the field's word
 
 
 class Ending(Protocol):
-    """What the two errors that end a cell carry: an `Outcome` (which lives above this room)."""
+    """The part of an `Outcome`, which a higher layer defines, that these errors use."""
 
     @property
     def detail(self) -> str:
-        """One sentence with the way out."""
+        """One sentence that says how to go on."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What the magics do: each reads its line, calls the session, and shows what came of it."""
+"""Implement the magics: parse the line, call the session, show the result."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from budget_magic.session.task import Task
 logger = logging.getLogger("budget_magic")
 
 BEAT_S = 0.2
-"""How often the display of a task in the background is looked after."""
+"""Seconds between two updates of a background task's display."""
 
 
 class Actions:
-    """What the magics of one shell do with a session's tasks."""
+    """The magics of one shell, as they act on a session's tasks."""
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self.shell_context, self.session = shell_context, session
@@ -36,7 +36,7 @@ class Actions:
 
     @contextmanager
     def _usage_errors(self) -> Iterator[None]:
-        """Turn mistakes of the user into IPython's UsageError: one sentence, no traceback."""
+        """Raise ConfigurationError as IPython's UsageError: one sentence, no traceback."""
         try:
             yield
         except ConfigurationError as error:
@@ -45,15 +45,11 @@ class Actions:
 
     def run_cell(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task."""
-        prepared = self._prepare_cell(line, cell)
-        if prepared is not None:
-            self.wait_for(prepared)
+        self.wait_for(self._prepare_cell(line, cell))
 
     async def run_cell_awaited(self, line: str, cell: str) -> None:
         """Run one turn of a budgeted task, awaiting it."""
-        prepared = self._prepare_cell(line, cell)
-        if prepared is not None:
-            await self._await(prepared)
+        await self._await(self._prepare_cell(line, cell))
 
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
@@ -75,15 +71,13 @@ class Actions:
     def resume(self, line: str) -> Task | None:
         """Go on after a halt, an interruption or a failure, without a new prompt."""
         task, prepared = self._prepare_resume(line)
-        if prepared is not None:
-            self.wait_for(prepared)
+        self.wait_for(prepared)
         return task
 
     async def resume_awaited(self, line: str) -> Task | None:
         """Go on with a turn, awaiting it."""
         task, prepared = self._prepare_resume(line)
-        if prepared is not None:
-            await self._await(prepared)
+        await self._await(prepared)
         return task
 
     def stop(self, line: str) -> None:
@@ -108,7 +102,7 @@ class Actions:
         return options.parse(options.split(line, self.shell_context.expand), allowed)
 
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
-        """Return what the cell waits for; None where there is nothing to wait for."""
+        """Return the turn to wait for, if any."""
         with self._usage_errors():
             parsed = self._parse(line, options.CELL)
             if parsed.wants_help:
@@ -130,7 +124,7 @@ class Actions:
             return task, self.cells.prepare_resume(task, parsed)
 
     def leave_running(self, cell: CellTurn) -> None:
-        """Start a turn in the background; a thread of its own looks after its display."""
+        """Start a turn in the background; a separate thread updates its display."""
         with interrupts_stop(cell.run), cell.run:
             cell.start()
             self._background[cell.task.name] = cell
@@ -141,19 +135,21 @@ class Actions:
         self._show_end(cell)  # an interrupt came in between
         _raise_ending(cell)
 
-    def wait_for(self, cell: CellTurn) -> None:
-        """Run a turn to its end and end the cell as it ended."""
-        with interrupts_stop(cell.run), self._shown(cell):
-            cell.run.wait(cell.display.beat)
+    def wait_for(self, cell: CellTurn | None) -> None:
+        """Run a turn to its end, and raise if it failed or was stopped; do nothing without one."""
+        if cell is not None:
+            with interrupts_stop(cell.run), self._shown(cell):
+                cell.run.wait(cell.display.beat)
 
-    async def _await(self, cell: CellTurn) -> None:
-        # By the signal itself: the kernel's cancellation comes only where the cell awaits.
-        with interrupts_stop(cell.run), self._shown(cell):
-            await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
+    async def _await(self, cell: CellTurn | None) -> None:
+        if cell is not None:
+            # On the signal itself: the kernel cancels the cell only while it awaits.
+            with interrupts_stop(cell.run), self._shown(cell):
+                await cell.run.wait_async(lambda: cell.run.stop("keyboard"), cell.display.beat)
 
     @contextmanager
     def _shown(self, cell: CellTurn) -> Iterator[None]:
-        """Start a turn, show it, and end the cell as the turn ended, whatever is raised inside."""
+        """Start and show a turn; at the end show its report and raise if it did not end well."""
         try:
             with self._usage_errors(), cell.run:
                 cell.start()
@@ -171,7 +167,7 @@ class Actions:
 
 
 def _raise_ending(cell: CellTurn) -> None:
-    """End the cell with an error where its turn did not end well."""
+    """Raise an error if the turn was stopped or failed."""
     cell.run.result()
     outcome = cell.turn.outcome
     if outcome is not None and outcome.state == "interrupted":
@@ -181,11 +177,11 @@ def _raise_ending(cell: CellTurn) -> None:
 
 
 def _finish_later(cell: CellTurn) -> None:
-    """Look after the display of a turn in the background, and end the turn where that fails."""
+    """Update the display of a background turn; if that fails, stop the turn."""
     try:
         with cell.run:
             while not cell.run.done.wait(BEAT_S):
                 cell.display.beat()
         cell.display.finish()
-    except Exception as error:  # noqa: BLE001 - the outcome tells it; nobody waits for this thread
+    except Exception as error:  # noqa: BLE001 - reported in the outcome; nobody joins this thread
         logger.warning("the display of %s failed with %s", cell.task.name, type(error).__name__)

@@ -1,4 +1,4 @@
-"""Rewrites cells: the outermost awaits its magic, so that widget events arrive meanwhile."""
+"""Rewrite cells so that the outermost awaits its magic and widget events keep arriving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budget_magic.magics.shell_context import ShellContext
 
 AWAITED_CELL: Final = "_claude_task_awaited"
 _HELP: Final = re.compile(r"get_ipython\(\)\.run_cell_magic\(('claude_task'), (.*--help.*), ''\)")
-"""A cell with nothing below its first line, which IPython would refuse."""
+"""A cell with an empty body, which IPython would refuse."""
 _NO_BODY: Final = ", '')"
 AWAITED_RESUME: Final = "_claude_resume_awaited"
 _CELL: Final = "get_ipython().run_cell_magic('claude_task',"
@@ -20,7 +20,7 @@ _RESUME: Final = re.compile(
 _SHOWN: Final = re.compile(
     r"^(?P<call>get_ipython\(\)\.run_line_magic\('claude_(?:task|resume)',.*\))$"
 )
-"""A bare line that shows its task by itself: its value is not to be shown once more."""
+"""A bare line, whose magic displays the task: the value must not be displayed again."""
 
 
 def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[str]]:

@@ -1,4 +1,4 @@
-"""One run of a cell: from its line and body to a turn that runs, and what it leaves behind."""
+"""Prepare the turn that a cell's line and body ask for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FIRST_NAME = "task-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTurn:
-    """A turn that a cell is about to run, with what shows it."""
+    """A turn that a cell is about to run, with its display."""
 
     task: Task
     run: Run
@@ -48,7 +48,7 @@ class CellTurn:
     background: bool = False
 
     def start(self) -> None:
-        """Start the turn and show that it runs; where that is refused, nothing was sent."""
+        """Start and show the turn; if starting is refused, nothing was sent."""
         self.begin(self.run)
         self.display.start(self.turn.number)
 
@@ -61,7 +61,7 @@ class CellTurn:
 
 
 class Cells:
-    """Prepares turns for cells and remembers which cell belongs to which task."""
+    """Prepares turns for cells; remembers which task a cell ran."""
 
     def __init__(self, shell_context: ShellContext, session: Session) -> None:
         self._shell_context, self._session = shell_context, session
@@ -69,15 +69,7 @@ class Cells:
         self.ended_panels: list[Panel] = []
 
     def prepare(self, line: Line, body: str) -> CellTurn | None:
-        """Prepare what a `%%claude_task` cell asks for; nothing runs yet.
-
-        None where a turn that is paid for was shown again.
-
-        Raises
-        ------
-        ConfigurationError
-            It cannot run.
-        """
+        """Prepare the turn of a `%%claude_task` cell; None where a paid one was shown again."""
         given = line.given
         if "background" in given and "out" in given:
             raise ConfigurationError(
@@ -110,7 +102,7 @@ class Cells:
         return self._cell_turn(task, asked, start, given)
 
     def prepare_resume(self, task: Task, line: Line) -> CellTurn | None:
-        """Prepare what `%claude_resume` asks for, as `prepare` does."""
+        """Prepare the turn of `%claude_resume`, as `prepare` does."""
         turn = task.turn_to_resume()
         if turn.outcome is not None and turn.outcome.state == "completed":
             self._show_again(task, turn, line.given.get("out"))
@@ -134,13 +126,7 @@ class Cells:
         return task
 
     def existing(self, name: str | None) -> Task:
-        """Return the task of that name, or the one used last.
-
-        Raises
-        ------
-        ConfigurationError
-            There is none; close names are offered.
-        """
+        """Return the task of that name, or the one used last; raises `ConfigurationError`."""
         wanted = name or self._session.last_used
         if wanted is None:
             raise ConfigurationError("there is no task yet; start one with %%claude_task")
@@ -159,7 +145,7 @@ class Cells:
     def _cell_turn(
         self, task: Task, asked: Prompt | Turn, start: Start, given: Mapping[str, Any]
     ) -> CellTurn:
-        # Where no user is attached, the cell waits all the same.
+        # Without an interactive user the cell waits anyway.
         background = "background" in given and self._shell_context.has_stdin()
         show = make_display(self._shell_context, task, self.ended_panels, background=background)
         start = replace(
@@ -206,7 +192,7 @@ class Cells:
         return partial(options.apply, given=given, lookup=self._shell_context.lookup)
 
     def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
-        """Say what a large insertion costs; an interactive user must agree to it."""
+        """Report what a large insertion costs; an interactive user must confirm it."""
         prices = price_table(settings.model, settings.prices)
         sentence = insert_sentence(filled, task.ratios(), prices)
         if not sentence:

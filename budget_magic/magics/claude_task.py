@@ -1,4 +1,4 @@
-"""The magics: thin doors; what they do is imported when the first of them is used."""
+"""The registered magics; their implementation is imported on first use."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
 
     @cached_property
     def actions(self) -> Actions:
-        """What the magics do."""
+        """The implementation of the magics."""
         from budget_magic.magics.actions import Actions  # noqa: PLC0415 - keeps loading cheap
 
         return Actions(self.shell_context, self.session)

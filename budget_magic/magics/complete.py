@@ -23,7 +23,7 @@ Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 
 def make_matcher(shell_context: ShellContext, session: Session) -> Matcher:
-    """Return a matcher that answers on the magics' lines and silences Python's own there."""
+    """Return a matcher for the magics' lines that suppresses Python completions there."""
 
     def matcher(context: CompletionContext) -> SimpleMatcherResult:
         found = _LINE.match(context.line_with_cursor[: context.cursor_position])

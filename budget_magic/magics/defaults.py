@@ -9,29 +9,24 @@ from traitlets.config import Configurable
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings import TABLE, Defaults, evolve
-from budget_magic.settings.row import Row
-
-
-class SettingTrait(traitlets.TraitType[Any, Any]):
-    """A trait whose value is parsed as the option of the same name parses it."""
-
-    def __init__(self, row: Row) -> None:
-        super().__init__(row.default, allow_none=True, help=row.python_help, config=True)
-        self._parse = row.parse
-
-    def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002 - traitlets' signature
-        """Parse the value."""
-        try:
-            return self._parse(value)
-        except ConfigurationError as error:
-            raise traitlets.TraitError(f"{self.name} = {value!r}: {error}") from None
 
 
 class TaskDefaults(Configurable):
-    """The defaults of both doors, cell and Python, as traits."""
+    """The defaults of cells and of `Task`, as traits that are parsed as the options are."""
 
     # In a class body, `locals()` is the namespace that becomes the class.
-    locals().update({row.name: SettingTrait(row) for row in TABLE.values()})
+    locals().update(
+        {row.name: traitlets.Any(row.default, help=row.python_help, config=True)
+         for row in TABLE.values()}
+    )  # fmt: skip
+
+    @traitlets.validate(*TABLE)
+    def _parse(self, proposal: Any) -> Any:
+        name, value = proposal.trait.name, proposal.value
+        try:
+            return TABLE[name].parse(value)
+        except ConfigurationError as error:
+            raise traitlets.TraitError(f"{name} = {value!r}: {error}") from None
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""

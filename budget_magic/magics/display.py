@@ -32,7 +32,7 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class TurnDisplay:
-    """One display of one turn; itself a sink where it is among its `sinks`."""
+    """Base class of the displays of one turn; some are sinks of the turn themselves."""
 
     sinks: tuple[Sink, ...] = ()
     approver: Approver | None = None
@@ -47,7 +47,7 @@ class TurnDisplay:
         """Take one fact."""
 
     def live(self, event: Live) -> None:
-        """Take a piece of what streams."""
+        """Take one live event."""
 
     def start(self, turn: int) -> None:
         """Show that the turn runs."""
@@ -133,7 +133,7 @@ class PanelDisplay(TurnDisplay):
         display(shown, raw=True, display_id=self._ids[-1])
 
     def beat(self) -> None:
-        """Say so once where the buttons do not work while a cell runs."""
+        """Say once if the buttons do not work while the cell runs."""
         if self._panel and not self._is_dead and self._has_passed(HELLO_WITHIN_S):
             self._is_dead = True
             if not self._panel.said_hello.is_set():
@@ -203,8 +203,8 @@ class TerminalDisplay(TurnDisplay):
 class BackgroundDisplay(TurnDisplay):
     """One line in a terminal when a turn in the background has ended.
 
-    Nothing is drawn before, since somebody types meanwhile; IPython puts a whole line that is
-    written then above the prompt.
+    Nothing is drawn before, since the user may be typing; IPython prints a whole line above the
+    prompt.
     """
 
     def start(self, turn: int) -> None:

@@ -1,6 +1,6 @@
-"""`{{ expression }}` in a prompt: looked up in the notebook, inserted as text.
+"""Replace `{{ expression }}` in a prompt by its value in the notebook, as text.
 
-Pasted text may hold braces, so filling in only looks: a call or an operator is refused.
+Pasted text may hold braces, so evaluation has no side effects: calls and operators are refused.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ALLOWED: Final = (
     ast.List, ast.Set, ast.Tuple, ast.USub,
 )  # fmt: skip
 LARGE_TOKENS: Final = 20_000
-"""Inserted text of more tokens than this is said, and asked about, before it is sent."""
+"""Inserting more tokens than this must be confirmed."""
 SHOWN_CHARACTERS: Final = 60
-"""Characters of an expression that an error repeats; it may be pasted text."""
+"""Characters of an expression that an error quotes; it may be pasted text."""
 ESCAPE: Final = r"write \{{ for literal braces"
 
 
@@ -45,11 +45,8 @@ class Filled:
 def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     r"""Return the prompt with each `{{ expression }}` replaced by its value as text.
 
-    Raises
-    ------
-    ConfigurationError
-        An expression fails, or is more than names, attributes, subscripts and literals without a
-        double underscore.
+    Raises `ConfigurationError` where an expression fails, or is more than names, attributes,
+    subscripts and literals without a double underscore.
 
     >>> fill(r"{{ n }} of \{{ x }}", {"n": 3}).text
     '3 of {{ x }}'
@@ -71,7 +68,7 @@ def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
 
 
 def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -> str:
-    """Return what a large insertion takes and costs, as a sentence; empty where it is not large."""
+    """Return a sentence on the tokens and cost of a large insertion; empty for a small one."""
     tokens = ratios.tokens("text", filled.characters)
     if tokens <= LARGE_TOKENS:
         return ""
@@ -79,13 +76,13 @@ def insert_sentence(filled: Filled, ratios: Ratios, prices: PriceTable | None) -
     if prices is not None:
         usd = worst_case_usd(prices, prompt_tokens=tokens, output_tokens=0, factor=Decimal(1))
         cost = f"about {dollars(usd)} the first time"
-    names = " and ".join(f"{{{{ {_shortened(name)} }}}}" for name in dict.fromkeys(filled.inserted))
+    names = " and ".join(map(_place, dict.fromkeys(filled.inserted)))
     verb = "inserts" if len(set(filled.inserted)) == 1 else "insert"
     return f"{names} {verb} \u2248 {exact(tokens)} tokens, {cost}"
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> str:
-    place = f"{{{{ {_shortened(expression)} }}}}"
+    place = _place(expression)
     try:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -97,7 +94,7 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
         )
     names = {**namespace, "__builtins__": {}}
     try:
-        value = eval(compile(tree, "<prompt>", "eval"), names)  # noqa: S307 - it only looks
+        value = eval(compile(tree, "<prompt>", "eval"), names)  # noqa: S307 - only lookups, see `_only_looks`
         return markdown_table(value) if is_data_frame(value) else str(value)
     except KeyboardInterrupt:
         raise
@@ -107,9 +104,11 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
         ) from error
 
 
-def _shortened(expression: str) -> str:
+def _place(expression: str) -> str:
     line = " ".join(expression.split())
-    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 3] + "..."
+    if len(line) > SHOWN_CHARACTERS:
+        line = line[: SHOWN_CHARACTERS - 3] + "..."
+    return f"{{{{ {line} }}}}"
 
 
 def _only_looks(node: ast.AST) -> bool:

@@ -1,4 +1,4 @@
-"""Loading and unloading the extension: everything added is removed again."""
+"""Load and unload the extension."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budget_magic.session.session import default_session
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register magics, completion and the hook that awaits cells; tasks of before stay."""
+    """Register magics, completion and the hook that awaits cells; existing tasks are kept."""
     if _loaded(shell) is not None:
         return
     session, shell_context = default_session(), ShellContext(shell)

@@ -1,4 +1,4 @@
-"""The options of the magics: from a line to values, and from values to the settings of a task."""
+"""Parse the options of the magics' lines and apply them to a task's settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EQUALS_QUOTE: Final = re.compile(r"(?<!\S)(--[\w-]+)=(?=[\"'])")
 
 
 class Line(NamedTuple):
-    """A magic's line, read."""
+    """A parsed line of a magic."""
 
     task: str | None
     given: Mapping[str, Any]
@@ -65,7 +65,7 @@ FLAGS: Final[Mapping[str, Row]] = {
 
 
 def split(line: str, expand: Callable[[str], str]) -> list[str]:
-    """Return the words of a line; `expand` expands `$x` and `{x}` in those without quotes."""
+    """Split a line into words; `expand` expands `$x` and `{x}` in unquoted ones."""
     try:
         words = arg_split(_EQUALS_QUOTE.sub(r"\1 ", line), posix=False)
     except ValueError as error:
@@ -77,13 +77,7 @@ def split(line: str, expand: Callable[[str], str]) -> list[str]:
 
 
 def parse(words: list[str], allowed: frozenset[str] = frozenset(OPTIONS)) -> Line:
-    """Parse the words of a line; `allowed` are the names of settings that its magic takes.
-
-    Raises
-    ------
-    ConfigurationError
-        An unknown option, a missing or wrong value, or more than one word for a name.
-    """
+    """Parse the words of a line; `allowed` are the names of settings that its magic takes."""
     names: list[str] = []
     given: dict[str, Any] = {}
     rest = list(words)
@@ -144,12 +138,10 @@ def apply(
     *,
     lookup: Callable[[str], object],
 ) -> Settings:
-    """Return the settings with the options of a line put in.
+    """Return the settings with the options of a line applied.
 
     Parameters
     ----------
-    settings, given
-        In force so far, and values as `parse` reads them.
     lookup
         Finds an object of the notebook by name; raises LookupError where there is none.
 

@@ -65,11 +65,11 @@ class ShellContext:
         return str(self.shell.var_expand(word, depth=sys.getrecursionlimit()))
 
     def before_code(self) -> None:
-        """Count a cell or nested call that begins."""
+        """Count the start of a cell or nested call."""
         self.depth += 1
 
     def after_code(self) -> None:
-        """Count one that ended."""
+        """Count its end."""
         self.depth = max(self.depth - 1, 0)
 
     def before_cell(self, info: ExecutionInfo) -> None:

@@ -1,4 +1,4 @@
-"""What the line magics return: tables that read well as HTML and as text."""
+"""Tables that the line magics return, as HTML and text."""
 
 from __future__ import annotations
 

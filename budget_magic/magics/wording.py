@@ -1,4 +1,4 @@
-"""IPython's words: what a user can do is a magic, a setting is an option or a trait."""
+"""Word suggestions as magics, and settings as options or traits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS: Final[dict[Action, tuple[str, str]]] = {
 
 
 def word(suggestion: Suggestion) -> str:
-    """Return the magic or option that does it, with the words around it."""
+    """Return a suggestion as a clause with the magic or option that does it."""
     name, changes = suggestion.name, suggestion.changes
     options = [f"{setting(one)} {_typed(one, changes[one])}" for one in changes]
     if suggestion.action == "set":

@@ -1,4 +1,4 @@
-"""The four ceilings that the harness never lets pass."""
+"""The four hard ceilings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budget_magic.settings.row import Row, parsed, row
 
 @dataclass(frozen=True, slots=True, init=False)
 class Ceilings:
-    """What the harness never lets pass; None opens a ceiling.
+    """Hard limits of a task; None opens a ceiling.
 
     Parameters
     ----------
@@ -29,11 +29,6 @@ class Ceilings:
     ------
     ConfigurationError
         A value is not a number of at least 0, or one of tokens or steps is not whole.
-
-    Examples
-    --------
-    >>> Ceilings(cost_usd=0.5).cost_usd
-    Decimal('0.5')
     """
 
     # fmt: off

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class NamedTool(Protocol):
-    """A tool as an object; `budget_magic.tools.Tool` says what else it has."""
+    """A tool given as an object; `budget_magic.tools.Tool` is the full class."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class StuckRule(NamedTuple):
 
 
 def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
-    """Let a parser of text take None, `none` and other Python values too."""
+    """Make a parser of text accept None, `none` and other Python values."""
 
     @wraps(parse)
     def parse_or_none(value: object) -> T | None:
@@ -125,16 +125,20 @@ def one_of(*choices: str | None) -> Callable[[object], str | None]:
     return parse
 
 
-def text(value: object) -> str:
-    """Parse a text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError("give a text")
-    return value
+def _checked(is_right: Callable[[object], bool], expected: str) -> Callable[[Any], Any]:
+    """Return a parser that only checks a value."""
+
+    def parse(value: Any) -> Any:
+        if is_right(value):
+            return value
+        raise ConfigurationError(expected)
+
+    return parse
 
 
-def text_or_none(value: object) -> str | None:
-    """Parse a text; `none` is one too."""
-    return None if value is None else text(value)
+text = _checked(lambda value: isinstance(value, str) and value != "", "give a text")
+text_or_none = _checked(lambda value: isinstance(value, str | None) and value != "", "give a text")
+flag = _checked(lambda value: isinstance(value, bool), "give True or False")
 
 
 def folder(value: Any) -> str | os.PathLike[str]:
@@ -145,13 +149,6 @@ def folder(value: Any) -> str | os.PathLike[str]:
 def client(value: object) -> object:
     """Parse a word that names a client; any object may be one."""
     return one_of("auto", "simulator")(value) if isinstance(value, str | None) else value
-
-
-def flag(value: object) -> bool:
-    """Parse True or False."""
-    if not isinstance(value, bool):
-        raise ConfigurationError("give True or False")
-    return value
 
 
 def policy(value: object) -> object:

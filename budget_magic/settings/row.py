@@ -1,4 +1,4 @@
-"""A row of the table of settings: what is known of one setting besides its type and default."""
+"""One row of the table of settings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from budget_magic.settings.parsers import one_of
 
 
 class Row(NamedTuple):
-    """One setting, in the words of no host."""
+    """One setting, described independently of the host."""
 
     help: str
     """What it is, in one line; `{none}` stands for None or its word."""
     parse: Callable[[Any], Any]
     """Turns a text or a Python value into a value, or raises ConfigurationError."""
     more: str = ""
-    """What holds in Python only."""
+    """Continuation of the help that holds in Python only."""
     name: str = ""
     """As a default (`max_cost`); empty for the name of the dataclass field."""
     argument: str = ""
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """The documented default, as an option takes it; empty where that says nothing."""
+        """The documented default, as an option takes it; empty where it has no meaning."""
         if self.default is None and "{none}" not in self.help:
             return ""
         return as_text(self.default)

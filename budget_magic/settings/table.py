@@ -37,7 +37,7 @@ MAX_TOKENS_AT_LARGE_EFFORT: Final = 64_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSettings:
-    """Settings that the loop acts on and records hold, as they were asked for."""
+    """Settings that the loop acts on, recorded as requested."""
 
     # fmt: off
     budget: int | None = field(default=64_000, metadata=row(
@@ -72,7 +72,7 @@ class RecordedSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(RecordedSettings):
-    """Everything that one task is run with, as asked for."""
+    """All settings of one task, as requested."""
 
     # fmt: off
     max_tokens: int | None = field(default=None, metadata=row(
@@ -142,7 +142,7 @@ class Settings(RecordedSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What both doors start from, and the settings of the whole session."""
+    """Default settings of a task, and settings of the session."""
 
     settings: Settings = field(default_factory=Settings)
     # fmt: off

@@ -1,4 +1,4 @@
-"""Decides whether a call may run: the policy `approve`, or a function in its place."""
+"""Decide whether a call may run, by the policy `approve` or a function in its place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from budget_magic.tools.tool import Tool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that waits for a decision, as an approval function gets it: a copy."""
+    """A copy of a call that waits for a decision, as approval functions receive it."""
 
     id: str
     name: str
@@ -50,7 +50,7 @@ Policy: TypeAlias = Literal["ask", "all", "none"] | ApprovalFunction
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A call that is not run, and why, in the words that the model is given."""
+    """A refusal to run a call; the model is sent the reason."""
 
     reason: str
 
@@ -58,7 +58,7 @@ class Denied:
 def decide(
     policy: Policy, tool: Tool, *, already_approved: bool, secrets: Sequence[str] = ()
 ) -> Literal["run", "ask"] | Denied:
-    """Return what happens to a call before anybody is asked.
+    """Return whether a call runs, is refused, or must be asked about.
 
     A call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
     `verdict`.
@@ -98,7 +98,7 @@ async def verdict(
 
     def ask() -> Literal["run"] | Denied:
         said = policy(call)
-        # On this thread too: what it returned is the user's object, and so is its `__repr__`.
+        # Read on this thread too: the returned object's `__repr__` is the user's code.
         return read_verdict(run_coroutine(said) if inspect.iscoroutine(said) else said)
 
     try:

@@ -1,7 +1,8 @@
-"""What the turn offers to a call of a tool: facts, money, cancellation, and where it stands."""
+"""The context of a tool call: notices, reservations, cancellation and time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
@@ -31,13 +32,7 @@ class RunInCaller(Protocol):
 
 
 class CancelToken:
-    """Tells a call, on whatever thread it runs, that nobody waits for it any more.
-
-    >>> token = CancelToken()
-    >>> token.cancel()
-    >>> token.is_cancelled
-    True
-    """
+    """Tells a call, on any thread, that its result is no longer awaited."""
 
     def __init__(self) -> None:
         self._cancelled: Future[None] = Future()
@@ -55,7 +50,7 @@ class CancelToken:
         """Have a function called when the call is cancelled; at once if it was already."""
 
         def call(_: Future[None]) -> None:
-            with suppress(Exception):  # a tool's own must not keep the turn from stopping
+            with suppress(Exception):  # a failing callback must not keep the turn from stopping
                 callback()
 
         self._cancelled.add_done_callback(call)
@@ -84,13 +79,7 @@ class Reservation:
         self._settle(Amount(), self._held)
 
     def settle(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> None:
-        """Book what was spent and release the rest; only the first call counts.
-
-        Raises
-        ------
-        ToolRefusal
-            An amount is not a number of at least 0.
-        """
+        """Book what was spent and release the rest; only the first call counts."""
         self._settle(amount(usd, tokens), Amount())
 
     def _settle(self, spent: Amount, unconfirmed: Amount) -> None:
@@ -108,13 +97,7 @@ class Reserve(Protocol):
 
 
 def amount(usd: Decimal, tokens: int) -> Amount:
-    """Return an amount that a tool reserves or has spent.
-
-    Raises
-    ------
-    ToolRefusal
-        It is not a number of at least 0: less would lift a ceiling.
-    """
+    """Return an amount that a tool reserves or has spent; less than 0 would lift a ceiling."""
     is_money = isinstance(usd, Decimal | int) and Decimal(usd).is_finite() and usd >= 0
     if not (is_money and isinstance(tokens, int) and tokens >= 0):
         raise ToolRefusal(
@@ -125,7 +108,7 @@ def amount(usd: Decimal, tokens: int) -> Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """What one call may use; everything here works from any thread.
+    """What a tool may use during one call; usable from any thread.
 
     After the call was answered, `emit` and `reserve` raise `ToolRefusal`.
     """
@@ -134,7 +117,7 @@ class ToolContext:
     step: int
     call_id: str
     emit: Callable[[NoticePosted | str], None]
-    """Record a notice to the reader; other facts are for the loop to state."""
+    """Record a notice to the reader; other facts come from the loop."""
     reserve: Reserve
     run_in_caller: RunInCaller
     function_loop: FunctionLoop = field(default_factory=FunctionLoop)
@@ -145,8 +128,31 @@ class ToolContext:
     parent: str | None = None
     """Id of the record of this call: the parent of what tasks that the tool runs record."""
     accounts: tuple[Account, ...] = ()
-    """Those of the task and of everything around it: tasks that the tool runs draw on them."""
+    """The accounts that tasks run by the tool draw on: the task's, and all around it."""
 
 
 CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
 """The innermost call of a tool in which this code runs; None outside of any."""
+
+
+class TimeLimit:
+    """The time limit of one call, which the work polls: a thread cannot be ended from outside.
+
+    `cancel` ends it sooner; None takes the token of the call in which this code runs.
+    """
+
+    def __init__(self, limit_s: float, cancel: CancelToken | None = None) -> None:
+        call = CURRENT_CALL.get()
+        self.limit_s = limit_s
+        self.cancel = cancel or (call.cancel if call else CancelToken())
+        self._until_s = time.monotonic() + limit_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the work must end now."""
+        return self.cancel.is_cancelled or self.left_s <= 0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left, not below 0."""
+        return max(self._until_s - time.monotonic(), 0.0)

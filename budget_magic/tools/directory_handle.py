@@ -38,15 +38,10 @@ _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
 
 
 class DirectoryHandle:
-    """One folder, held open.
+    """One folder, held open; `root` is its path with every link followed.
 
     All methods take a path as its parts, relative to the folder, and raise `OSError` where it does
     not exist or a part of it is a link.
-
-    Parameters
-    ----------
-    root
-        The folder, every link in its path followed.
     """
 
     def __init__(self, root: str) -> None:

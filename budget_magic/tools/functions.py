@@ -1,4 +1,4 @@
-"""Python functions as tools: their schema, the check of their arguments, and what they return."""
+"""Python functions as tools."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ def tool(
     >>> @tool(reads=True)
     ... def row_count(table: str) -> int:
     ...     return len(table)
-    >>> row_count("abc")
-    3
     """
 
     def declare(declared: FunctionT) -> FunctionT:
@@ -116,13 +114,8 @@ class FunctionTool(Tool):
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
     """Return a tool made of a function, a method, or what the SDK's `beta_tool` returned.
 
-    `name` is what the model calls it; None takes the function's own name.
-
-    Raises
-    ------
-    ConfigurationError
-        It is not a function, its name is not one that the API takes, or an argument of it cannot
-        be given as JSON.
+    `name` is what the model calls it; None takes the function's own name. Raises
+    `ConfigurationError` where the API takes no such name, or an argument cannot be given as JSON.
     """
     given = getattr(function, "func", None)
     if given is not None and type(function).__module__.startswith("anthropic."):
@@ -157,7 +150,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _described(name: str, function: Callable[..., Any]) -> Any:
     """Return the SDK's tool for a function; its `call` checks arguments and binds them.
 
-    It does not run the function: an error raised there would be taken for one of the arguments.
+    It does not run the function, whose errors would be taken for invalid arguments.
     """
     from anthropic import beta_tool  # noqa: PLC0415 - heavy to import
 
@@ -177,7 +170,7 @@ def _described(name: str, function: Callable[..., Any]) -> Any:
     }
     try:
         with warnings.catch_warnings():
-            # A default that JSON cannot hold is left out of the schema, and that is all right.
+            # A default that JSON cannot hold may be left out of the schema.
             warnings.simplefilter("ignore")
             made: Any = beta_tool(bind, name=name)
     except (Exception, SystemExit) as error:

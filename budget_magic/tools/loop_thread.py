@@ -1,4 +1,4 @@
-"""Event loops in threads of their own, and coroutines run on them or while a thread waits."""
+"""Event loops in threads, and ways to run code on them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from budget_magic.errors import ToolRefusal
 T = TypeVar("T")
 
 CLEAN_UP_S: Final = 1.0
-"""How long a cancelled coroutine may take to end before nobody waits for it any more."""
+"""How long to wait for a cancelled coroutine."""
 BEAT_S: Final = 0.1
-"""How often a waiting thread looks up, so that an interrupt is seen on every platform."""
+"""How often a waiting thread wakes: some platforms see interrupts only then."""
 
 
 class _SharedThread(threading.Thread):
@@ -27,12 +27,12 @@ class _SharedThread(threading.Thread):
 
 
 def is_loop_thread() -> bool:
-    """Return whether the calling thread runs a loop that others need: it must not be held up."""
+    """Return whether the calling thread runs a shared loop, which must not be blocked."""
     return isinstance(threading.current_thread(), _SharedThread)
 
 
 class LoopThread:
-    """An event loop in a daemon thread, which nothing that runs on it can end but `end`."""
+    """An event loop in a daemon thread, which only `end` can end."""
 
     def __init__(self, name: str, *, is_shared: bool = True) -> None:
         kind = _SharedThread if is_shared else threading.Thread
@@ -114,9 +114,8 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
 class FunctionLoop:
     """The loop of all async functions of a session's tasks, started on first use.
 
-    It is none of the turns': a function that stops its loop, blocks it, or cancels what runs there
-    reaches other functions at most. It is one for all of them, because they share clients and
-    locks, which belong to one loop.
+    Turns run elsewhere: a function that stops this loop, blocks it, or cancels what runs there
+    reaches other functions at most. They have one loop, because they share clients and locks.
     """
 
     def __init__(self) -> None:
@@ -126,12 +125,8 @@ class FunctionLoop:
     async def run(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return what a coroutine function returns on this loop.
 
-        Where the caller is cancelled, so is the function; `CLEAN_UP_S` later nobody waits for it.
-
-        Raises
-        ------
-        ToolRefusal
-            The function, not the caller, was cancelled.
+        Where the caller is cancelled, so is the function; it gets `CLEAN_UP_S` to end.
+        Raises `ToolRefusal` if only the function was cancelled.
         """
         here, there = asyncio.get_running_loop(), self._started().loop
         context, ended = contextvars.copy_context(), asyncio.Event()
@@ -143,7 +138,7 @@ class FunctionLoop:
 
         def end(task: asyncio.Task[T]) -> None:
             if not task.cancelled():
-                task.exception()  # nobody may be left to ask for it
+                task.exception()  # mark it as retrieved: the caller may be gone
             with suppress(RuntimeError):  # the caller's loop has closed
                 here.call_soon_threadsafe(ended.set)
 

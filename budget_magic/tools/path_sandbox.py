@@ -1,4 +1,4 @@
-"""Which files the file tools may touch: those under the root, but none hidden or secret by name.
+"""Confine the file tools to the root, and refuse hidden and credential files by name.
 
 A path is resolved and judged first, then opened without following links (`DirectoryHandle`).
 Links that stay under the root may be followed; a hard link to a file outside cannot be recognised.
@@ -27,7 +27,7 @@ CREDENTIAL_NAMES: Final = (
     "kubeconfig", "*.kubeconfig", "netrc", "_netrc", "htpasswd",
     "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
 )  # fmt: skip
-"""Names of files that hold credentials, and what begins like them; see `CODE` and `_BACKUP`."""
+"""Names of files that hold credentials; see also `CODE` and `_BACKUP`."""
 CODE: Final = tuple(
     f".{ending}"
     for ending in (
@@ -36,9 +36,9 @@ CODE: Final = tuple(
         "scala", "swift", "ts", "tsx", "vue",
     )
 )  # fmt: skip
-"""Endings of source code, which is about credentials more often than it holds them."""
+"""Endings of source code, which rarely holds the credentials that it is named after."""
 _BACKUP: Final = re.compile(r"(?:~|\.(?:bak|backup|copy|old|orig|save|swp|tmp|\d{1,9})?)+\Z")
-"""What editors and people put behind the name of a file to keep a copy of it."""
+"""Suffixes of backup copies."""
 NEVER_SHOWN: Final = (
     "names that start with a dot and credential files, such as *.pem, *.key, *.tfstate or "
     "credentials*, are never listed, searched or read"
@@ -46,13 +46,7 @@ NEVER_SHOWN: Final = (
 
 
 def usable_root(root: Path) -> Path:
-    """Return the root folder with every link in its own path followed.
-
-    Raises
-    ------
-    ConfigurationError
-        It does not exist, is not a folder, or may not be read.
-    """
+    """Return the root folder with every link in its own path followed; refuse an unusable one."""
     try:
         resolved = root.expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -84,7 +78,7 @@ def forbidden(name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Something under the root."""
+    """A file or folder under the root."""
 
     parts: Parts
     """Its path below the root, every link followed."""
@@ -102,7 +96,7 @@ class Found:
 
 
 class PathSandbox(DirectoryHandle):
-    """The folder that the file tools stay in, held open for one call; `root` as `usable_root`."""
+    """The root folder of the file tools, from `usable_root`, held open for one call."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -112,12 +106,9 @@ class PathSandbox(DirectoryHandle):
             raise unreadable("the root folder", error) from error
 
     def find(self, path: str) -> Found:
-        """Return the file or folder that is meant, every link followed.
+        """Return a file or folder, every link followed.
 
-        Raises
-        ------
-        ToolRefusal
-            It leads outside the root, is hidden or secret by name, or cannot be found.
+        Raises `ToolRefusal` where it is outside the root, forbidden by name, or cannot be found.
         """
         parts = self._inside(path)
         try:
@@ -156,7 +147,7 @@ def shown(parts: Iterable[str]) -> str:
 
 
 def unreadable(name: str, error: OSError) -> ToolRefusal:
-    """Return the refusal of something that the system does not let us open."""
+    """Return the refusal for a file or folder that cannot be opened."""
     return ToolRefusal(f"{name} cannot be read: {(error.strerror or '').lower()}")
 
 

@@ -78,10 +78,7 @@ def to_answer(
 ) -> ToolAnswer:
     """Return a result as it is sent: secrets replaced first, so that no cut splits one.
 
-    Raises
-    ------
-    ToolRefusal
-        A block is malformed, too large, or of a kind that the API does not take.
+    Raises `ToolRefusal` where a block is malformed, too large, or of a kind that the API refuses.
     """
     result = output if isinstance(output, ToolResult) else ToolResult(content=output)
     redactor.refresh()
@@ -135,7 +132,7 @@ def _media_kind(block: Mapping[str, Any]) -> str | None:
 
 
 def _checked(block: Any) -> Block:
-    """Return a block with the fields that the API knows."""
+    """Return a block, reduced to the fields that the API knows."""
     match block:
         case {"type": "text", "text": str(text)}:
             return text_block(text)
@@ -171,7 +168,7 @@ def _check_media(kind: str, media_type: str, data: str) -> None:
 
 
 def _redacted(block: Block, redactor: Redactor) -> Block:
-    """Return the block without secrets; a medium that holds one is left out as a whole."""
+    """Return a block without secrets; an image or PDF that holds one is replaced by a note."""
     if _media_kind(block) is None:
         return redactor.redact(block)
     held = " and ".join(f"[secret {name}]" for name in redactor.names_in(block))

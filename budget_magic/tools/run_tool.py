@@ -1,4 +1,4 @@
-"""Running one call: on the thread that its tool names, every error told as text."""
+"""Run one call on its tool's thread, and turn every error into text."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ async def run_tool(
 ) -> ToolAnswer:
     """Return the answer to one call: secrets replaced, length capped, every error told as text.
 
-    Credentials that the call brought into the environment count already.
-
-    A cancellation alone passes through, and cancels what the call started. A KeyboardInterrupt or
+    Only a cancellation passes through, and cancels what the call started. A KeyboardInterrupt or
     SystemExit that arrives here is the tool's own, and would end the event loop that all tasks
     share.
     """
@@ -39,7 +37,7 @@ async def run_tool(
     except asyncio.CancelledError:
         context.cancel.cancel()
         raise
-    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told to the model
+    except BaseException as error:  # noqa: BLE001 - the model is sent whatever a tool raises
         redactor.refresh()
         text = explained(error, redactor.redact)
         return to_answer(ToolResult(content=text, is_error=True), redactor, cap_bytes)
@@ -57,7 +55,7 @@ async def _output(tool: Tool, arguments: dict[str, Any], context: ToolContext) -
         except BaseException as error:
             if tool.thread == "caller" and isinstance(error, KeyboardInterrupt):
                 raise  # a person interrupted the notebook
-            # A cancellation of its own is none of the turn; a GeneratorExit would close what waits.
+            # A CancelledError from here would cancel the turn, a GeneratorExit close what waits.
             raise ToolRefusal(explained(error)) from error
 
     match tool.thread:
@@ -65,7 +63,7 @@ async def _output(tool: Tool, arguments: dict[str, Any], context: ToolContext) -
             output = tool.call(arguments, context)
             return await output if inspect.isawaitable(output) else output
         case "worker":
-            # A limit of its own: the tool may run a task, whose tools must find a thread too.
+            # Not the shared limiter: the tool may run a task, whose tools need threads too.
             limiter = CapacityLimiter(1)
             return await run_sync(call_in_thread, abandon_on_cancel=True, limiter=limiter)
         case "caller":

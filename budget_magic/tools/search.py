@@ -1,4 +1,4 @@
-"""`glob` and `grep` over the files that may be seen, bounded in time and size."""
+"""`glob` and `grep`, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import search_worker
-from budget_magic.tools.directory_handle import Parts
-from budget_magic.tools.directory_walk import DirectoryWalk
+from budget_magic.tools.context import TimeLimit
+from budget_magic.tools.directory_handle import DirectoryHandle, Parts
 from budget_magic.tools.glob_pattern import GlobPattern
-from budget_magic.tools.path_sandbox import NEVER_SHOWN, PathSandbox, shown
-from budget_magic.tools.time_limit import TimeLimit
+from budget_magic.tools.path_sandbox import NEVER_SHOWN, PathSandbox, forbidden, shown
 
 GLOB_LIMIT: Final = 200
 HIT_LIMIT: Final = 500
 SEARCHED_LINE_BYTES: Final = 10_000
 SHOWN_LINE_CHARS: Final = 300
 PATTERN_LENGTH: Final = 1_000
+SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
+ENTRY_LIMIT: Final = 50_000
 
 
 def glob_files(root: Path, pattern: str, path: str | None, limit: TimeLimit) -> str:
@@ -112,7 +115,7 @@ def _searched(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # Nothing of this process's environment, credentials included, goes along.
+            # The environment, with its credentials, is not passed on.
             env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -129,9 +132,80 @@ def _searched(
             output, _ = process.communicate()
         finally:
             process.kill()
-    # A line without its end was being written when the process was ended.
+    # An incomplete last line was cut off when the process was killed.
     whole = output[: output.rfind(b"\n") + 1]
     messages = [json.loads(line) for line in whole.splitlines()]
     if in_time and not (messages and isinstance(messages[-1], dict)):
         raise ToolRefusal("the search was ended from outside before it was complete")
     return messages, in_time
+
+
+@dataclass(slots=True)
+class DirectoryWalk:
+    """A walk over the files that may be seen, sorted by name; links are not followed.
+
+    The SDK's `glob` and `grep` would meet hidden and credential files, and a filter behind them
+    cannot tell whether their limits were used up by what it must drop.
+    """
+
+    root: DirectoryHandle
+    start: Parts
+    limit: TimeLimit
+    is_cut: bool = field(default=False, init=False)
+    """Whether the limit of entries was reached, so that files are missing."""
+    is_late: bool = field(default=False, init=False)
+    """Whether the time was up before all was seen."""
+    unreadable: int = field(default=0, init=False)
+    """Folders that could not be opened."""
+
+    def files(
+        self, enters: Callable[[Parts], bool] = lambda _: True
+    ) -> Iterator[tuple[Parts, os.DirEntry[str]]]:
+        """Yield each file by its path below the start; `enters` chooses the subfolders."""
+        left = ENTRY_LIMIT
+        folders: list[Parts] = [()]
+        while folders and left and not self._is_over():
+            folder = folders.pop()
+            inner: list[Parts] = []
+            try:
+                with self.root.scan((*self.start, *folder)) as scan:
+                    entries = list(islice(scan, left))
+                    left -= len(entries)
+                    self.is_cut |= next(scan, None) is not None
+                    if folder and any(entry.name == "pyvenv.cfg" for entry in entries):
+                        # A virtual environment holds thousands of irrelevant files.
+                        continue
+                    for entry in sorted(entries, key=lambda entry: entry.name):
+                        if self._is_over():
+                            return
+                        parts = (*folder, entry.name)
+                        if forbidden(entry.name):
+                            continue
+                        if entry.is_file(follow_symlinks=False):
+                            yield parts, entry
+                        elif entry.name in SKIPPED_FOLDERS:
+                            continue
+                        elif entry.is_dir(follow_symlinks=False) and enters(parts):
+                            inner.append(parts)
+            except OSError:
+                self.unreadable += 1
+            folders.extend(reversed(inner))
+        self.is_cut |= bool(folders) and not left
+
+    def _is_over(self) -> bool:
+        self.is_late |= self.limit.is_over
+        return self.is_late
+
+    def notes(self) -> list[str]:
+        """Return notes on what is missing."""
+        found = []
+        if self.is_cut:
+            found.append(f"[stopped after {ENTRY_LIMIT:,} entries; give a folder as path]")
+        if self.is_late:
+            found.append(
+                f"[stopped after {self.limit.limit_s:g} s, so files are missing; "
+                "use a simpler pattern or a folder as path]"
+            )
+        if self.unreadable:
+            found.append(f"[folders that could not be opened: {self.unreadable:,}]")
+        return found

@@ -28,10 +28,10 @@ BINARY_PROBE_BYTES = 8192
 
 
 def main() -> None:
-    """Read the job from standard input; print hits, and at last what the reader must know."""
+    """Read the job from standard input; print the hits, and last a report."""
     job = json.load(sys.stdin.buffer)
     if hasattr(signal, "alarm"):
-        # Should the parent be killed, nobody else would end a pattern that never does.
+        # If the parent is killed, nothing else ends a pattern that backtracks forever.
         signal.alarm(job["alarm_s"])
     warnings.simplefilter("ignore")
     try:
@@ -52,12 +52,12 @@ def main() -> None:
 
 
 def say(message: Any) -> None:
-    """Print one message at once, since this process may be ended at any moment."""
+    """Print one message, flushed: this process may be killed at any moment."""
     print(json.dumps(message), flush=True)  # noqa: T201 - the parent process reads it
 
 
 class Search:
-    """One pattern, the limits, and what was met on the way."""
+    """One search: the pattern, the limits, and the report."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.pattern = re.compile(job["pattern"])

@@ -1,4 +1,4 @@
-"""Replaces the process's own credentials before anything is sent, shown or logged."""
+"""Redact the process's credentials before anything is sent, shown or logged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from budget_magic.tools.credentials import credentials, parts
 T = TypeVar("T")
 
 MINIMUM_LENGTH: Final = 8
-"""Shorter values are left alone: replacing them would maim ordinary text."""
+"""Shorter values are not redacted: they occur in ordinary text."""
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
@@ -28,8 +28,7 @@ class Redactor:
     Parameters
     ----------
     environ
-        Environment variables; `credentials` says which of them count. Values of fewer than 8
-        characters, paths, numbers and known harmless variables do not. Read again by `refresh`.
+        Environment variables; `credentials` says which of them count. Read again by `refresh`.
     extra
         More names and values, such as the key that a client was made with; one name may stand
         for several values. Read again by `refresh`.
@@ -50,8 +49,8 @@ class Redactor:
         self.refresh()
 
     def refresh(self) -> None:
-        """Learn credentials that were set since; none is ever forgotten."""
-        # Another thread may take a variable out meanwhile.
+        """Add credentials that were set since; none is ever removed."""
+        # Another thread may remove a variable meanwhile.
         found = ((name, self._environ.get(name)) for name in list(self._environ))
         environ = {name: value for name, value in found if value is not None}
         extra = list(self._extra)
@@ -64,7 +63,7 @@ class Redactor:
                 for form in _forms(value):
                     names.setdefault(form, name)
         if len(names) > len(self._names):
-            # In this order: another thread that still has the old index finds each name.
+            # In this order: a thread that sees the new index must find all names.
             self._names, self._index = names, _Index(names)
         self._read = environ, extra
 
@@ -101,7 +100,7 @@ class Redactor:
     def _dict(self, value: dict[Any, Any], found: set[str]) -> dict[Any, Any]:
         walked: dict[Any, Any] = {}
         for key, item in value.items():
-            # Two names may become the same one; none of them may get lost.
+            # Two redacted keys may be equal; neither entry may be lost.
             redacted = shown = self._walk(key, found)
             number = 1
             while shown in walked:
@@ -114,7 +113,7 @@ class Redactor:
         forms = self._index.forms_in(text)
         # The first is much faster than a search for escapes.
         if not text.isprintable() and ESCAPES.search(text):
-            # Views leave terminal escapes out, and would show a secret that they split.
+            # Views strip terminal escapes, which would join a secret that they split.
             plain = ESCAPES.sub("", text)
             in_plain = self._index.forms_in(plain)
             if in_plain - forms:
@@ -171,9 +170,12 @@ class _Index:
 
     def forms_in(self, text: str) -> set[str]:
         """Return the forms that a text holds."""
-        starts = range(0, len(text) - self.gram + 1, self.step)
-        grams = self.by_gram.keys() & {text[at : at + self.gram] for at in starts}
-        return {form for gram in grams for form in self.by_gram[gram] if form in text}
+        size = self.gram
+        grams = [text[at : at + size] for at in range(0, len(text) - size + 1, self.step)]
+        if self.by_gram.keys().isdisjoint(grams):  # mostly so, and no set has to be made
+            return set()
+        found = self.by_gram.keys() & grams
+        return {form for gram in found for form in self.by_gram[gram] if form in text}
 
     def beginning_of_a_form(self, text: str, start: int) -> int:
         """Return where the first suffix begins that may go on to be a form."""

@@ -1,4 +1,4 @@
-"""Values, errors and long texts, as the text of a result."""
+"""Convert values and errors to the text of a result, and shorten it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,8 @@ SHOWN_INPUT_CHARS: Final = 80
 
 
 def as_text(value: object) -> str:
-    """Return the text that stands for the value a function returned.
+    """Return the value of a function as text; raises `ToolRefusal` for binary data.
 
-    Raises
-    ------
-    ToolRefusal
-        The value is binary: images and PDFs are returned as blocks of a `ToolResult`.
-
-    Examples
-    --------
     >>> as_text({"rows": 3}), as_text(None)
     ('{"rows": 3}', 'done, returned nothing')
     """
@@ -110,7 +103,7 @@ def capped(text: str, cap_bytes: int) -> tuple[str, int]:
     start, end = head.decode(errors="ignore"), tail.decode(errors="ignore")
     missing = len(data) - len(start.encode()) - len(end.encode())
     joined = start + _left_out(missing) + end
-    # A cap smaller than the line itself is kept all the same.
+    # The cap may be smaller than the inserted line.
     return joined.encode()[:cap_bytes].decode(errors="ignore"), missing
 
 
@@ -119,11 +112,10 @@ def _left_out(count: int) -> str:
 
 
 def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
-    """Return what went wrong, for the model: "ValueError: message".
+    """Return an error as text for the model: "ValueError: message".
 
     A `ToolRefusal` gives its message alone; arguments that do not fit are named one by one.
-    `redact` is given each text before it is shortened. Whatever the error's `__str__` raises stays
-    here.
+    `redact` is applied to each text before it is shortened. Never raises, whatever `__str__` does.
     """
     kind = type(error).__name__
     cause: Any = error.__cause__
@@ -134,7 +126,7 @@ def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
         if message.startswith("Invalid arguments for ") and hasattr(cause, "errors"):
             faults = cause.errors(include_url=False, include_context=False)
             return f"{message}: {'; '.join(_argument_fault(fault, redact) for fault in faults)}"
-    except BaseException:  # noqa: BLE001 - the error's `__str__` is a stranger's code
+    except BaseException:  # noqa: BLE001 - the error's `__str__` is foreign code
         return f"{kind}: (its message could not be read)"
     return f"{kind}: {message}" if message else kind
 

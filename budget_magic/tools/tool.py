@@ -36,7 +36,7 @@ class Tool(ABC):
     name: str
     """What the model calls it; a-z, 0-9, _ and -."""
     needs_approval: bool = True
-    """Whether a call asks first under the policy `ask`; leave it out for what changes nothing."""
+    """Whether a call asks first under the policy `ask`; False for tools that change nothing."""
     approval_reason: str = "It may change something, so it asks."
     """One sentence for the approval card."""
     is_parallel: bool = False
@@ -51,7 +51,7 @@ class Tool(ABC):
 
     @property
     def approval_key(self) -> object:
-        """What an approval for the rest of the task holds for, by identity."""
+        """The object, by identity, that an approval for the rest of the task is tied to."""
         return self
 
     @abstractmethod
@@ -68,4 +68,4 @@ class Tool(ABC):
         """Open what calls need, such as a connection; called at the start of each turn."""
 
     async def close(self) -> None:  # noqa: B027 - likewise
-        """Close it again; called at the end of each turn, however that ended."""
+        """Close it; called at the end of each turn, however it ended."""

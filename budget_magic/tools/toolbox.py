@@ -25,7 +25,7 @@ MCP: Final = "mcp:"
 OPEN_S: Final = 30.0
 """How long one tool may take to open."""
 CLOSE_S: Final = 5.0
-"""How long one tool may take to close, also where the turn was stopped."""
+"""How long one tool may take to close, even if the turn was stopped."""
 
 Lookup = Callable[[str], object]
 """Finds an object of the notebook by name; raises LookupError or NameError where there is none."""
@@ -116,11 +116,6 @@ def build_toolbox(
         The only folder that the file tools may touch.
     lookup, candidates
         Finds a function of the notebook by name; names to suggest for one that is not found.
-
-    Raises
-    ------
-    ConfigurationError
-        An entry is unknown, given twice, of a later version, or cannot be a tool.
     """
     asked = parse_tools(entries)
     words = [entry for entry in asked if isinstance(entry, str)]

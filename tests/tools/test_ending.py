@@ -16,12 +16,11 @@ import pytest
 from budget_magic import Task
 from budget_magic.events import Ceilings, ToolStarted
 from budget_magic.simulator import Call, Reply, Simulator
-from budget_magic.tools.context import CancelToken
+from budget_magic.tools.context import CancelToken, TimeLimit
 from budget_magic.tools.directory_handle import DirectoryHandle
-from budget_magic.tools.directory_walk import DirectoryWalk
 from budget_magic.tools.files import file_tools
 from budget_magic.tools.run_tool import run_tool
-from budget_magic.tools.time_limit import TimeLimit
+from budget_magic.tools.search import DirectoryWalk
 from tests.loop.running import facts, interruption, task_on
 from tests.tools.calling import NOTHING_SECRET, Files, context
 
@@ -61,7 +60,7 @@ def is_working() -> bool:
     for inner in frames:
         frame: FrameType | None = inner
         while frame is not None:
-            if frame.f_code.co_name in {"read_file", "glob_files", "grep_files", "list_folder"}:
+            if frame.f_code.co_qualname.startswith("FileTools."):
                 return True
             frame = frame.f_back
     return False
