@@ -21,13 +21,7 @@ TOKEN_SETTING: Final = "session_tokens"  # noqa: S105 - likewise
 def set_ceilings(
     account: Account, defaults: Defaults, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Put the ceilings of a session that are configured now in force.
-
-    Raises
-    ------
-    ConfigurationError
-        One of the two environment variables is not a number of at least 0.
-    """
+    """Put the ceilings of a session that are configured now in force."""
     cost, tokens = defaults.session_cost_usd, defaults.session_tokens
     if cost is None:
         cost = _number(environ, COST_VARIABLE, "US dollars, such as 20")

@@ -65,15 +65,8 @@ class Bus:
     This is the border where texts leave the loop: what is shown, saved or raised comes from here,
     without secrets. What is sent to the API is redacted where it enters the history.
 
-    Parameters
-    ----------
-    task
-        Its name.
-    redactor
-        Replaces the secrets; see `redact_with`.
-    required
-        Record each fact before anything acts on it. Where one fails, `failure` tells: the loop
-        then neither sends a request nor runs a tool.
+    The `required` sinks record each fact before anything acts on it. Where one fails, `failure`
+    tells: the loop then neither sends a request nor runs a tool.
     """
 
     def __init__(self, task: str, redactor: Redactor, required: Iterable[Recorder] = ()) -> None:
@@ -98,13 +91,7 @@ class Bus:
         self._live = LiveRedactor(redactor)
 
     def subscribe(self, view: Sink) -> Callable[[], None]:
-        """Hand a view what is emitted from now on; the result ends that.
-
-        Raises
-        ------
-        ConfigurationError
-            It takes no records.
-        """
+        """Hand a view what is emitted from now on; the result ends that."""
         if not callable(getattr(view, "record", None)):
             raise ConfigurationError(
                 f"{type(view).__name__} is not a view: give it a method `record(record)`, and"
@@ -120,9 +107,7 @@ class Bus:
     def emit(self, fact: F, /) -> F:
         """Redact a fact, stamp it, record it, fold it, and hand it to the views.
 
-        Returns
-        -------
-            The fact as it was recorded. Nothing is raised, whatever sinks and views do.
+        Return it as it was recorded. Nothing is raised, whatever sinks and views do.
         """
         shown = redacted(fact, self.redactor.redact)
         # The history alone needs what Claude wrote as it was written and signed.

@@ -66,10 +66,7 @@ class _Handler:
 class CallerExecutor:
     """Runs functions for the loop on the thread that waits, one at a time.
 
-    Parameters
-    ----------
-    is_attended
-        False where no cell waits for the turn, so that nobody can be asked by `input()`.
+    It is not attended where no cell waits for the turn, so that nobody can be asked by `input()`.
     """
 
     def __init__(self, *, is_attended: bool = True) -> None:
@@ -109,18 +106,12 @@ class CallerExecutor:
     def work_off(self, on_interrupt: Callable[[], None]) -> None:
         """Run what has been asked for; called on the waiting thread.
 
-        Parameters
-        ----------
-        on_interrupt
-            Called when an interrupt came while a function ran, whatever that made of it. Where it
-            does not stop the turn, the call is answered with an error.
+        `on_interrupt` is called when an interrupt came while a function ran, whatever that made of
+        it. Where it does not stop the turn, the call is answered with an error.
         """
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return
-            self._do(job, on_interrupt)
+        with suppress(queue.Empty):
+            while True:
+                self._do(self._jobs.get_nowait(), on_interrupt)
 
     def _do(self, job: _Job, on_interrupt: Callable[[], None]) -> None:
         handler, result = _Handler(_raise_in_job), None

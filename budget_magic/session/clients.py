@@ -46,13 +46,7 @@ class Chosen:
 
 
 class Clients:
-    """The clients of a session, and what was learned of those that users bring.
-
-    Parameters
-    ----------
-    portal
-        Closes the clients that are made here once nobody uses them.
-    """
+    """The clients of a session, and what was learned of those that users bring."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
@@ -71,7 +65,7 @@ class Clients:
         someone_watches: bool,
         environ: Mapping[str, str] = os.environ,
     ) -> Chosen:
-        """Return the client that answers.
+        """Return the client that answers, or raise ConfigurationError.
 
         Parameters
         ----------
@@ -82,14 +76,6 @@ class Clients:
         someone_watches
             Whether a user is attached: only then does `auto` fall back to the simulator, which then
             streams at a readable pace.
-        environ
-            The process's environment.
-
-        Raises
-        ------
-        ConfigurationError
-            `auto` finds no credentials where no user is attached or a server was named, or the
-            object is not a client.
         """
         if wanted == AUTO:
             wanted = SIMULATOR if environ.get(CHOICE_VARIABLE) == SIMULATOR else AUTO

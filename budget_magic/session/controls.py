@@ -22,13 +22,7 @@ BUDGET_FACTOR: Final = 2
 
 
 class TaskControls:
-    """The panel's controls of one task.
-
-    Parameters
-    ----------
-    task, live_turn
-        What is controlled, and what must show that it is stopping.
-    """
+    """The panel's controls of one task; `live_turn` shows that it is stopping."""
 
     def __init__(self, task: Task, live_turn: LiveTurn) -> None:
         self._task, self._live_turn = task, live_turn
@@ -90,12 +84,9 @@ class TaskControls:
         )
 
     def approver(self, answers: Callable[[], Awaitable[bool]]) -> Approver:
-        """Return an approver that waits for the panel where it can answer, else asks by `input()`.
+        """Return an approver that waits for the panel where its buttons work, else uses `input()`.
 
-        Parameters
-        ----------
-        answers
-            Tells whether the panel's buttons work while the cell runs.
+        `answers` tells whether they do while the cell runs.
         """
 
         async def ask(call: Call) -> Decision:

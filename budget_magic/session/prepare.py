@@ -51,13 +51,7 @@ class RecordedClient(NamedTuple):
 
 
 def checked(settings: Settings, session: Session) -> Settings:
-    """Return the settings, if they can work.
-
-    Raises
-    ------
-    ConfigurationError
-        They cannot; the sentence says what does.
-    """
+    """Return the settings, or raise ConfigurationError where they cannot work."""
     check(settings)
     make_toolbox(settings, session)
     return settings
@@ -81,13 +75,7 @@ def prepare(
     approver: Approver,
     reads_only: bool,
 ) -> Prepared:
-    """Return what the next turn needs; changes nothing.
-
-    Raises
-    ------
-    ConfigurationError
-        The turn cannot run.
-    """
+    """Return what the next turn needs, or raise ConfigurationError; nothing has changed."""
     session = task.session
     check(settings)
     toolbox = make_toolbox(settings, session)
@@ -176,17 +164,8 @@ def _refuse_without_price(model: str, account: Account, session: Session) -> Non
 def choose(task: Task, settings: Settings, recorded: RecordedClient | None = None) -> Chosen:
     """Return the task's client; it stays the one of the first turn.
 
-    Parameters
-    ----------
-    task, settings
-        What the client is for.
-    recorded
-        The client of the first turn, where that ran in an earlier process.
-
-    Raises
-    ------
-    ConfigurationError
-        The settings ask for another one, or for none that can be had.
+    `recorded` is that client where the turn ran in an earlier process. Raise ConfigurationError
+    where the settings ask for another one, or for one that cannot be had.
     """
     clients, chosen = task.session.clients, task.chosen
     was = recorded or (

@@ -49,13 +49,7 @@ class _Given:
 
 
 def refuse_unreadable_secrets(session: Session) -> None:
-    """Refuse to run where what a variable holds that `secrets` names cannot be replaced.
-
-    Raises
-    ------
-    ConfigurationError
-        It is no text, or too short.
-    """
+    """Refuse to run where what a variable holds that `secrets` names cannot be replaced."""
     for name, value in _named_secrets(session):
         if not isinstance(value, str):
             raise ConfigurationError(
@@ -79,15 +73,7 @@ def _named_secrets(session: Session) -> Iterator[tuple[str, object]]:
 
 
 def redacted(value: F, redact: Callable[[Any], Any]) -> F:
-    """Return the value with every text in it redacted; containers are copied.
-
-    Parameters
-    ----------
-    value
-        A fact, or anything that stands in one.
-    redact
-        Replaces the secrets in a text or a JSON value.
-    """
+    """Return a fact, or a value in one, with every text redacted; containers are copied."""
     return cast("F", _redacted(value, redact))
 
 

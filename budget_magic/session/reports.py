@@ -17,19 +17,7 @@ from budget_magic.settings import Settings
 
 
 class Reports:
-    """Views and static reports of one task's turns; written on the loop's thread, read from any.
-
-    Parameters
-    ----------
-    task
-        Its name.
-    bus
-        Gives the records and the redactor.
-    settings
-        Gives the settings in force.
-    session
-        Its defaults say what saved outputs hold, its host words what the user can do.
-    """
+    """Views and static reports of one task's turns; written on the loop's thread, read from any."""
 
     def __init__(
         self, task: str, bus: Bus, settings: Callable[[], Settings], session: Session

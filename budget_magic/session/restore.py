@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -49,28 +49,25 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
 
 
 def settings_of(records: Sequence[Record], session: Session) -> Settings:
-    """Return the settings that were in force at the end of some records.
+    """Return the settings in force at the end of the records of one whole task.
 
     Objects are not in records: a client or an approval function of the user's own is looked up by
     name, or must be given anew.
-
-    Raises
-    ------
-    ConfigurationError
-        They are not the records of one whole task.
     """
     places = [(record.task, record.sequence) for record in records]
     if places != [(records[0].task, number) for number in range(1, len(records) + 1)]:
         raise ConfigurationError(
             "the records are not those of one task without gaps; give all of them, oldest first"
         )
-    for record in reversed(records):
-        if isinstance(record.fact, TurnStarted | SettingsChanged):
-            return settings_from(record.fact.settings, _tags(records), session)
-    raise ConfigurationError("these records tell of no turn; give those of a whole task")
+    facts = [record.fact for record in reversed(records)]
+    started = [fact for fact in facts if isinstance(fact, TurnStarted)]
+    if not started:
+        raise ConfigurationError("these records tell of no turn; give those of a whole task")
+    last = next(fact for fact in facts if isinstance(fact, TurnStarted | SettingsChanged))
+    return _settings_from(last.settings, started[0].tags, session)
 
 
-def settings_from(sent: TurnSettings, tags: dict[str, str], session: Session) -> Settings:
+def _settings_from(sent: TurnSettings, tags: Mapping[str, str], session: Session) -> Settings:
     """Return settings that are sent as these were."""
     before = session.defaults.settings
     client: object = KEPT_CLIENTS.get(sent.client, before.client)
@@ -89,7 +86,7 @@ def settings_from(sent: TurnSettings, tags: dict[str, str], session: Session) ->
         system=None if sent.system == SYSTEM else sent.system,
         client=client,
         client_name=sent.client,
-        tags=tags,
+        tags=dict(tags),
     )
 
 
@@ -100,7 +97,7 @@ def turns_of(records: Sequence[Record], session: Session) -> list[Turn]:
     for record in records:
         fact = record.fact
         if isinstance(fact, TurnStarted):
-            before, settings = settings, settings_from(fact.settings, fact.tags, session)
+            before, settings = settings, _settings_from(fact.settings, fact.tags, session)
             if fact.rewinds_to is not None:
                 for turn in turns.values():
                     turn.is_superseded |= turn.number >= fact.rewinds_to
@@ -124,8 +121,3 @@ def _recorded_client(records: Sequence[Record]) -> RecordedClient:
     """Return the client of the last recorded turn."""
     *_, started = (one.fact for one in records if isinstance(one.fact, TurnStarted))
     return RecordedClient(started.settings.client, started.settings.simulated is not None)
-
-
-def _tags(records: Sequence[Record]) -> dict[str, str]:
-    started = [record.fact for record in records if isinstance(record.fact, TurnStarted)]
-    return dict(started[-1].tags)

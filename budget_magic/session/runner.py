@@ -41,11 +41,6 @@ class Run:
     As a context manager it never leaves a turn behind that nobody watches: whatever is raised
     inside stops the turn and waits until it is booked. A KeyboardInterrupt is then swallowed, so
     that the caller can tell how the turn ended; it goes on where no turn was recorded.
-
-    Parameters
-    ----------
-    portal
-        The thread on which it runs.
     """
 
     def __init__(self, portal: Portal) -> None:
@@ -67,14 +62,9 @@ class Run:
         self._turn: TurnContext | None = None
 
     def start(self, enter: Callable[[], TurnContext], keep: Keep) -> None:
-        """Begin the turn.
+        """Begin the turn that `enter` records; `keep` takes how it ended before anyone is woken.
 
-        Parameters
-        ----------
-        enter
-            Records the turn; called on the loop's thread, where no interrupt can cut it short.
-        keep
-            Keeps how the turn ended; called there before anyone is woken.
+        Both are called on the loop's thread, where no interrupt can cut them short.
         """
         self.has_begun = True
         self._portal.call(lambda: self._enter(enter, keep))

@@ -48,21 +48,7 @@ class Start:
 def start_turn(task: Task, asked: Prompt | Turn, start: Start, run: Run) -> None:
     """Start a new turn for a prompt, or let a turn that did not complete go on.
 
-    Parameters
-    ----------
-    task
-        Whose turn it is.
-    asked
-        What is asked, or the turn that goes on.
-    start
-        How.
-    run
-        Owned by whoever waits for the turn.
-
-    Raises
-    ------
-    ConfigurationError
-        It cannot run; nothing was sent and nothing changed.
+    Raise ConfigurationError where it cannot run; nothing was sent and nothing changed.
     """
     if isinstance(asked, Prompt) and not asked.sent.strip():
         raise ConfigurationError("the prompt is empty; write what Claude should do")

@@ -382,15 +382,7 @@ class Task:
     def release_held(self) -> str:
         """Replace what requests of unknown cost hold by what had streamed of their replies.
 
-        Returns
-        -------
-        str
-            What was released and the remaining risk, or that nothing was held.
-
-        Raises
-        ------
-        ConfigurationError
-            The task runs now.
+        Return what was released and the remaining risk, as a sentence.
         """
         self.refuse_while_running()
         return self.session.portal.call(self._release_held)
@@ -418,13 +410,7 @@ class Task:
         return Run(self.session.portal)
 
     def turn_to_resume(self) -> Turn:
-        """Return the last turn in force.
-
-        Raises
-        ------
-        ConfigurationError
-            The task has no turn yet, or runs now.
-        """
+        """Return the last turn in force; raise ConfigurationError where there is none yet."""
         self.refuse_while_running()
         turns = in_force(self.turns)
         if not turns:

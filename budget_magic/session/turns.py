@@ -98,23 +98,10 @@ def plan_turn(
     *,
     again: bool,
 ) -> Plan:
-    """Return what running a cell means, by the turns that are in force.
+    """Return what running a cell means, by the turns of the task.
 
-    Parameters
-    ----------
-    turns
-        Of the task, oldest first.
-    prompt
-        What the cell asks.
-    settings
-        In force now.
-    change
-        Puts the cell's settings in.
-    again
-        Whether the cell asks to be run anew.
+    `change` puts the cell's settings in; `again` tells whether the cell asks to be run anew.
 
-    Notes
-    -----
     A cell that is run again starts from the settings that were in force before it ran first, so
     that settings of later cells do not make it count as changed; those that do not count, such as
     ceilings, approval and tags, are those of now. A turn that did not complete goes on only while
