@@ -54,9 +54,8 @@ class Actions:
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
         with self._usage_errors():
-            parsed = self._parse(line, options.LINE)
-            if parsed.wants_help:
-                print(options.help_text("%claude_task"))
+            parsed = self._parse("%claude_task [NAME]", line, options.LINE)
+            if parsed is None:
                 return None
             task = self.cells.configure(parsed)
             if "release_held" in parsed.given:
@@ -83,7 +82,9 @@ class Actions:
     def stop(self, line: str) -> None:
         """Stop the turn that runs, in the background or in another cell's thread."""
         with self._usage_errors():
-            parsed = self._parse(line, frozenset())
+            parsed = self._parse("%claude_stop [NAME]", line, frozenset())
+            if parsed is None:
+                return
             running = [task for task in self.session.tasks.values() if task.is_running]
             only = running[0] if parsed.task is None and len(running) == 1 else None
             task = only or self.cells.existing(parsed.task)
@@ -92,21 +93,26 @@ class Actions:
             task.stop()
             print(f"stopping {task.name}")
 
-    def list_tasks(self, line: str) -> TaskTable:
+    def list_tasks(self, line: str) -> TaskTable | None:
         """Return a table of the tasks in this kernel."""
         with self._usage_errors():
-            self._parse(line, frozenset())
+            if self._parse("%claude_tasks", line, frozenset()) is None:
+                return None
             return TaskTable(list(self.session.tasks.values()))
 
-    def _parse(self, line: str, allowed: frozenset[str]) -> options.Line:
-        return options.parse(options.split(line, self.shell_context.expand), allowed)
+    def _parse(self, usage: str, line: str, allowed: frozenset[str]) -> options.Line | None:
+        """Return what a line asks for; None where that was help, which is then printed."""
+        parsed = options.parse(options.split(line, self.shell_context.expand), allowed)
+        if parsed.wants_help:
+            print(options.help_text(usage, allowed))
+            return None
+        return parsed
 
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
         """Return the turn to wait for, if any."""
         with self._usage_errors():
-            parsed = self._parse(line, options.CELL)
-            if parsed.wants_help:
-                print(options.help_text("%%claude_task"))
+            parsed = self._parse("%%claude_task [NAME]", line, options.CELL)
+            if parsed is None:
                 return None
             prepared = self.cells.prepare(parsed, cell)
             if prepared is not None and prepared.background:
@@ -116,9 +122,8 @@ class Actions:
 
     def _prepare_resume(self, line: str) -> tuple[Task | None, CellTurn | None]:
         with self._usage_errors():
-            parsed = self._parse(line, options.SETTINGS | {"out"})
-            if parsed.wants_help:
-                print(options.help_text("%claude_resume"))
+            parsed = self._parse("%claude_resume [NAME]", line, options.SETTINGS | {"out"})
+            if parsed is None:
                 return None, None
             task = self.cells.existing(parsed.task)
             return task, self.cells.prepare_resume(task, parsed)

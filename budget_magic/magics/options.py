@@ -165,11 +165,12 @@ def apply(
     return evolve(settings, changes)
 
 
-def help_text(magic: str) -> str:
-    """Return the table that `--help` prints."""
-    lines = [f"{magic} [NAME] [options]"]
-    width = max(len(f"-x, --{row.option} {row.takes}") for row in OPTIONS.values())
-    for row in OPTIONS.values():
+def help_text(usage: str, allowed: frozenset[str]) -> str:
+    """Return what `--help` prints: the options that a magic takes."""
+    rows = [row for row in OPTIONS.values() if row.name in allowed]
+    lines = [f"{usage} [options]" if rows else usage]
+    width = max((len(f"-x, --{row.option} {row.takes}") for row in rows), default=0)
+    for row in rows:
         short = f"-{row.short}, " if row.short else "    "
         lines.append(f"  {f'{short}--{row.option} {row.takes}':<{width}}  {row.option_help}")
     return "\n".join(lines)

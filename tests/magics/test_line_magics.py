@@ -70,9 +70,26 @@ def test_options_of_one_magic_are_refused_by_name_on_another(notebook: Notebook)
     assert str(ran.error) == "--background has no meaning here; use it with %%claude_task"
 
 
-@pytest.mark.parametrize("magic", ["%%claude_task --help\nx", "%claude_task --help"])
-def test_help_prints_the_table(notebook: Notebook, magic: str) -> None:
-    assert "--max-total-tokens N" in notebook(magic).out
+@pytest.mark.parametrize(
+    ("line", "usage", "has_options"),
+    [
+        ("%%claude_task --help\nx", "%%claude_task [NAME] [options]", True),
+        ("%claude_task --help", "%claude_task [NAME] [options]", True),
+        ("%claude_resume --help", "%claude_resume [NAME] [options]", True),
+        ("%claude_stop --help", "%claude_stop [NAME]", False),
+        ("%claude_tasks --help", "%claude_tasks", False),
+    ],
+)
+def test_help_prints_what_a_magic_takes_and_does_nothing(
+    notebook: Notebook, line: str, usage: str, *, has_options: bool
+) -> None:
+    ran = notebook(line)
+
+    assert ran.error is None
+    assert ran.out.splitlines()[0] == usage
+    assert ("--max-cost" in ran.out) is has_options
+    assert ("--again" in ran.out) is line.startswith("%%")
+    assert not tasks()
 
 
 def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -> None:

@@ -93,12 +93,12 @@ def test_quoted_words_are_not_expanded_and_others_are() -> None:
 
 
 def test_help_lists_every_option() -> None:
-    told = help_text("%%claude_task")
+    told = help_text("%%claude_task", frozenset(OPTIONS))
     assert all(f"--{row.option}" in told for row in OPTIONS.values())
 
 
 def test_help_shows_the_documented_defaults() -> None:
-    told = help_text("%%claude_task")
+    told = help_text("%%claude_task", frozenset(OPTIONS))
     shown = dict(re.findall(r"--(\S+) .*\(default (.*)\)", told))
     assert (
         shown.items()
