@@ -7,16 +7,16 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import anyio
 
 from budget_magic.errors import ConfigurationError, ToolRefusal
 from budget_magic.settings.parsers import tools as parse_tools
 from budget_magic.tools.files import FILE_TOOL_NAMES, file_tools
-from budget_magic.tools.functions import function_tool
+from budget_magic.tools.functions import TOOL_NAME, function_tool
 from budget_magic.tools.text import explained
-from budget_magic.tools.tool import Tool
+from budget_magic.tools.tool import Thread, Tool
 
 logger = logging.getLogger("budget_magic")
 
@@ -85,7 +85,7 @@ async def _open(tool: Tool) -> None:
     try:
         with anyio.fail_after(OPEN_S):
             await tool.open()
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         why = explained(error)
         raise ToolRefusal(f"the tool {tool.name} could not be opened: {why}") from error
 
@@ -94,7 +94,8 @@ async def _close(tool: Tool) -> None:
     try:
         with anyio.move_on_after(CLOSE_S, shield=True):
             await tool.close()
-    except Exception as error:  # noqa: BLE001 - the turn has its ending; the message may be secret
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the turn has ended
+        # The message may hold secrets.
         logger.warning("closing the tool %s failed with %s", tool.name, type(error).__name__)
 
 
@@ -138,7 +139,19 @@ def build_toolbox(
 
 
 def _as_tool(entry: object, name: str | None = None) -> Tool:
-    return entry if isinstance(entry, Tool) else function_tool(entry, name)
+    if not isinstance(entry, Tool):
+        return function_tool(entry, name)
+    called, threads = getattr(entry, "name", None), get_args(Thread)
+    if not isinstance(called, str) or not TOOL_NAME.fullmatch(called):
+        raise ConfigurationError(
+            f"a {type(entry).__name__} has the name {called!r}; use at most 64 letters a-z, digits,"
+            " _ and -"
+        )
+    if entry.thread not in threads:
+        raise ConfigurationError(
+            f"the thread of {called} is {entry.thread!r}; use {', '.join(threads)}"
+        )
+    return entry
 
 
 def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:

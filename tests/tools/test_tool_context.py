@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from budget_magic import Ceilings, Task
+from budget_magic import Ceilings, ConfigurationError, Task
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted, StepFinished, TasksRun, ToolFinished, ToolStarted
 from budget_magic.events.codec import from_json, to_json
@@ -368,35 +368,64 @@ def test_tools_are_closed_where_the_turn_is_stopped() -> None:
 class Broken(Plot):
     """A tool that cannot be opened, or not be closed."""
 
-    def __init__(self, *, opens: bool) -> None:
+    def __init__(self, *, opens: bool, error: BaseException) -> None:
         super().__init__(returning("done"))
-        self._opens = opens
+        self._opens, self._error = opens, error
 
     async def open(self) -> None:
         """Fail, or not."""
         if not self._opens:
-            raise ConnectionError("no such server")
+            raise self._error
 
     async def close(self) -> None:
         """Fail."""
-        raise ConnectionError("lost")
+        raise self._error
 
 
-def test_a_tool_that_cannot_be_opened_ends_the_turn_before_anything_is_sent() -> None:
-    task, simulator = plotting(Broken(opens=False))
+ERRORS = pytest.mark.parametrize(
+    "error", [ConnectionError("lost"), SystemExit("lost"), KeyboardInterrupt("lost")], ids=repr
+)
+
+
+@ERRORS
+def test_a_tool_that_cannot_be_opened_ends_the_turn_before_anything_is_sent(
+    error: BaseException,
+) -> None:
+    task, simulator = plotting(Broken(opens=False, error=error))
 
     outcome = task.run("Look.")
 
     assert outcome.state == "failed"
-    assert "the tool plot could not be opened: ConnectionError: no such server" in outcome.detail
+    assert f"the tool plot could not be opened: {type(error).__name__}: lost" in outcome.detail
     assert simulator.requests == []
 
 
-def test_a_tool_that_cannot_be_closed_changes_no_ending(caplog: pytest.LogCaptureFixture) -> None:
-    task, _ = plotting(Broken(opens=True))
+@ERRORS
+def test_a_tool_that_cannot_be_closed_changes_no_ending(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    task, _ = plotting(Broken(opens=True, error=error))
 
     assert task.run("Look.").state == "completed"
-    assert "closing the tool plot failed with ConnectionError" in caplog.text
+    assert "closing the tool plot failed with " + type(error).__name__ in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "sentence"),
+    [
+        ("name", "plot.it", "a Plot has the name 'plot.it'; use at most 64 letters"),
+        ("name", None, "a Plot has the name None"),
+        ("thread", "main", "the thread of plot is 'main'; use loop, worker, caller"),
+    ],
+)
+def test_a_tool_that_cannot_be_offered_makes_no_task(
+    attribute: str, value: object, sentence: str
+) -> None:
+    tool = Plot(returning("done"))
+    setattr(tool, attribute, value)
+
+    with pytest.raises(ConfigurationError, match=sentence):
+        plotting(tool)
 
 
 class Together(Plot):
