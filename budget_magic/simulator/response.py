@@ -37,7 +37,7 @@ class ReplyStream(httpx2.AsyncByteStream):
     """A reply of the model, generated and billed while the client reads."""
 
     record: RequestRecord
-    """Learns whether the client received everything."""
+    """Updated as the client reads or disconnects."""
     headers: Mapping[str, str]
     """Headers besides those of the content type."""
     reply: GeneratedReply
@@ -47,7 +47,7 @@ class ReplyStream(httpx2.AsyncByteStream):
     pacing: Pacing
     faults: Sequence[Fault]
     scene: Scene
-    """Is told if a fault cuts the reply."""
+    """Told when a fault cuts the reply."""
 
     def __post_init__(self) -> None:
         """Bill what does not wait for the client to read."""

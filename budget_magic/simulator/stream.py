@@ -51,9 +51,12 @@ class Pacing:
 
     def pieces(self, text: str) -> list[str]:
         """Cut the text of a block into deltas."""
-        size = self.delta_characters or _PACED_DELTA_CHARACTERS
-        if self.delta_characters is None and self.tokens_per_s is None:
-            size = max(size, math.ceil(len(text) / _MAX_DELTAS))
+        if self.delta_characters is not None:
+            size = max(1, self.delta_characters)
+        elif self.tokens_per_s is not None:
+            size = _PACED_DELTA_CHARACTERS
+        else:
+            size = max(_PACED_DELTA_CHARACTERS, math.ceil(len(text) / _MAX_DELTAS))
         return [text[start : start + size] for start in range(0, len(text), size)]
 
     def delay(self, chunk: Chunk, tokens_before: int, tokens_after: int) -> Iterator[Chunk]:

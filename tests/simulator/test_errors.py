@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import httpx2
 import pytest
 from anthropic import BadRequestError, NotFoundError
 
 from budget_magic.simulator import Reply, Simulator
-from tests.simulator.helpers import BUDGET_BETA, HELLO, LOOKUP, ask, ask_raw, params
+from tests.simulator.helpers import BUDGET_BETA, HELLO, LOOKUP, ask, ask_raw, params, run
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
@@ -52,7 +54,7 @@ BUDGETS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "message"), BUDGETS)
-def test_a_wrong_task_budget_is_refused(value: Any, message: str) -> None:
+def test_an_invalid_task_budget_is_refused(value: Any, message: str) -> None:
     with pytest.raises(BadRequestError, match=message.replace(".", r"\.")):
         ask(simulator(), betas=[BUDGET_BETA], **task_budget(value))
 
@@ -70,7 +72,7 @@ def test_a_task_budget_without_its_header_is_refused() -> None:
 
 
 @pytest.mark.parametrize("remaining", [0, 20_000, None])
-def test_a_right_task_budget_is_taken(remaining: int | None) -> None:
+def test_a_valid_task_budget_is_accepted(remaining: int | None) -> None:
     value = {**TOKENS, "total": 20_000}
     if remaining is not None:
         value["remaining"] = remaining
@@ -101,11 +103,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("too large max_tokens", {"max_tokens": 128_001}, "max_tokens: 128001 > 128000"),
     ("no max_tokens", {"max_tokens": None}, "max_tokens: Field required"),
     ("negative max_tokens", {"max_tokens": -1}, "max_tokens: Input should be greater"),
-    ("max_tokens no number", {"max_tokens": "8"}, "max_tokens: Input should be a valid integer"),
+    ("max_tokens not a number", {"max_tokens": "8"}, "max_tokens: Input should be a valid integer"),
     ("unknown field", {"tokens": 1}, "tokens: Extra inputs are not permitted"),
-    ("stream no boolean", {"stream": "yes"}, "stream: Input should be a valid boolean"),
-    ("tools no list", {"tools": {}}, "tools: Input should be a valid array"),
-    ("tool no object", {"tools": [1]}, "tools.0: Input should be an object"),
+    ("stream not a boolean", {"stream": "yes"}, "stream: Input should be a valid boolean"),
+    ("tools not a list", {"tools": {}}, "tools: Input should be a valid array"),
+    ("tool not an object", {"tools": [1]}, "tools.0: Input should be an object"),
     ("server tool", {"tools": [{"type": "bash_20250124"}]}, "tools.0.custom.type: Input should be"),
     (
         "ttl of a block",
@@ -266,7 +268,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("tool name", {"tools": [{**LOOKUP, "name": "a b"}]}, "tools.0.custom.name: String should"),
     ("tool without schema", {"tools": [{"name": "a"}]}, "input_schema: Field required"),
     (
-        "schema no object",
+        "schema not an object",
         {"tools": [{"name": "a", "input_schema": {"type": "string"}}]},
         "tools.0.custom.input_schema.type: Input should be 'object'",
     ),
@@ -362,15 +364,28 @@ def test_a_missing_or_wrong_key_is_refused(headers: dict[str, str], message: str
     assert response.json()["error"] == {"type": "authentication_error", "message": message}
 
 
-def test_a_bearer_token_is_taken() -> None:
+def test_a_bearer_token_is_accepted() -> None:
     headers = {"authorization": "Bearer token"}
     assert ask_raw(simulator(), params(), headers=headers).status_code == 200
 
 
-def test_a_body_that_is_no_json_object_is_refused() -> None:
+def test_a_body_that_is_not_a_json_object_is_refused() -> None:
     assert (
         ask_raw(simulator(), [1, 2]).json()["error"]["message"] == "body: Input should be an object"
     )
+
+
+def test_a_lone_surrogate_is_not_valid_json() -> None:
+    raw = json.dumps(params(messages=[user(text("half a pair: \ud83d"))])).encode()
+
+    async def work() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=simulator().transport()) as client:
+            headers = {"x-api-key": "x"}
+            return await client.post("http://simulator/v1/messages", content=raw, headers=headers)
+
+    response = run(work())
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == "The request body is not valid JSON"
 
 
 def test_an_unknown_path_is_not_found() -> None:
