@@ -72,7 +72,7 @@ class Controls(Protocol):
 
 
 def offers_json(offers: Offers) -> dict[str, Any]:
-    """Return the offers as JSON values, their cost in words; `price` is empty if they are free."""
+    """Return the offers as JSON values, their cost in words; an unknown `price` is empty."""
     price = _price(offers.rewrite_usd) if offers.rewrite_tokens else ""
     again = f"{exact(offers.rewrite_tokens)} tokens, "
     again += f"{price} once" if price else "at a price that is not known"
