@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import anyio
 
@@ -28,7 +28,9 @@ from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.toolbox import Toolbox
-from budget_magic.wire.sdk import SdkClient
+
+if TYPE_CHECKING:
+    from budget_magic.wire.sdk import SdkClient
 
 F = TypeVar("F", bound=Fact)
 

@@ -6,14 +6,16 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
 from budget_magic.session.portal import Portal
 from budget_magic.wire import Learned
-from budget_magic.wire.sdk import SdkClient, real_client, simulated_client
+
+if TYPE_CHECKING:
+    from budget_magic.wire.sdk import SdkClient
 
 AUTO: Final = "auto"
 SIMULATOR: Final = "simulator"
@@ -121,15 +123,19 @@ class Clients:
             return self._real
 
     def _make_real(self) -> Chosen | None:
-        client = real_client()
+        from budget_magic.wire import sdk  # noqa: PLC0415 - imports anthropic
+
+        client = sdk.real_client()
         if client is None:
             return None
-        wire = SdkClient(client)
+        wire = sdk.SdkClient(client)
         self._portal.close_with(wire, client.close)
         return Chosen(name=ANTHROPIC, client=wire, simulated=None, secrets=_secrets_of(client))
 
     def _own(self, wanted: Any, name: str) -> Chosen:
-        client = SdkClient(wanted, self._learned_of(wanted))
+        from budget_magic.wire import sdk  # noqa: PLC0415 - imports anthropic
+
+        client = sdk.SdkClient(wanted, self._learned_of(wanted))
         return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
 
     def _learned_of(self, client: object) -> Learned:
@@ -141,11 +147,12 @@ class Clients:
 
     def _simulator(self, why: str, *, someone_watches: bool) -> Chosen:
         from budget_magic.simulator import Simulator  # noqa: PLC0415 - needed for few tasks
+        from budget_magic.wire import sdk  # noqa: PLC0415 - imports anthropic
 
         pace = PACE_TOKENS_PER_S if someone_watches else None
         played = Simulator("audit", pace_tokens_per_s=pace, keeps_bodies=False)
-        client = simulated_client(played.transport())
-        wire = SdkClient(client)
+        client = sdk.simulated_client(played.transport())
+        wire = sdk.SdkClient(client)
         self._portal.close_with(wire, client.close)
         return Chosen(name=SIMULATOR, client=wire, simulated=why)
 

@@ -1,4 +1,7 @@
-"""The only module that speaks through the `anthropic` SDK; its errors are translated here."""
+"""The only module that speaks through the `anthropic` SDK; its errors are translated here.
+
+Importing it takes two seconds, so it is imported when the first task chooses its client.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import anthropic
 import anyio
+import httpx2
+from anthropic import AsyncAnthropic
 
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
@@ -20,10 +26,6 @@ from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
 from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, Reply, WireEvent
 from budget_magic.wire.usage import parse_prompt_usage, parse_usage
-
-if TYPE_CHECKING:
-    import httpx2
-    from anthropic import AsyncAnthropic
 
 logger = logging.getLogger("budget_magic")
 
@@ -124,10 +126,8 @@ class SdkClient:
 
 def real_client() -> AsyncAnthropic | None:
     """Return a client with the credentials that the SDK finds; None if it finds none."""
-    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
-
     try:
-        client = anthropic.AsyncAnthropic(
+        client = AsyncAnthropic(
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(
                 event_hooks={"response": [_refuse_compressed_response]}
@@ -142,10 +142,7 @@ def real_client() -> AsyncAnthropic | None:
 
 def simulated_client(transport: httpx2.AsyncBaseTransport) -> AsyncAnthropic:
     """Return the real SDK client over a transport that plays the Messages API in process."""
-    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
-    import httpx2  # noqa: PLC0415 - comes with it
-
-    return anthropic.AsyncAnthropic(
+    return AsyncAnthropic(
         api_key="simulated",
         base_url=SIMULATOR_URL,
         max_retries=0,
@@ -185,9 +182,7 @@ def _beta_messages(client: Any) -> Any:
 
 def _lacks_credentials(client: Any) -> bool:
     """Return whether a client of the API itself cannot sign in; clouds sign in otherwise."""
-    import anthropic  # noqa: PLC0415 - two seconds, paid on the first task
-
-    if type(client) is not anthropic.AsyncAnthropic:
+    if type(client) is not AsyncAnthropic:
         return False
     named = {name.lower() for name, value in client.default_headers.items() if value}
     return not (
@@ -288,9 +283,6 @@ def _is_whole(text: str) -> bool:
 @contextmanager
 def _unreadable() -> Iterator[None]:
     """Translate errors of the SDK or this module about what the server streamed."""
-    import anthropic  # noqa: PLC0415 - the caller's client has imported it
-    import httpx2  # noqa: PLC0415 - likewise
-
     try:
         yield
     except (anthropic.AnthropicError, httpx2.HTTPError, ConnectionBroken):
@@ -301,9 +293,6 @@ def _unreadable() -> Iterator[None]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    import anthropic  # noqa: PLC0415 - the caller's client has imported it
-    import httpx2  # noqa: PLC0415 - likewise
-
     try:
         yield
     except anthropic.APIStatusError as error:
