@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings import parsers
-from budget_magic.settings.row import Row, parsed, row
+from budget_magic.settings.row import row
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -56,8 +56,10 @@ class Ceilings:
     ) -> None:
         values = (cost_usd, total_tokens, steps, elapsed_s)
         for part, value in zip(fields(self), values, strict=True):
-            found: Row = part.metadata["row"]
-            object.__setattr__(self, part.name, parsed(found.name, found.parse, value))
+            try:
+                object.__setattr__(self, part.name, part.metadata["row"].parse(value))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{part.name} {value!r}: {error}") from None
 
 
 def ceilings(value: object) -> Ceilings:

@@ -182,7 +182,11 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
             changes[part.name] = left.pop(name)
         value = changes.get(part.name, getattr(group, part.name))
         if isinstance(value, Settings | Ceilings):
-            inner = {row.name: left.pop(row.name) for row in _rows(value) if row.name in left}
+            inner = {
+                row.name: parsed(row.name, row.parse, left.pop(row.name))
+                for row in _rows(value)
+                if row.name in left
+            }
             changes[part.name] = evolve(value, inner)
     for name in left:
         close = get_close_matches(name, TABLE, n=1)

@@ -150,7 +150,7 @@ def test_open_ceilings_hold_nothing_back() -> None:
 @pytest.mark.parametrize("value", [-1, "much", float("nan"), float("inf"), True])
 @pytest.mark.parametrize("name", ["cost_usd", "total_tokens", "steps", "elapsed_s"])
 def test_a_ceiling_that_is_no_number_of_at_least_zero_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"max_.* {value!r}: give "):
+    with pytest.raises(ConfigurationError, match=f"{name} {value!r}: give "):
         Ceilings(**{name: value})
 
 

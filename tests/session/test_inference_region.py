@@ -172,7 +172,7 @@ def test_a_model_without_regional_prices_is_neither_asked_nor_charged_for_one() 
 
 
 def test_a_region_that_cannot_be_had_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(ConfigurationError, match="'mars' is not one of us, global"):
+    with pytest.raises(ConfigurationError, match="inference_geo 'mars': choose one of us, global"):
         Task("audit", inference_geo="mars")
     with pytest.raises(ConfigurationError, match="claude-haiku-4-5 does not take an inference"):
         Task("audit", inference_geo="us", model="claude-haiku-4-5", budget=None)
