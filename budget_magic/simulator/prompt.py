@@ -77,7 +77,8 @@ class Prompt:
             start = self.segments[: before.count(True)]
             for segment in start:
                 segment.tokens = 0
-            start[-1].tokens = start_tokens
+            if start:
+                start[-1].tokens = start_tokens
         self._finish_breakpoints(cache_ttl(request.body.cache_control))
 
     @property
