@@ -61,10 +61,8 @@ async def stream_once(
     Halted
         The time ceiling was reached in mid-reply.
     """
-    this, task = (
-        _Attempt(turn=turn, granted=granted, number=attempt, started_s=started_s),
-        turn.task,
-    )
+    task = turn.task
+    this = _Attempt(turn=turn, granted=granted, number=attempt, started_s=started_s)
     if turn.left_s is not None and turn.left_s <= 0:
         task.gate.settle(granted, task.accounts)
         raise stop.Halted(stop.time_ceiling(turn))
