@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from budget_magic.events import IterationUsage, Usage
 from budget_magic.models import REGION_FACTORS, Prices, PriceTable, find_model, listed_prices
 
+Charge = Literal["fresh", "cache_read", "cache_write", "output"]
 MTOK: Final = Decimal(1_000_000)
 WEB_SEARCH_USD: Final = Decimal("0.01")
 """Price of one web search (platform.claude.com, "Pricing", 2026-11: $10 per 1,000)."""
@@ -35,8 +36,9 @@ def step_cost_usd(usage: Usage, model: str, own: Mapping[str, PriceTable]) -> De
         table = part_prices(part, model, own)
         if table is None:
             return None
-        total += _part_usd(part, prices_in_force(table, part.prompt_tokens, usage.speed))
-    return total * billing_factor(usage) + WEB_SEARCH_USD * usage.web_search_requests
+        prices = prices_in_force(table, part.prompt_tokens, usage.speed)
+        total += sum((count * price for _, count, price in charges(part, prices)), Decimal(0))
+    return total / MTOK * billing_factor(usage) + WEB_SEARCH_USD * usage.web_search_requests
 
 
 def part_prices(
@@ -132,12 +134,13 @@ def rewrite_usd(table: PriceTable, cached_tokens: int) -> Decimal:
     return max(Decimal(0), (prices.write_5m - prices.cache_read) * cached_tokens / MTOK)
 
 
-def _part_usd(part: IterationUsage, prices: Prices) -> Decimal:
-    write_5m = part.cache_creation_input_tokens - part.cache_creation_1h_input_tokens
+def charges(part: IterationUsage, prices: Prices) -> tuple[tuple[Charge, int, Decimal], ...]:
+    """Return the tokens of one part of a reply and their price per million, kind by kind."""
+    hour = part.cache_creation_1h_input_tokens
     return (
-        prices.input * part.input_tokens
-        + prices.cache_read * part.cache_read_input_tokens
-        + prices.write_5m * write_5m
-        + prices.write_1h * part.cache_creation_1h_input_tokens
-        + prices.output * part.output_tokens
-    ) / MTOK
+        ("fresh", part.input_tokens, prices.input),
+        ("cache_read", part.cache_read_input_tokens, prices.cache_read),
+        ("cache_write", part.cache_creation_input_tokens - hour, prices.write_5m),
+        ("cache_write", hour, prices.write_1h),
+        ("output", part.output_tokens, prices.output),
+    )

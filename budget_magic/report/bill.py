@@ -68,15 +68,7 @@ def add_to_bill(
         if table is None:
             return Bill(lines=None, searches=searches)
         prices = cost.prices_in_force(table, part.prompt_tokens, usage.speed)
-        hour = part.cache_creation_1h_input_tokens
-        charges: tuple[tuple[RowKind, int, Decimal], ...] = (
-            ("cache_read", part.cache_read_input_tokens, prices.cache_read),
-            ("cache_write", part.cache_creation_input_tokens - hour, prices.write_5m),
-            ("cache_write", hour, prices.write_1h),
-            ("fresh", part.input_tokens, prices.input),
-            ("output", part.output_tokens, prices.output),
-        )
-        for kind, count, price in charges:
+        for kind, count, price in cost.charges(part, prices):
             if count:
                 line, usd = lines[kind], price * factor
                 cost_usd = line.cost_usd + usd * count / cost.MTOK
