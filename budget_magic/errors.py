@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, Self
 
 HTTP_OK: Final = 200
-CLOSED: Final = "the session is closed; make the task anew in an open one"
+CLOSED: Final = "the session is closed; create the task in an open one"
 
 
 def join_clauses(told: str, clauses: Iterable[str]) -> str:
-    """Append what can be done to a sentence.
+    """Append clauses that say what can be done to a sentence.
 
     >>> join_clauses("no key: set one", ["or use another client", "`x` ends it"])
     'no key: set one, or use another client; `x` ends it'
@@ -46,7 +46,7 @@ class ConfigurationError(BudgetMagicError):
     *suggestions
         What works instead, each a `budget_magic.events.Suggestion`.
     setting
-        The setting that the message is about; its name stands in front.
+        The setting that the message is about; its name is put first.
     """
 
     def __init__(self, message: str, *suggestions: object, setting: str = "") -> None:
@@ -54,7 +54,7 @@ class ConfigurationError(BudgetMagicError):
         self.setting = setting
 
     def worded(self, word: Callable[[Any], str], name: Callable[[str], str]) -> str:
-        """Return the message in a host's words: its `word` and `setting`."""
+        """Return the message as a host words it with its `word` and `setting`."""
         message, *suggestions = self.args
         told = f"{name(self.setting)} {message}" if self.setting else str(message)
         return join_clauses(told, map(word, suggestions))
@@ -75,9 +75,9 @@ class ApiError(WireError):
     status
         HTTP status; 200 for an `error` event in mid-stream.
     error_type, error_code
-        `error.type` and `error.details.error_code` of the body; None where there was none.
+        `error.type` and `error.details.error_code` of the body; None if missing.
     retry_after_s
-        Seconds the server asks to wait; None where it did not say.
+        Seconds the server asks to wait; None if it did not say.
     """
 
     def __init__(
@@ -143,8 +143,8 @@ class _EndsCell(BaseException):
 
 
 class TaskFailed(_EndsCell, BudgetMagicError):  # noqa: N818 - public name
-    """A turn ended in state `failed`; `outcome` tells why and how to go on."""
+    """A turn ended in state `failed`; `outcome` says why and how to go on."""
 
 
 class TaskInterrupted(_EndsCell, KeyboardInterrupt):
-    """A turn was stopped by a person; `outcome` tells what was done and what it may cost."""
+    """A turn was stopped by a person; `outcome` says what was done and what it may cost."""

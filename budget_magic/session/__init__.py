@@ -1,6 +1,6 @@
-"""WIRING: sessions, tasks and their turns, the thread they run on, the bus of what happened.
+"""Sessions, tasks and their turns, the thread they run on, and the bus that records them.
 
-Names are imported on first use: `%load_ext` needs this room's light modules only.
+Names are imported on first use, since `%load_ext` needs only the light modules of this package.
 """
 
 from __future__ import annotations

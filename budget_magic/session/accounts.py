@@ -21,7 +21,7 @@ TOKEN_SETTING: Final = "session_tokens"  # noqa: S105 - likewise
 def set_ceilings(
     account: Account, defaults: Defaults, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Put the ceilings of a session that are configured now in force."""
+    """Apply the ceilings that are configured now to a session's account."""
     cost, tokens = defaults.session_cost_usd, defaults.session_tokens
     if cost is None:
         cost = _number(environ, COST_VARIABLE, "US dollars, such as 20")
@@ -36,19 +36,19 @@ def set_ceilings(
 def group_account(
     name: str, *, cost_usd: Decimal | float | str | None = None, total_tokens: int | None = None
 ) -> Account:
-    """Return a cap for a group of tasks: each of them draws on it once it has joined (`Task.join`).
+    """Return a cap for a group of tasks; each joins it with `Task.join`.
 
     Parameters
     ----------
     name
-        How a sentence calls it, such as "the sweep".
+        Its name in messages, such as "the sweep".
     cost_usd, total_tokens
-        What all its tasks may use together; None leaves that open.
+        Most that its tasks may use together; None for no limit.
 
     Raises
     ------
     ConfigurationError
-        A cap is not a number of at least 0.
+        A cap is negative or not a number.
     """
     caps = Ceilings(cost_usd=cost_usd, total_tokens=total_tokens, steps=None, elapsed_s=None)
     return Account(

@@ -1,4 +1,4 @@
-"""Asking a person about a call: by `input()` where there is one to ask."""
+"""Ask a person about a call with `input()`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNASKED = Suggestion(action="use", changes={"approve": "all"}, effect="runs it u
 
 
 def by_input(caller: CallerExecutor, host: Host) -> Approver:
-    """Return an approver that asks by `input()` on the waiting thread; without stdin it denies."""
+    """Return an approver that uses `input()` on the waiting thread; without stdin it denies."""
 
     async def ask(call: Call) -> Decision:
         if not (caller.is_attended and host.has_stdin()):

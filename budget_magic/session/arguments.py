@@ -1,4 +1,4 @@
-"""The arguments of `Task`: each setting of a task is one, with its type and its help."""
+"""The arguments of `Task`, with types and help from the table of settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskArguments(Settings):
-    """What `Task` takes."""
+    """The arguments of `Task`."""
 
     name: str = field(kw_only=False)
     session: Session | None = None

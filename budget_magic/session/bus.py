@@ -36,7 +36,7 @@ logger = logging.getLogger("budget_magic")
 class Recorder(Protocol):
     """A required sink: records facts exactly as they are, before anything acts on them.
 
-    Called on the loop's thread. Where it raises, the turn ends without spending more.
+    Called on the loop's thread. If it raises, the turn ends and nothing more is spent.
     """
 
     def record(self, record: Record) -> None:
@@ -45,57 +45,57 @@ class Recorder(Protocol):
 
 
 class Sink(Protocol):
-    """A view of a task: told what happens, without secrets.
+    """A view of a task, which receives everything that happens, without secrets.
 
-    Called on the loop's thread, so it must be quick. An error of it is logged and breaks nothing.
+    Called on the loop's thread, so it must be quick. Its errors are logged and otherwise ignored.
     """
 
     def record(self, record: Record) -> None:
-        """Take one fact."""
+        """Handle one fact."""
         ...
 
     def live(self, event: Live) -> None:
-        """Take a piece of what streams."""
+        """Handle one streaming event."""
         ...
 
 
 class Bus:
-    """Everything that happened to one task, in order.
+    """The events of one task, in order.
 
-    This is the border where texts leave the loop: what is shown, saved or raised comes from here,
-    without secrets. What is sent to the API is redacted where it enters the history.
+    Secrets are redacted here before anything is shown, saved or raised. Text that is sent to the
+    API is redacted when it enters the history.
 
-    The `required` sinks record each fact before anything acts on it. Where one fails, `failure`
-    tells: the loop then neither sends a request nor runs a tool.
+    The `required` sinks record each fact before anything acts on it. If one fails, `failure` says
+    why, and the loop neither sends a request nor runs a tool.
     """
 
     def __init__(self, task: str, redactor: Redactor, required: Iterable[Recorder] = ()) -> None:
         self._task, self._required = task, tuple(required)
         self.redact_with(redactor)
         self.records: list[Record] = []
-        """What happened, as views may show it."""
+        """The records so far, redacted for views."""
         self.history = History()
         self.reading = Reading()
         self.outer: str | None = None
-        """Id of the record of the call, in another task, whose tool runs this one's turn."""
+        """Id of the record of another task's call whose tool runs this task's turn."""
         self.on_interrupt: Callable[[], None] = lambda: None
-        """Called where a view raises KeyboardInterrupt."""
+        """Called if a sink or view raises KeyboardInterrupt."""
         self.failure = ""
-        """Why a required sink could not record this turn; empty while all could."""
+        """Why a required sink could not record this turn; empty if none failed."""
         self._views: tuple[Sink, ...] = ()
         self._parents = _Parents()
 
     def redact_with(self, redactor: Redactor) -> None:
-        """Replace the secrets that this redactor knows, from now on."""
+        """Use this redactor from now on."""
         self.redactor = redactor
         self._live = LiveRedactor(redactor)
 
     def subscribe(self, view: Sink) -> Callable[[], None]:
-        """Hand a view what is emitted from now on; the result ends that."""
+        """Send what is emitted from now on to a view; return a function that unsubscribes it."""
         if not callable(getattr(view, "record", None)):
             raise ConfigurationError(
                 f"{type(view).__name__} is not a view: give it a method `record(record)`, and"
-                " `live(event)` for what streams"
+                " optionally `live(event)` for what streams"
             )
         self._views = (*self._views, view)
 
@@ -107,10 +107,10 @@ class Bus:
     def emit(self, fact: F, /) -> F:
         """Redact a fact, stamp it, record it, fold it, and hand it to the views.
 
-        Return it as it was recorded. Nothing is raised, whatever sinks and views do.
+        Return it as it was recorded. Errors of sinks and views are not raised.
         """
         shown = redacted(fact, self.redactor.redact)
-        # The history alone needs what Claude wrote as it was written and signed.
+        # Only the history needs what Claude wrote exactly as it was written and signed.
         exact = fact if isinstance(fact, MessageAppended) else shown
         if isinstance(fact, StepFinished | AttemptFailed | TurnFinished):
             self._show(self._live.flush())
@@ -129,16 +129,16 @@ class Bus:
         return exact
 
     def restore(self, records: Iterable[Record]) -> None:
-        """Take up what an earlier process recorded; nobody is told."""
+        """Replay the records of an earlier process without notifying sinks or views."""
         for record in records:
             self._fold(record, redacted(record.fact, self.redactor.redact))
 
     def live(self, event: Live) -> None:
-        """Hand what may be shown of a piece that streams to the views."""
+        """Send a streaming event to the views, as far as it may be shown."""
         self._show(self._live.take(event))
 
     def record_of_call(self, call_id: str) -> str | None:
-        """Return the id of the record that a call of this turn began with."""
+        """Return the id of the `ToolStarted` record of a call in this turn."""
         return self._parents.calls.get(call_id)
 
     def _record(self, record: Record) -> None:
@@ -167,7 +167,7 @@ class Bus:
     def _hand(self, view: Sink, method: str, what: Record | Live) -> None:
         try:
             take = getattr(view, method, None)
-            if take is not None:  # a view may leave out what streams
+            if take is not None:  # `live` is optional
                 take(what)
         except KeyboardInterrupt:
             self.on_interrupt()
@@ -178,7 +178,7 @@ class Bus:
 
 
 class _Parents:
-    """Which record each new one belongs to: its call, its step, or its turn."""
+    """Finds the parent of each record: its call, step or turn."""
 
     def __init__(self) -> None:
         self.calls: dict[str, str] = {}
@@ -187,7 +187,7 @@ class _Parents:
         self._step: tuple[int, str | None] = (0, None)
 
     def of(self, fact: Fact, outer: str | None) -> str | None:
-        """Return the parent of a fact; `outer` is that of a turn."""
+        """Return the parent of a fact; `outer` is the parent of a turn."""
         if isinstance(fact, TurnStarted):
             return outer
         call = self.calls.get(getattr(fact, "call_id", ""))
@@ -198,7 +198,7 @@ class _Parents:
         return record if is_in_step and record is not None else self._turn
 
     def note(self, record: Record) -> None:
-        """Note a record that others belong to."""
+        """Remember a record that may be a parent."""
         fact = record.fact
         if isinstance(fact, TurnStarted):
             self._turn, self._step, self.calls = record.id, (0, None), {}

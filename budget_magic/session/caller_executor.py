@@ -1,4 +1,4 @@
-"""Calls back into the thread that waits for a turn: the notebook's own functions run there."""
+"""Run the notebook's own functions on the thread that waits for a turn."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class _Job:
     answered: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     call: ToolContext | None
-    """The call of a tool that asks for it."""
+    """The tool call that requested it."""
 
 
 class Interruptible(Protocol):
-    """What an interrupt stops."""
+    """Something that an interrupt stops."""
 
     @property
     def has_begun(self) -> bool:
@@ -44,11 +44,10 @@ class Interruptible(Protocol):
 
 
 class _Handler:
-    """A handler of SIGINT that notes the interrupt for all jobs under way, then does its own part.
+    """A SIGINT handler that marks all jobs under way as interrupted, then calls `then`.
 
-    A job runs on the main thread inside the handlers that were installed before it, one inside the
-    other: an interrupt is meant for all of them. It is noted here because the function that a job
-    calls may swallow the KeyboardInterrupt.
+    Jobs nest on the main thread, each with its own handler, and an interrupt is meant for all of
+    them. It is noted here because a job's function may swallow the KeyboardInterrupt.
     """
 
     def __init__(self, then: Callable[[int, FrameType | None], object]) -> None:
@@ -64,9 +63,9 @@ class _Handler:
 
 
 class CallerExecutor:
-    """Runs functions for the loop on the thread that waits, one at a time.
+    """Runs functions for the loop on the waiting thread, one at a time.
 
-    It is not attended where no cell waits for the turn, so that nobody can be asked by `input()`.
+    If no cell waits for the turn, it is not attended: `input()` could not ask anyone.
     """
 
     def __init__(self, *, is_attended: bool = True) -> None:
@@ -77,7 +76,7 @@ class CallerExecutor:
 
     @contextmanager
     def waking(self, wake: Callable[[], object]) -> Iterator[None]:
-        """Have `wake` called, from the loop's thread, whenever there is something to do."""
+        """Call `wake` from the loop's thread whenever a job waits."""
         self._wakers.append(wake)
         try:
             yield
@@ -85,12 +84,12 @@ class CallerExecutor:
             self._wakers.remove(wake)
 
     def wake(self) -> None:
-        """Tell the waiting threads to look."""
+        """Wake the waiting threads."""
         for wake in list(self._wakers):
             wake()
 
     async def run(self, function: Callable[[], T], /) -> T:
-        """Return what `function` returns or raises on the waiting thread; called on the loop."""
+        """Run a function on the waiting thread and return its result; called on the loop."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
         job = _Job(function=function, answered=answered, loop=loop, call=CURRENT_CALL.get())
@@ -99,15 +98,15 @@ class CallerExecutor:
         return await answered
 
     @property
-    def is_asked(self) -> bool:
-        """Whether something waits to be run."""
+    def has_jobs(self) -> bool:
+        """Whether a job waits to be run."""
         return not self._jobs.empty()
 
-    def work_off(self, on_interrupt: Callable[[], None]) -> None:
-        """Run what has been asked for; called on the waiting thread.
+    def run_jobs(self, on_interrupt: Callable[[], None]) -> None:
+        """Run the waiting jobs; called on the waiting thread.
 
-        `on_interrupt` is called when an interrupt came while a function ran, whatever that made of
-        it. Where it does not stop the turn, the call is answered with an error.
+        `on_interrupt` is called if an interrupt comes while a function runs, even if the function
+        swallows it. If that does not stop the turn, the call is answered with an error.
         """
         with suppress(queue.Empty):
             while True:
@@ -123,12 +122,12 @@ class CallerExecutor:
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
             failed = error
         if handler.interrupted or _is_interrupt(failed):
-            # The turn is cancelled first: then it waits for no answer any more.
+            # Cancel the turn first, so that it no longer waits for the answer.
             on_interrupt()
             _refuse(job, KeyboardInterrupt())
         elif isinstance(failed, Exception) and not isinstance(failed, StopIteration):
             _answer(job, _fail, failed)
-        elif failed is not None:  # a future takes no StopIteration either
+        elif failed is not None:  # including StopIteration, which a future refuses
             _refuse(job, failed)
         else:
             _answer(job, _succeed, result)
@@ -137,7 +136,7 @@ class CallerExecutor:
 def _is_interrupt(error: BaseException | None) -> bool:
     """Return whether an error means that a person interrupted.
 
-    A task that the function ran may have been stopped by itself, which is an error like others.
+    If a task that the function ran was stopped by other means, that is an ordinary error.
     """
     if isinstance(error, TaskInterrupted):
         return error.outcome.reason == "keyboard"
@@ -170,9 +169,9 @@ def interrupts_raise() -> Iterator[None]:
 
 @contextmanager
 def interrupts_stop(run: Interruptible) -> Iterator[None]:
-    """Let SIGINT stop a run inside, from the moment that it begins until its end was shown.
+    """Let SIGINT stop a run inside, once it has begun, instead of raising.
 
-    An interrupt that raised between two lines of ours could cut any of them short.
+    A KeyboardInterrupt could be raised between any two lines of our own code.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -186,7 +185,7 @@ def interrupts_stop(run: Interruptible) -> Iterator[None]:
 
 @contextmanager
 def interrupts_call(function: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT call a function inside; it must take no lock, since it may cut into itself."""
+    """Let SIGINT call a function inside; it must take no lock, since signals may nest."""
     with _on_sigint(lambda _number, _frame: function()):
         yield
 
@@ -200,7 +199,7 @@ def _on_sigint(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
     try:
         yield
     finally:
-        # None: it was not installed from Python, and cannot be put back from there.
+        # None: the handler was not installed from Python and cannot be restored from it.
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
@@ -209,7 +208,7 @@ def _refuse(job: _Job, error: BaseException) -> None:
 
 
 def _answer(job: _Job, how: Callable[[asyncio.Future[Any], Any], None], what: object) -> None:
-    with suppress(RuntimeError):  # the session was closed meanwhile: nobody waits for it any more
+    with suppress(RuntimeError):  # the session was closed meanwhile, so nobody waits for it
         job.loop.call_soon_threadsafe(how, job.answered, what)
 
 

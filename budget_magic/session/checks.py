@@ -1,4 +1,4 @@
-"""The checks of settings before anything is sent."""
+"""Check settings before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LEAST_HISTORY: Final = 2_000
 
 
 def check(settings: Settings) -> None:
-    """Refuse settings that cannot work, before anything is sent.
+    """Check that settings can work together and with the model.
 
     Raises
     ------
     ConfigurationError
-        In one sentence, with what works instead.
+        They cannot; the message says what works instead.
     """
     _check_model(settings)
     _check_budget(settings)
@@ -43,7 +43,7 @@ def _check_model(settings: Settings) -> None:
     close = difflib.get_close_matches(settings.model, MODELS, n=2)
     hint = f" did you mean {' or '.join(close)}?" if close else ""
     raise ConfigurationError(
-        f"no price is known for the model {settings.model!r}, so a cost ceiling could not be held:"
+        f"no price is known for the model {settings.model!r}, so a cost ceiling cannot be enforced:"
         f"{hint}",
         Suggestion(action="use", changes={"max_cost": None}, effect="runs without one"),
         Suggestion(action="price", effect="gives one"),
@@ -68,7 +68,7 @@ def _check_budget(settings: Settings) -> None:
         )
     if model is not None and model.budget == "no":
         raise ConfigurationError(
-            f"{model.id} takes no task budget:",
+            f"{model.id} does not support task budgets:",
             Suggestion(
                 action="use",
                 changes={"budget": None},
@@ -83,7 +83,8 @@ def _check_effort(settings: Settings) -> None:
     model = find_model(settings.model)
     if model is not None and model.effort_levels and settings.effort not in model.effort_levels:
         raise ConfigurationError(
-            f"{model.id} has no effort {settings.effort}; it takes {', '.join(model.effort_levels)}"
+            f"{model.id} does not support effort {settings.effort}; use"
+            f" {', '.join(model.effort_levels)}"
         )
 
 
@@ -95,7 +96,7 @@ def _check_max_tokens(settings: Settings) -> None:
         raise ConfigurationError("0: give at least 1, such as 32000", setting="max_tokens")
     if model is not None and tokens > model.max_output_tokens:
         raise ConfigurationError(
-            f"{tokens:,} is more than {model.id} can write at once;"
+            f"{tokens:,} is more than {model.id} can write in one reply;"
             f" use {model.max_output_tokens:,} or less",
             setting="max_tokens",
         )

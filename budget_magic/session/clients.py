@@ -1,4 +1,4 @@
-"""Which client answers a task: the real API, the simulator, or an object of the notebook."""
+"""Choose a task's client: the real API, the simulator, or an object of the notebook."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ _CREDENTIALS: Final = {
     "aws_session_token": "AWS_SESSION_TOKEN",
     "access_token": "ACCESS_TOKEN",
 }
-"""Where the SDK's clients keep their credentials, and what stands for those where they show."""
+"""Attributes of the SDK's clients that hold credentials, and the names shown in their place."""
 PACE_TOKENS_PER_S: Final = 900.0
-"""How fast the simulator streams where a person watches."""
+"""How fast the simulator streams if a user is attached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A client with its name, and why it is a simulation where it is one."""
+    """A client, its name, and why Claude is simulated, if it is."""
 
     name: str
     client: SdkClient
     simulated: str | None
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Credentials that it holds with their names, to be kept out of everything shown."""
+    """Names and values of the credentials that it holds, to be redacted."""
 
 
 class Clients:
-    """The clients of a session, and what was learned of those that users bring."""
+    """The clients of a session, and what was learned about those that users pass."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         self._lock = threading.Lock()
         self._real: Chosen | None = None
-        """What `auto` made last, and"""
+        """The client that `auto` made last."""
         self._made_under: tuple[tuple[str, str], ...] = ()
-        """the environment that it was made for."""
+        """The environment variables that it was made from."""
         self._learned: WeakKeyDictionary[object, Learned] = WeakKeyDictionary()
 
     def choose(
@@ -74,7 +74,7 @@ class Clients:
         wanted
             `"auto"`, `"simulator"`, or an object with `.beta.messages.stream`.
         name
-            How the notebook calls that object.
+            Name of that object in the notebook.
         someone_watches
             Whether a user is attached: only then does `auto` fall back to the simulator, which then
             streams at a readable pace.
@@ -90,7 +90,7 @@ class Clients:
             return real
         if environ.get("ANTHROPIC_BASE_URL"):
             raise ConfigurationError(
-                "ANTHROPIC_BASE_URL is set but no credential: set ANTHROPIC_API_KEY too", _SIMULATE
+                "ANTHROPIC_BASE_URL is set, but no credential: set ANTHROPIC_API_KEY too", _SIMULATE
             )
         if not someone_watches:
             raise ConfigurationError(
@@ -109,7 +109,7 @@ class Clients:
         return SIMULATOR if self._real_client() is None else ANTHROPIC
 
     def _real_client(self) -> Chosen | None:
-        """Return the client with the SDK's credentials, made anew when the variables change."""
+        """Return the client with the SDK's credentials, recreated when the variables change."""
         under = tuple(
             sorted(
                 (name, value)
@@ -139,10 +139,10 @@ class Clients:
         return Chosen(name=name, client=client, simulated=None, secrets=_secrets_of(wanted))
 
     def _learned_of(self, client: object) -> Learned:
-        """Return what all tasks of this session have learned of a client object."""
+        """Return what all tasks of this session have learned about a client object."""
         try:
             return self._learned.setdefault(client, Learned())
-        except TypeError:  # it cannot be referred to weakly: each task learns for itself
+        except TypeError:  # it supports no weak references: each task learns for itself
             return Learned()
 
     def _simulator(self, why: str, *, someone_watches: bool) -> Chosen:

@@ -1,4 +1,4 @@
-"""What the panel's buttons do to a task: flags and queues only, from any thread."""
+"""Implement the panel's buttons for a task; they may be used from any thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.view_models import CeilingKind
 from budget_magic.session.approvers import by_input
-from budget_magic.session.live import raised, raises, rewrite
+from budget_magic.session.live import raised, raises, rewrite_cost
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
@@ -35,7 +35,7 @@ class TaskControls:
         self._task.stop()
 
     def decide(self, call_id: str, kind: Literal["once", "task", "denied"], reason: str) -> None:
-        """Answer a call that waits for a person; the first answer counts."""
+        """Answer a call that waits for approval; the first answer counts."""
         with self._lock:
             waiting = self._waiting.pop(call_id, None)
         if waiting is not None:
@@ -43,7 +43,7 @@ class TaskControls:
             waiting.get_loop().call_soon_threadsafe(_answer, waiting, decision)
 
     def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
-        """Change the effort from the next step or from the next cell on."""
+        """Change the effort, from the next step or the next cell on."""
         if level not in self.offers().levels:
             return
         if when == "now":
@@ -52,13 +52,13 @@ class TaskControls:
             self._task.change_next(level)
 
     def raise_budget(self, value: int, total: int) -> None:
-        """Raise the task's budget, if it still is the one from which that was offered."""
+        """Raise the task's budget, unless it has changed since the raise was offered."""
         with self._lock:
             if self._task.settings.budget == value < total:
                 self._task.change_now(budget=total)
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
-        """Raise a ceiling, if it still is the one from which that was offered."""
+        """Raise a ceiling, unless it has changed since the raise was offered."""
         with self._lock:
             offered = raises(self._task.settings.ceilings).get(ceiling)
             if offered is not None and (offered.value, offered.to) == (value, to):
@@ -66,11 +66,11 @@ class TaskControls:
                 self._task.change_now(ceilings=ceilings)
 
     def offers(self) -> Offers:
-        """Return what is offered at this moment."""
+        """Return the changes that the panel offers now."""
         task = self._task
         settings, context = task.settings, task.context
         model = find_model(settings.model)
-        tokens, usd = (0, None) if context is None else rewrite(context)
+        tokens, usd = (0, None) if context is None else rewrite_cost(context)
         return Offers(
             levels=() if model is None else model.effort_levels,
             effort=settings.effort if context is None else context.settings.effort,
@@ -84,9 +84,9 @@ class TaskControls:
         )
 
     def approver(self, answers: Callable[[], Awaitable[bool]]) -> Approver:
-        """Return an approver that waits for the panel where its buttons work, else uses `input()`.
+        """Return an approver that asks in the panel, or with `input()` if its buttons do not work.
 
-        `answers` tells whether they do while the cell runs.
+        `answers` returns whether they work while the cell runs.
         """
 
         async def ask(call: Call) -> Decision:

@@ -1,4 +1,4 @@
-"""What surrounds a session: a notebook, a terminal or a script, as the session sees it."""
+"""The host of a session: a notebook, a terminal or a script."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """Where the user sits: who can be asked, how, what they configured, and what they defined."""
+    """What a session needs from its surroundings: the user, their configuration and their names."""
 
     def word(self, suggestion: Suggestion) -> str:
-        """Return what the user can do as a clause, with a command in backticks."""
+        """Return a suggestion as a clause, with its command in backticks."""
         ...
 
     def setting(self, name: str) -> str:
-        """Return what users call a setting."""
+        """Return the name under which users know a setting."""
         ...
 
     def has_stdin(self) -> bool:
@@ -32,7 +32,7 @@ class Host(Protocol):
         ...
 
     def defaults(self) -> Defaults | None:
-        """Return the defaults as configured; None takes the documented ones."""
+        """Return the configured defaults; None for the documented ones."""
         ...
 
     def lookup(self, name: str) -> object:
@@ -41,24 +41,24 @@ class Host(Protocol):
         Raises
         ------
         LookupError
-            There is none of that name.
+            There is no object of that name.
         """
         ...
 
     def candidates(self) -> Iterable[str]:
-        """Return the names that a mistyped one may have meant."""
+        """Return names to suggest in place of a mistyped one."""
         ...
 
 
 class PythonHost:
-    """Plain Python: a script or an interactive interpreter, without a namespace of its own."""
+    """Plain Python: a script or an interactive interpreter, without configuration or look-up."""
 
     def word(self, suggestion: Suggestion) -> str:
-        """Return the call or argument that does it."""
+        """Return the suggestion as a call or an argument."""
         return str(suggestion)
 
     def setting(self, name: str) -> str:
-        """Return the argument."""
+        """Return the name of the argument."""
         return name
 
     def has_stdin(self) -> bool:

@@ -20,7 +20,7 @@ _SHARE: Final = Decimal("0.4")
 """A raise adds about this share of the ceiling."""
 
 
-class _Step(NamedTuple):
+class _Increment(NamedTuple):
     """How one of the ceilings is raised."""
 
     field: str
@@ -29,17 +29,17 @@ class _Step(NamedTuple):
     text: Callable[[Any], str]
 
 
-_STEPS: Final[dict[CeilingKind, _Step]] = {
-    "cost": _Step(
+_INCREMENTS: Final[dict[CeilingKind, _Increment]] = {
+    "cost": _Increment(
         "cost_usd",
         lambda usd: _share(usd, Decimal("0.50")),
         lambda by: f"+${by:.2f}".removesuffix(".00"),
     ),
-    "tokens": _Step(
+    "tokens": _Increment(
         "total_tokens", lambda tokens: int(_share(tokens, 100_000)), lambda by: f"+{compact(by)}"
     ),
-    "steps": _Step("steps", lambda _: 25, lambda by: f"+{by} steps"),
-    "time": _Step("elapsed_s", lambda _: 600.0, lambda by: f"+{clock(by)}"),
+    "steps": _Increment("steps", lambda _: 25, lambda by: f"+{by} steps"),
+    "time": _Increment("elapsed_s", lambda _: 600.0, lambda by: f"+{clock(by)}"),
 }
 
 
@@ -48,37 +48,28 @@ def _share(ceiling: Decimal | int, unit: Decimal | int) -> Decimal:
 
 
 def raises(ceilings: Ceilings) -> dict[CeilingKind, Raise]:
-    """Return how each ceiling can be raised; an open one stays open.
+    """Return the raise that is offered for each ceiling; open ceilings have none.
 
     >>> raises(Ceilings(cost_usd=0.9, total_tokens=1_000_000))["tokens"]
     Raise(by='+400k', value='1000000', to='1400000')
     """
     return {
-        kind: Raise(by=step.text(more), value=str(value), to=str(value + more))
-        for kind, step in _STEPS.items()
-        if (value := getattr(ceilings, step.field)) is not None
-        for more in [step.more(value)]
+        kind: Raise(by=increment.text(more), value=str(value), to=str(value + more))
+        for kind, increment in _INCREMENTS.items()
+        if (value := getattr(ceilings, increment.field)) is not None
+        for more in [increment.more(value)]
     }
 
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
-    """Return the ceilings with one raised by what is offered; an open one stays open."""
-    step = _STEPS[kind]
-    value: Any = getattr(ceilings, step.field)
-    changes: dict[str, Any] = {} if value is None else {step.field: value + step.more(value)}
-    return replace(ceilings, **changes)
+    """Return the ceilings with one raised as offered; an open one stays open."""
+    field, more, _ = _INCREMENTS[kind]
+    value: Any = getattr(ceilings, field)
+    return ceilings if value is None else replace(ceilings, **{field: value + more(value)})
 
 
 def apply_changes(turn: TurnContext, changes: dict[str, Any]) -> None:
-    """Put settings in force from the next request on; called on the loop's thread.
-
-    Parameters
-    ----------
-    turn
-        That runs.
-    changes
-        Settings of the turn by name.
-    """
+    """Apply changes to a running turn from its next request on; called on the loop's thread."""
     task = turn.task
     before, settings = task.settings, replace(task.settings, **changes)
     if settings == before:
@@ -93,8 +84,8 @@ def apply_changes(turn: TurnContext, changes: dict[str, Any]) -> None:
         turn.deadline.deadline = anyio.current_time() + (float("inf") if left_s is None else left_s)
 
 
-def rewrite(task: TaskContext) -> tuple[int, Decimal | None]:
-    """Cached tokens that a change of effort or budget writes again, and what that costs."""
+def rewrite_cost(task: TaskContext) -> tuple[int, Decimal | None]:
+    """Return the cached tokens that a new effort or budget writes again, and what that costs."""
     baseline = task.conversation.baseline
     if baseline is None or not baseline.is_cached:
         return 0, None

@@ -21,7 +21,7 @@ CLOSE_S: Final = 2.0
 
 
 class Portal:
-    """An event loop in a daemon thread of its own, so that it never holds up an exit."""
+    """An event loop in a daemon thread, which never delays the exit of the process."""
 
     def __init__(self) -> None:
         self._open: dict[int, AsyncFunction[None]] = {}
@@ -31,9 +31,9 @@ class Portal:
         atexit.register(self.close)
 
     def call(self, function: Callable[[], T]) -> T:
-        """Return what a function returns on the loop's thread; called there, it runs at once.
+        """Run a function on the loop's thread and return its result; on that thread, run it now.
 
-        As one step of the loop, it is done whole or not at all, whatever interrupts the caller.
+        It runs in full or not at all, even if the caller is interrupted.
 
         Raises
         ------
@@ -49,20 +49,20 @@ class Portal:
         return asyncio.run_coroutine_threadsafe(function(), self._loop)
 
     def close_with(self, owner: object, aclose: AsyncFunction[None]) -> None:
-        """Await `aclose` on the loop once nobody refers to `owner`, or at exit."""
+        """Await `aclose` on the loop when `owner` is garbage-collected, or at exit."""
         key = id(aclose)
         self._open[key] = aclose
         # At exit the portal closes what is open itself, while its loop still runs.
-        weakref.finalize(owner, self._let_go, key).atexit = False
+        weakref.finalize(owner, self._on_collected, key).atexit = False
 
     def close(self) -> None:
-        """Cancel what runs, wait until it is booked, and end the thread; from any other thread."""
+        """Cancel all turns, wait until they are booked, and end the thread; from another thread."""
         atexit.unregister(self.close)
         with suppress(RuntimeError):  # closed already
-            self._loop.call_soon_threadsafe(self._begin_to_end)
+            self._loop.call_soon_threadsafe(self._schedule_end)
         self._thread.join(CLOSE_S)
 
-    def _let_go(self, key: int) -> None:
+    def _on_collected(self, key: int) -> None:
         aclose = self._open.pop(key, None)
         if aclose is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self._loop.create_task(_quietly(aclose)))
@@ -78,13 +78,13 @@ class Portal:
         finally:
             self._thread.end()
 
-    def _begin_to_end(self) -> None:
+    def _schedule_end(self) -> None:
         if self._ending is None:
             self._ending = self._loop.create_task(self._end())
 
 
 async def _quietly(aclose: AsyncFunction[None]) -> None:
-    """Close something that nobody uses any more; how that fails is of no interest."""
+    """Close something that is no longer used, ignoring errors."""
     with suppress(Exception):
         await aclose()
 

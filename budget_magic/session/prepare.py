@@ -1,4 +1,4 @@
-"""Before a turn: everything it needs, or an error that leaves the task as it was."""
+"""Prepare everything that a turn needs, or raise and leave the task unchanged."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a turn needs, before anything of it is in force."""
+    """Everything that a turn needs, not applied yet."""
 
     settings: Settings
     sent: TurnSettings
-    """The same, as the records hold them."""
+    """The settings as they are recorded."""
     context: TaskContext
     chosen: Chosen
     after: Run | None
-    """The run that was the last one at that time."""
+    """The task's last run when the turn was prepared."""
 
 
 class RecordedClient(NamedTuple):
@@ -51,7 +51,7 @@ class RecordedClient(NamedTuple):
 
 
 def checked(settings: Settings, session: Session) -> Settings:
-    """Return the settings, or raise ConfigurationError where they cannot work."""
+    """Return the settings, or raise ConfigurationError if they cannot work."""
     check(settings)
     make_toolbox(settings, session)
     return settings
@@ -75,7 +75,7 @@ def prepare(
     approver: Approver,
     reads_only: bool,
 ) -> Prepared:
-    """Return what the next turn needs, or raise ConfigurationError; nothing has changed."""
+    """Return what the next turn needs, or raise ConfigurationError; the task is not changed."""
     session = task.session
     check(settings)
     toolbox = make_toolbox(settings, session)
@@ -123,7 +123,7 @@ def _around(task: Task, chosen: Chosen) -> tuple[Account, ...]:
     call = CURRENT_CALL.get()
     if call is not None and call.session is not task.session:
         raise ConfigurationError(
-            f"{task.name} belongs to another session than the task whose tool runs it: make it"
+            f"{task.name} belongs to another session than the task whose tool runs it: create it"
             " without `session`"
         )
     found = [task.account, *filter(None, [task.group]), *(call.accounts if call else ())]
@@ -157,15 +157,15 @@ def _refuse_without_price(model: str, account: Account, session: Session) -> Non
         held, way_out = f"the cost ceiling of {account.name}", ""
         ways.insert(0, Suggestion(action="set", name=account.cost_setting, lead="unset"))
     raise ConfigurationError(
-        f"no price is known for the model {model!r}, so {held} could not be held:{way_out}", *ways
+        f"no price is known for the model {model!r}, so {held} cannot be enforced:{way_out}", *ways
     )
 
 
 def choose(task: Task, settings: Settings, recorded: RecordedClient | None = None) -> Chosen:
-    """Return the task's client; it stays the one of the first turn.
+    """Return the task's client, which stays the one of the first turn.
 
-    `recorded` is that client where the turn ran in an earlier process. Raise ConfigurationError
-    where the settings ask for another one, or for one that cannot be had.
+    `recorded` is that client if the turn ran in an earlier process. Raise ConfigurationError if
+    the settings ask for another one, or for one that is not available.
     """
     clients, chosen = task.session.clients, task.chosen
     was = recorded or (
@@ -199,7 +199,7 @@ def _called(client: str) -> str:
 
 
 def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
-    """Return the settings as the records hold them."""
+    """Return the settings as they are recorded."""
     return TurnSettings(
         **settings.as_asked(),
         client=chosen.name,

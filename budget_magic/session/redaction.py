@@ -1,4 +1,4 @@
-"""Secrets kept out of what leaves the loop: facts, what streams, and the errors that are raised."""
+"""Redact secrets in what leaves the loop: facts, streaming text, and errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def session_redactor(session: Session, of_client: Iterable[tuple[str, str]] = ()
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Given:
-    """Names and values beside the environment: those of variables that `secrets` names now."""
+    """More names and values: the client's credentials, and the variables in `secrets`."""
 
     session: Session
     of_client: tuple[tuple[str, str], ...]
@@ -49,22 +49,22 @@ class _Given:
 
 
 def refuse_unreadable_secrets(session: Session) -> None:
-    """Refuse to run where what a variable holds that `secrets` names cannot be replaced."""
+    """Raise ConfigurationError if the value of a variable in `secrets` cannot be redacted."""
     for name, value in _named_secrets(session):
         if not isinstance(value, str):
             raise ConfigurationError(
                 f"`secrets` names {name}, which is of type {type(value).__name__}; name a variable"
-                " that holds the text itself"
+                " that holds a text"
             )
         if len(value) < MINIMUM_LENGTH:
             raise ConfigurationError(
-                f"`secrets` names {name}, which holds {plural(len(value), 'character')}: a text"
-                f" shorter than {MINIMUM_LENGTH} cannot be kept out; leave the name out"
+                f"`secrets` names {name}, which holds {plural(len(value), 'character')}: a value"
+                f" shorter than {MINIMUM_LENGTH} cannot be redacted; leave the name out"
             )
 
 
 def _named_secrets(session: Session) -> Iterator[tuple[str, object]]:
-    """Yield what the variables hold that `secrets` names; one that is not set cannot leak."""
+    """Yield the names and values of the variables in `secrets`, except those that are not set."""
     for name in session.defaults.secrets:
         if os.environ.get(name):
             yield name, os.environ[name]
@@ -79,7 +79,7 @@ def redacted(value: F, redact: Callable[[Any], Any]) -> F:
 
 def _redacted(value: Any, redact: Callable[[Any], Any]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        before = {name: getattr(value, name) for name in _open_fields(type(value))}
+        before = {name: getattr(value, name) for name in _redactable_fields(type(value))}
         after = {name: _redacted(one, redact) for name, one in before.items()}
         changes = {name: one for name, one in after.items() if one is not before[name]}
         return replace(value, **changes) if changes else value
@@ -89,18 +89,17 @@ def _redacted(value: Any, redact: Callable[[Any], Any]) -> Any:
 
 
 @cache
-def _open_fields(kind: type) -> tuple[str, ...]:
-    """Return a dataclass's fields of free text; the kind of a fact is a fixed word."""
+def _redactable_fields(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields, except those of type `Literal`."""
     hints = get_type_hints(kind)
     return tuple(one.name for one in fields(kind) if get_origin(hints[one.name]) is not Literal)
 
 
 class LiveRedactor:
-    """Redacts what streams, so that a secret split over deltas never shows.
+    """Redacts streaming text, including secrets that are split over deltas.
 
-    The end of a block that could be the beginning of a secret is held back until more of it comes,
-    or until `flush`. A piece of a block that is over already is left out: what came before it has
-    been shown.
+    Text that could begin a secret is held back until more of the block arrives, or until `flush`.
+    A late piece of a block that has ended is dropped: the text before it was shown already.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -122,7 +121,7 @@ class LiveRedactor:
                 yield replace(event, text=text)
 
     def flush(self) -> Iterator[Delta]:
-        """Yield what is held back of the block, which is over."""
+        """Yield what was held back of a block that has ended."""
         last, text = self._last, self._stream.flush()
         self._last = self._block = None
         if last is not None and text:
@@ -131,7 +130,7 @@ class LiveRedactor:
 
 @contextmanager
 def no_secrets_in_errors(redact: Callable[[str], str]) -> Iterator[None]:
-    """Redact a ConfigurationError that passes; where its causes hold secrets, they go."""
+    """Redact a ConfigurationError raised inside; drop its causes if they hold secrets."""
     try:
         yield
     except ConfigurationError as error:
@@ -145,5 +144,5 @@ def _texts_of(error: BaseException | None) -> Iterator[str]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        yield "".join(traceback.format_exception_only(error))  # stands a __str__ that fails
+        yield "".join(traceback.format_exception_only(error))  # tolerates a __str__ that fails
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""What can be shown of a task at any moment: a sink that folds its records, turn by turn."""
+"""Fold a task's records turn by turn, so that a report can be shown at any moment."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ class Reports:
         return self._session.host.word(suggestion)
 
     def record(self, record: Record) -> None:
-        """Take one fact."""
+        """Fold one fact."""
         fact, last = record.fact, self.fold.reading.turn
         fold = self.fold
         if isinstance(fact, TurnStarted):
             fold = replace(fold, prices=self._settings().prices)
         fold = advance(fold, fact)
         turn = fold.reading.turn
-        for earlier in range(fact.turn, turn):  # what a turn holds can be released after others
+        for earlier in range(fact.turn, turn):  # a hold may be released in a later turn
             self._folds[earlier] = advance(self._folds[earlier], fact)
         if turn != last and last in self._folds:
-            # Its steps are rendered again if anyone asks: only facts stay in memory.
+            # Only facts stay in memory; its steps are rendered again on demand.
             self._folds[last] = replace(self._folds[last], settled=())
         self._folds[turn] = self.fold = fold
 
     def live(self, event: Live) -> None:
-        """Take nothing of what streams."""
+        """Ignore streaming events."""
 
     def bundle(self, turn: int | None = None) -> dict[str, object]:
-        """Return the static report of a turn by MIME type; of the last one where none is named."""
+        """Return the static report of a turn, by default the last one, by MIME type."""
         number = turn or self.fold.reading.turn
         if not number:
             return {"text/plain": self._not_run_yet()}
         return bundle(self.view(number), turn_json(self._folds[number]))
 
     def view(self, turn: int) -> TurnView:
-        """Return what a reader of a turn is shown at this moment."""
+        """Return the current view of a turn."""
         save_transcript = self._session.defaults.save_transcript
         return view_turn(self._folds[turn], save_transcript=save_transcript)
 

@@ -1,4 +1,4 @@
-"""How a task is rebuilt from its records: its settings, turns, account and history."""
+"""Rebuild a task from its records: settings, turns, account and history."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from budget_magic.session.task import Task
 
 KEPT_CLIENTS: Final = {ANTHROPIC: AUTO, SIMULATOR: SIMULATOR}
-"""Clients that need no object, with what chooses them."""
+"""Clients that need no object, with the setting that chooses each."""
 
 
 def restore_task(task: Task, records: Sequence[Record]) -> None:
-    """Bring a new task to where the records end; nobody is told."""
+    """Bring a new task to the end of the records without notifying sinks or views."""
     task.bus.restore(records)
     task.turns = turns_of(records, task.session)
     restore(task.account, [record.fact for record in records])
@@ -51,24 +51,24 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
 def settings_of(records: Sequence[Record], session: Session) -> Settings:
     """Return the settings in force at the end of the records of one whole task.
 
-    Objects are not in records: a client or an approval function of the user's own is looked up by
-    name, or must be given anew.
+    Records hold no objects. A client is looked up by its name; an approval function must be
+    passed again.
     """
     places = [(record.task, record.sequence) for record in records]
     if places != [(records[0].task, number) for number in range(1, len(records) + 1)]:
         raise ConfigurationError(
-            "the records are not those of one task without gaps; give all of them, oldest first"
+            "the records are not one task's without gaps; pass all of them, oldest first"
         )
     facts = [record.fact for record in reversed(records)]
     started = [fact for fact in facts if isinstance(fact, TurnStarted)]
     if not started:
-        raise ConfigurationError("these records tell of no turn; give those of a whole task")
+        raise ConfigurationError("the records contain no turn; pass all records of a task")
     last = next(fact for fact in facts if isinstance(fact, TurnStarted | SettingsChanged))
     return _settings_from(last.settings, started[0].tags, session)
 
 
 def _settings_from(sent: TurnSettings, tags: Mapping[str, str], session: Session) -> Settings:
-    """Return settings that are sent as these were."""
+    """Return the settings behind recorded ones."""
     before = session.defaults.settings
     client: object = KEPT_CLIENTS.get(sent.client, before.client)
     if sent.client not in KEPT_CLIENTS:
@@ -91,7 +91,7 @@ def _settings_from(sent: TurnSettings, tags: Mapping[str, str], session: Session
 
 
 def turns_of(records: Sequence[Record], session: Session) -> list[Turn]:
-    """Return the turns that the records tell of, without their outcomes."""
+    """Return the recorded turns, without their outcomes."""
     turns: dict[int, Turn] = {}
     settings = session.defaults.settings
     for record in records:

@@ -1,4 +1,4 @@
-"""One run of a turn: started on the loop's thread, waited for on the caller's, stopped by all."""
+"""Run a turn: start it on the loop's thread, wait for it on the caller's, stop it from any."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from budget_magic.tools.loop_thread import is_loop_thread
 from budget_magic.tools.text import explained
 
 BEAT_S: Final = 0.05
-"""How often a waiting thread looks up by itself, so that interrupts are seen on every platform."""
+"""How often a waiting thread wakes: some platforms see interrupts only then."""
 BOOKED_WITHIN_S: Final = 5.0
 """How long a failing caller waits for its turn to be stopped and booked."""
-STOPPED_WAITING: Final = "stopped waiting; the turn itself was not stopped: `task.stop()` does that"
+STOPPED_WAITING: Final = "stopped waiting; the turn itself runs on: `task.stop()` stops it"
 
 Keep = Callable[[TurnFinished], None]
 
 
 def nothing() -> None:
-    """Do nothing between two looks."""
+    """Do nothing when the waiting thread wakes."""
 
 
 class Run:
-    """A turn that is about to run, runs, or has ended; made on the thread that waits for it.
+    """A turn that is about to run, runs, or has ended; created on the thread that waits for it.
 
-    As a context manager it never leaves a turn behind that nobody watches: whatever is raised
-    inside stops the turn and waits until it is booked. A KeyboardInterrupt is then swallowed, so
-    that the caller can tell how the turn ended; it goes on where no turn was recorded.
+    As a context manager it leaves no running turn behind: an exception raised inside stops the
+    turn and waits until it is booked. A KeyboardInterrupt is then swallowed, so that the caller
+    can report how the turn ended, unless no turn was recorded.
     """
 
     def __init__(self, portal: Portal) -> None:
@@ -53,7 +53,7 @@ class Run:
         self.has_begun = False
         """Whether the turn may exist: from here on an interrupt stops it."""
         self._is_owned = False
-        """Whether the thread that started the turn waits for it, and does the work asked for."""
+        """Whether the thread that started the turn waits for it and runs its jobs."""
         self._stopped: Stopped | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
@@ -62,7 +62,7 @@ class Run:
         self._turn: TurnContext | None = None
 
     def start(self, enter: Callable[[], TurnContext], keep: Keep) -> None:
-        """Begin the turn that `enter` records; `keep` takes how it ended before anyone is woken.
+        """Begin the turn that `enter` records; `keep` stores its end before waiting threads wake.
 
         Both are called on the loop's thread, where no interrupt can cut them short.
         """
@@ -70,7 +70,7 @@ class Run:
         self._portal.call(lambda: self._enter(enter, keep))
 
     def on_loop(self, function: Callable[[TurnContext], None]) -> None:
-        """Have a function called on the loop's thread with the turn, while it runs."""
+        """Call a function with the turn on the loop's thread, if the turn still runs."""
         turn = self._turn
         if turn is None or self.done.is_set():
             return
@@ -90,7 +90,7 @@ class Run:
             cancel(task)
 
     def end(self, reason: Reason, why: str = "") -> None:
-        """Stop the turn and wait until it is booked; one that has not begun never will."""
+        """Stop the turn and wait until it is booked; one that has not begun never begins."""
         with self._lock:
             if self._task is None:
                 self.done.set()
@@ -117,12 +117,12 @@ class Run:
         return False
 
     def wait(self, on_beat: Callable[[], None] = nothing) -> TurnFinished:
-        """Wait in this thread, doing the work that must be done here."""
+        """Wait in this thread, which also runs the turn's jobs."""
         self._is_owned = True
         woken = threading.Event()
         with self.caller.waking(woken.set):
             while not self.done.is_set():
-                self.caller.work_off(self._interrupt)
+                self.caller.run_jobs(self._interrupt)
                 on_beat()
                 woken.wait(BEAT_S)
                 woken.clear()
@@ -131,7 +131,7 @@ class Run:
     async def wait_async(
         self, on_cancel: Callable[[], None], on_beat: Callable[[], None] = nothing
     ) -> TurnFinished:
-        """Wait in a coroutine; `on_cancel` decides what a cancellation of it does."""
+        """Wait in a coroutine; a cancellation of it calls `on_cancel` instead."""
         self._is_owned = True
         while True:
             try:
@@ -141,18 +141,18 @@ class Run:
                 on_cancel()
 
     def watch(self) -> TurnFinished:
-        """Wait in this thread for a turn that belongs to none: an interrupt ends only the waiting.
+        """Wait in this thread for a turn that was started earlier.
 
         Raises
         ------
         KeyboardInterrupt
-            The waiting was interrupted.
+            The waiting was interrupted; the turn runs on.
         """
         woken, leaving = threading.Event(), _Leaving()
         with self.caller.waking(woken.set), interrupts_call(leaving.leave):
             while not self.done.is_set() and not leaving.is_asked:
                 if not self._is_owned:
-                    self.caller.work_off(leaving.leave)
+                    self.caller.run_jobs(leaving.leave)
                 woken.wait(BEAT_S)
                 woken.clear()
         if leaving.is_asked:
@@ -160,7 +160,7 @@ class Run:
         return self.result()
 
     async def watch_async(self) -> TurnFinished:
-        """Do the same in a coroutine; cancelling it ends only the waiting."""
+        """Wait as `watch` does, in a coroutine; cancelling it ends only the waiting."""
         leaving = _Leaving()
 
         def beat() -> None:
@@ -181,14 +181,14 @@ class Run:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits on it any more
+            with suppress(RuntimeError):  # the loop has closed, so nobody waits on it
                 loop.call_soon_threadsafe(woken.set)
 
         with self.caller.waking(wake):
             # On the loop itself the result must be there before it is asked for, or it blocks.
             while not self.done.is_set():
                 if is_owner or not self._is_owned:
-                    await self._work_off(on_interrupt)
+                    await self._run_jobs(on_interrupt)
                 on_beat()
                 # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the
                 # event.
@@ -198,16 +198,16 @@ class Run:
                 woken.clear()
         return self.result()
 
-    async def _work_off(self, on_interrupt: Callable[[], None]) -> None:
+    async def _run_jobs(self, on_interrupt: Callable[[], None]) -> None:
         if not is_loop_thread():
-            self.caller.work_off(on_interrupt)
-        elif self.caller.is_asked:
+            self.caller.run_jobs(on_interrupt)
+        elif self.caller.has_jobs:
             # A tool of another task waits on the loop itself, which must not be held up.
-            work_off = partial(self.caller.work_off, on_interrupt)
-            await run_sync(work_off, limiter=CapacityLimiter(1))
+            run_jobs = partial(self.caller.run_jobs, on_interrupt)
+            await run_sync(run_jobs, limiter=CapacityLimiter(1))
 
     def result(self) -> TurnFinished:
-        """Return how the turn ended; raises what broke the bookkeeping itself."""
+        """Return how the turn ended; raise the error if the bookkeeping itself failed."""
         if self._error is not None:
             raise self._error
         if self.finished is None:
@@ -243,7 +243,7 @@ class Run:
 
 
 class _Leaving:
-    """Whether somebody who only watches was interrupted; no lock, for a signal handler."""
+    """Whether a watching thread was interrupted; set by a signal handler, so without a lock."""
 
     is_asked = False
 

@@ -1,4 +1,4 @@
-"""`Session`: what tasks share - thread, clients, ceilings, registry, sinks and host."""
+"""`Session`: the thread, clients, ceilings, registry, sinks and host that tasks share."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 class Session:
     """A set of tasks with the thread they run on and the ceilings they share.
 
-    A process has a default session; a test or an experiment makes as many of its own as it wants,
-    side by side. Parts are made on first use, so that a session costs nothing until a task runs.
+    A process has a default session; tests and experiments may create any number of others. Parts
+    are created on first use, so that a session costs nothing until a task runs.
 
     Parameters
     ----------
     host
         The notebook, terminal or script around it; None is plain Python.
     required_sinks
-        Record the facts of all its tasks; where one fails, nothing more is spent. See `Bus`.
+        Record the facts of all its tasks; if one fails, nothing more is spent. See `Bus`.
 
     Notes
     -----
@@ -66,11 +66,11 @@ class Session:
 
     @property
     def tasks(self) -> Mapping[str, Task]:
-        """The tasks by name, oldest first; a view that follows changes."""
+        """A live view of the tasks by name, oldest first."""
         return MappingProxyType(self._tasks)
 
     def register(self, task: Task) -> None:
-        """Enter a task under its name, which no longer stands for an earlier one."""
+        """Register a task under its name, in place of an earlier one."""
         self._tasks[task.name] = task
 
     def note_used(self, task: Task) -> None:
@@ -79,14 +79,14 @@ class Session:
 
     @property
     def last_used(self) -> str | None:
-        """Name of the task used last; None where none was."""
+        """Name of the task used last; None if there is none."""
         return self._last if self._last in self._tasks else None
 
     # What they share
 
     @property
     def defaults(self) -> Defaults:
-        """What new tasks start from, as the host has it configured now."""
+        """The defaults of new tasks, as the host configures them now."""
         return self.host.defaults() or Defaults()
 
     @property
@@ -101,21 +101,21 @@ class Session:
 
     @property
     def clients(self) -> Clients:
-        """The clients in use, and what was learned of them."""
+        """The clients in use, and what was learned about them."""
         return self._shared().clients
 
     @property
     def gate(self) -> ReservationGate:
-        """All reservations."""
+        """The reservations of all tasks."""
         return self._shared().gate
 
     @property
     def account(self) -> Account:
-        """What all tasks on a real client share; `prepare` puts its ceilings in force."""
+        """The account of all tasks on a real client; `prepare` sets its ceilings."""
         return self._shared().account
 
     def close(self) -> None:
-        """Stop what runs, wait until it is booked, and end the threads; again, do nothing."""
+        """Stop running turns, wait until they are booked, and end the threads; may be repeated."""
         self._is_closed = True
         if self._made is not None:
             self._made.portal.close()
@@ -143,17 +143,17 @@ _default = Session()
 
 
 def default_session() -> Session:
-    """Return the session of tasks that are given none."""
+    """Return the session that tasks use by default."""
     return _default
 
 
 def set_default_session(session: Session) -> Session:
-    """Make a session the default one, and return the one that was."""
+    """Set the default session, and return the previous one."""
     global _default
     before, _default = _default, session
     return before
 
 
 def tasks() -> Mapping[str, Task]:
-    """Return the default session's tasks by name, oldest first; a view that follows changes."""
+    """Return a live view of the default session's tasks by name, oldest first."""
     return _default.tasks

@@ -1,4 +1,4 @@
-"""The parts of a session that its tasks share, made together on first use."""
+"""The parts of a session that its tasks share, created together on first use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budget_magic.tools.loop_thread import FunctionLoop
 
 
 class Shared:
-    """The loops of a session, and what only the turns' loop changes."""
+    """The event loops, clients, reservations and account of a session."""
 
     def __init__(self) -> None:
         self.portal = Portal()

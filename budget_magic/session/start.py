@@ -1,4 +1,4 @@
-"""How a turn starts: all that it needs is prepared, then put in force in one step of the loop."""
+"""Start a turn: prepare everything it needs, then apply it in one step of the loop."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class Start:
     """How a turn starts."""
 
     settings: Settings | None = None
-    """Put in force if the turn can run; None keeps those of the task."""
+    """Applied to the task if the turn can run; None keeps those of the task."""
     sinks: Sequence[Sink] = ()
     """Views that watch this turn only."""
     approver: Approver | None = None
-    """Who is asked about calls; None asks by `input()`."""
+    """Asks about calls; None uses `input()`."""
     background: bool = False
     """Whether nobody waits for the turn: only tools that read are offered."""
     rewind_to: Turn | None = None
-    """The turn before which the task goes back; it and those after it are superseded."""
+    """The task goes back to before this turn; it and later ones are superseded."""
     note: str = ""
-    """Recorded with the start."""
+    """A notice that is recorded with the start."""
 
 
 def start_turn(task: Task, asked: Prompt | Turn, start: Start, run: Run) -> None:
-    """Start a new turn for a prompt, or let a turn that did not complete go on.
+    """Start a new turn for a prompt, or resume a turn that did not complete.
 
-    Raise ConfigurationError where it cannot run; nothing was sent and nothing changed.
+    Raise ConfigurationError if it cannot run; then nothing was sent and nothing changed.
     """
     if isinstance(asked, Prompt) and not asked.sent.strip():
         raise ConfigurationError("the prompt is empty; write what Claude should do")
@@ -104,11 +104,11 @@ def _add_turn(
 def _record_start(
     task: Task, prepared: Prepared, turn: Turn, start: Start, *, resumed: bool
 ) -> TurnContext:
-    """Record the start, so that the first thing shown has its budget and model."""
+    """Record the start, so that views know the turn's budget and model from the beginning."""
     bus, context, call = task.bus, prepared.context, CURRENT_CALL.get()
     bus.outer = None if call is None else call.parent
     task.session.register(task)
-    if call is None:  # else a tool of another task runs it; that one is the cell's
+    if call is None:  # otherwise a tool runs this task, and the cell runs the tool's task
         task.session.note_used(task)
     spent = bus.reading.this_turn if resumed else Spend()
     if context.definitions != bus.history.definitions:

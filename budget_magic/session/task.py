@@ -52,11 +52,11 @@ class Task:
     Raises
     ------
     ConfigurationError
-        A value cannot work; the sentence says what does.
+        A setting is invalid; the message says what works.
 
     Notes
     -----
-    What is not given comes from the session's defaults.
+    Omitted settings take the session's defaults.
 
     Examples
     --------
@@ -74,14 +74,14 @@ class Task:
         sinks: Iterable[Sink] = (),
         **given: Any,
     ) -> None:
-        """Create a task and enter it in its session.
+        """Create a task and register it in its session.
 
         Parameters
         ----------
         name
             Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
         session
-            What it shares thread, ceilings and clients with; None is the process's default.
+            The session whose thread, ceilings and clients it shares; None is the default session.
         sinks
             Views that watch all its turns; see `subscribe`.
         """
@@ -104,27 +104,27 @@ class Task:
     def from_records(
         cls, records: Sequence[Record], *, session: Session | None = None, **changes: Any
     ) -> Task:
-        """Return the task that the records of a required sink tell of; it goes on from their end.
+        """Rebuild a task from the records of a required sink; it continues where they end.
 
         Parameters
         ----------
         records
-            All of one task, oldest first.
+            All records of one task, oldest first.
         session
-            What it belongs to from now on; None is the default session.
+            The session that it belongs to from now on; None is the default session.
         **changes
-            Settings under the names of the constructor's arguments, such as a client or functions,
-            which records cannot hold. Those that are not given are as recorded.
+            New values by name of the setting, such as a client or functions, which records cannot
+            hold. Other settings are as recorded.
 
         Raises
         ------
         ConfigurationError
-            The records are not those of a whole task, a task of that name runs, or a client, tool
-            or setting cannot be had again.
+            The records are incomplete, a task of that name is running, or a client, tool or setting
+            is not available here.
 
         Notes
         -----
-        Approvals for the rest of the task do not come back: what is behind a name may have changed.
+        Approvals for the rest of the task are not restored: a function may have changed since.
         """
         session = session or current_session()
         settings = evolve(settings_of(records, session), changes)
@@ -146,13 +146,14 @@ class Task:
         self.turns: list[Turn] = []
         redactor = session_redactor(session)
         if redactor.names_in(name):
-            raise ConfigurationError(f"the task name {redactor.redact(name)} holds a secret")
+            told = f"the task name {redactor.redact(name)} holds a secret; choose another"
+            raise ConfigurationError(told)
         self.bus = Bus(name, redactor, required=session.required_sinks)
         self.account = Account(name=name, cost_usd=None, total_tokens=None, of_task=True)
         self.group: Account | None = None
         """The cap that it shares with other tasks; see `join`."""
         self.chosen: Chosen | None = None
-        """The client of its turns, once there was one."""
+        """The client of its turns; None before the first turn."""
         self.context: TaskContext | None = None
         """The task as the loop sees it; None before the first turn."""
         self.current_run: Run | None = None
@@ -162,7 +163,7 @@ class Task:
         with no_secrets_in_errors(redactor.redact):
             self._settings = checked(settings, session)
 
-    # What it is
+    # State
 
     @property
     def settings(self) -> Settings:
@@ -171,12 +172,12 @@ class Task:
 
     @property
     def spend(self) -> Spend:
-        """What was used over all turns, superseded ones too."""
+        """What all turns used, including superseded ones."""
         return self.bus.reading.total
 
     @property
     def remaining(self) -> int | None:
-        """Left of the task budget by our own meter, below 0 where overrun; None without one."""
+        """Left of the task budget by our own meter, negative if overrun; None without one."""
         budget = self._settings.budget
         return None if budget is None else budget - self.spend.budget_tokens
 
@@ -209,14 +210,14 @@ class Task:
         Raises
         ------
         TaskInterrupted
-            The turn was stopped; `.outcome` tells what was done.
+            The turn was stopped; `.outcome` says what was done.
         ConfigurationError
-            It cannot run; nothing was sent.
+            The turn cannot run; nothing was sent.
         """
         return self._to_the_end(Prompt(typed=prompt, sent=prompt), Start())
 
     async def arun(self, prompt: str) -> Outcome:
-        """Return the same as `run` in async code; cancelling it stops the turn."""
+        """Run one turn as `run` does, in async code; cancelling it stops the turn."""
         with self.new_run() as run:
             start_turn(self, Prompt(typed=prompt, sent=prompt), Start(), run)
             await self._await(run)
@@ -232,16 +233,16 @@ class Task:
         Parameters
         ----------
         prompt
-            What is asked.
+            What Claude should do.
         sinks
             Views that watch this turn only; see `subscribe`.
         approver
-            Who is asked about calls; None asks by `input()` where somebody waits.
+            Asks about calls; None uses `input()` on the thread that waits.
 
         Raises
         ------
         ConfigurationError
-            It cannot run; nothing was sent.
+            The turn cannot run; nothing was sent.
         """
         start = Start(sinks=sinks, approver=approver)
         start_turn(self, Prompt(typed=prompt, sent=prompt), start, self.new_run())
@@ -252,13 +253,13 @@ class Task:
         Parameters
         ----------
         **changes
-            Settings that hold from now on, by name, such as `max_cost=15`; see `change`.
+            New values of settings by name, such as `max_cost=15`; see `change`.
         """
         start = Start(settings=evolve(self.settings, changes))
         return self._to_the_end(self.turn_to_resume(), start)
 
     def wait(self) -> Outcome:
-        """Wait for the turn that runs, or give the outcome of the last one.
+        """Wait for the running turn, or return the outcome of the last one.
 
         Ctrl-C ends only the waiting; `stop` stops the turn.
 
@@ -274,20 +275,20 @@ class Task:
         return self._ended()
 
     async def await_end(self) -> Outcome:
-        """Return the same as `wait` in async code; cancelling it ends only the waiting."""
+        """Wait as `wait` does, in async code; cancelling it ends only the waiting."""
         await self._any_run().watch_async()
         return self._ended()
 
     def stop(self, reason: Reason = "stop_button") -> None:
-        """Stop the turn that runs, if any; from any thread."""
+        """Stop the running turn, if any; from any thread."""
         if self.current_run is not None:
             self.current_run.stop(reason)
 
     def subscribe(self, view: Sink) -> Callable[[], None]:
-        """Show a view everything that happens from now on; the result ends that.
+        """Send everything that happens from now on to a view; return a function that ends this.
 
-        It is called on the loop's thread, so it must be quick; an error of it is logged and
-        breaks nothing.
+        The view is called on the loop's thread, so it must be quick. Its errors are logged and
+        otherwise ignored.
         """
         return self.bus.subscribe(view)
 
@@ -302,19 +303,19 @@ class Task:
         return client if isinstance(client, str) else self._settings.client_name
 
     def ratios(self) -> Ratios:
-        """Characters per token as the last replies showed them."""
+        """Return the characters per token that the last replies showed."""
         return self.bus.history.ratios
 
     def report(self, turn: int | None = None) -> dict[str, object]:
-        """Return the static report of a turn by MIME type; of the last one where none is named."""
+        """Return the static report of a turn, by default the last one, by MIME type."""
         return self.reports.bundle(turn)
 
     def view(self, turn: int) -> TurnView:
-        """Return what a reader of a turn is shown at this moment."""
+        """Return the current view of a turn."""
         return self.reports.view(turn)
 
     def has_changed_things(self, turn: Turn) -> bool:
-        """Return whether a tool ran in a turn that is not known to only read."""
+        """Return whether a tool that may change something ran in a turn."""
         if self.context is None:
             toolbox = make_toolbox(self._settings, self.session)
         else:
@@ -341,14 +342,14 @@ class Task:
     # Changing it
 
     def change(self, settings: Settings | None = None, **changes: Any) -> None:
-        """Put settings in force from the next turn on, all or nothing.
+        """Change settings from the next turn on, all of them or none.
 
         Parameters
         ----------
         settings
-            All of them; None starts from those in force.
+            Settings that replace the current ones; None keeps those.
         **changes
-            Single ones by name, such as `effort="low"` or `max_cost=15`.
+            New values by name, such as `effort="low"` or `max_cost=15`.
         """
         self.refuse_while_running()
         with no_secrets_in_errors(self.bus.redactor.redact):
@@ -357,7 +358,10 @@ class Task:
             self._settings = checked(changed, self.session)
 
     def change_now(self, **changes: Any) -> None:
-        """Change effort, budget or ceilings also of the turn that runs; from any thread."""
+        """Change effort, budget or ceilings of the running turn too; from any thread.
+
+        Without a running turn it does nothing.
+        """
         run = self.current_run
         if run is None or not self.is_running:
             return
@@ -367,9 +371,9 @@ class Task:
         run.on_loop(lambda turn: apply_changes(turn, changes))
 
     def join(self, group: Account | None) -> None:
-        """Draw on the cap of a group too, from the next turn on; None leaves the group.
+        """Count against the cap of a group too, from the next turn on; None leaves the group.
 
-        What was spent before does not count against it.
+        Earlier spend does not count against it.
         """
         self.refuse_while_running()
         self.group = group
@@ -380,37 +384,37 @@ class Task:
         return self.bus.reading.held
 
     def release_held(self) -> str:
-        """Replace what requests of unknown cost hold by what had streamed of their replies.
+        """Release what requests of unknown cost hold, except for what had streamed.
 
-        Return what was released and the remaining risk, as a sentence.
+        Return a sentence with what was released and what risk remains.
         """
         self.refuse_while_running()
         return self.session.portal.call(self._release_held)
 
     def _release_held(self) -> str:
-        self.refuse_while_running()  # again, where nothing can begin meanwhile
+        self.refuse_while_running()  # again, on the thread where turns begin
         reading = self.bus.reading
         if not reading.held_by_turn:
             nothing = f"{self.name} holds nothing for cut-off requests"
             others = dict.fromkeys(one.task for one in self.account.cut_off)
-            return f"{nothing} of its own, {' and '.join(others)} does" if others else nothing
+            return f"{nothing} itself, but {' and '.join(others)} does" if others else nothing
         self.session.gate.release(self.account)
         for turn, held in reading.held_by_turn:
             self.bus.emit(_released(turn, held))
         return released_text(_released(reading.turn, reading.held))
 
     def change_next(self, effort: str) -> None:
-        """Change the effort from the next turn on, also while one runs."""
+        """Change the effort from the next turn on, even while one runs."""
         self._settings = checked(replace(self._settings, effort=effort), self.session)
 
-    # For the rooms that start its turns
+    # For the code that starts its turns
 
     def new_run(self) -> Run:
-        """Return a run for a turn of this task, made on the thread that waits for it."""
+        """Return a run for a turn of this task; called on the thread that waits for it."""
         return Run(self.session.portal)
 
     def turn_to_resume(self) -> Turn:
-        """Return the last turn in force; raise ConfigurationError where there is none yet."""
+        """Return the last turn in force; raise ConfigurationError if there is none yet."""
         self.refuse_while_running()
         turns = in_force(self.turns)
         if not turns:
@@ -418,24 +422,24 @@ class Task:
         return turns[-1]
 
     def refuse_while_running(self) -> None:
-        """Raise ConfigurationError where a turn runs."""
+        """Raise ConfigurationError if a turn is running."""
         if self.is_running:
             stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
-            raise ConfigurationError(f"{self.name} runs already", stop)
+            raise ConfigurationError(f"{self.name} is already running", stop)
 
     def refuse_another_system(self, settings: Settings, rewind_to: Turn | None = None) -> None:
-        """Raise ConfigurationError where the history has begun with another system prompt."""
+        """Raise ConfigurationError if the history began with another system prompt."""
         standing = in_force(self.turns)
         kept = standing if rewind_to is None else standing[: standing.index(rewind_to)]
         sent, redact = self.reports.fold.facts.settings, self.bus.redactor.redact
         if kept and sent is not None and redact(sent.system) != redact(settings.system_text):
             raise ConfigurationError(
-                "the system prompt is for a task's first turn: Claude's thinking is bound to it",
+                "the system prompt is fixed by the first turn: Claude's thinking is bound to it",
                 Suggestion(action="restart", task=self.name, effect="to use another"),
             )
 
     def put_in_force(self, prepared: Prepared, run: Run, sinks: Sequence[Sink]) -> None:
-        """Take over what was prepared for a turn; on the loop's thread."""
+        """Apply what was prepared for a turn; on the loop's thread."""
         self.refuse_while_running()
         if self.current_run is not prepared.after:
             raise ConfigurationError(
@@ -454,7 +458,7 @@ class Task:
         self._end_views = [self.subscribe(view) for view in sinks]
 
     def keep_outcome(self, finished: TurnFinished, reading: Reading, ended_at: datetime) -> None:
-        """Keep how a turn ended."""
+        """Store the outcome of a turn."""
         turn = self.turns[finished.turn - 1]
         turn.ended_at = ended_at
         turn.outcome = Outcome(
@@ -471,7 +475,7 @@ class Task:
             bundle=lambda: self.reports.bundle(finished.turn),
         )
 
-    # Inside
+    # Private
 
     def _to_the_end(self, asked: Prompt | Turn, start: Start) -> Outcome:
         self._refuse_on_the_loop()
@@ -484,8 +488,8 @@ class Task:
     def _refuse_on_the_loop(self) -> None:
         if is_loop_thread():
             raise ConfigurationError(
-                f"async tools and sinks run on the session's loop, which waits for no turn of"
-                f" {self.name}: use `await task.arun(...)` there"
+                f"cannot wait for {self.name} on the session's event loop, where async tools and"
+                " sinks run: use `await task.arun(...)`"
             )
 
     def _any_run(self) -> Run:
@@ -509,14 +513,14 @@ class Task:
             run.stop("keyboard")
 
         finished = await run.wait_async(on_cancel)
-        # A cell that a person interrupted ends as its turn did, unless that had ended well before.
+        # An interrupted cell ends as its turn did, unless the turn had already completed.
         awaits_cells = self.session.host.awaits_cells()
         if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
             raise asyncio.CancelledError
 
 
 def current_session() -> Session:
-    """Return the session of the task whose tool runs this code; outside of any, the default one."""
+    """Return the session of the task whose tool runs this code, otherwise the default session."""
     call = CURRENT_CALL.get()
     session = default_session() if call is None else call.session
     assert isinstance(session, Session)  # noqa: S101 - the loop carries it as an opaque object

@@ -20,7 +20,7 @@ class Prompt:
     inserted: tuple[str, ...] = field(default=(), repr=False)
     """The `{{ }}` expressions that were filled in."""
     cell_id: str | None = None
-    """The front end's id of the cell; None where it gives none."""
+    """The front end's id of the cell; None if it gives none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Turn:
     settings_before: Settings
     """In force before the cell's own."""
     key: tuple[object, ...]
-    """What must be equal for the turn to count as unchanged, the prompt aside."""
+    """Settings that must be equal for the turn to count as unchanged."""
     outcome: Outcome | None = None
     """None while it runs for the first time."""
     ended_at: datetime | None = None
@@ -57,13 +57,13 @@ class Plan:
 
     kind: Literal["new", "go_on", "show", "rewind"]
     settings: Settings
-    """With the cell's own put in."""
+    """The settings with the cell's options applied."""
     turn: Turn | None = None
-    """The turn that goes on, is shown, or is gone back before."""
+    """The turn to resume, to show again, or to run anew."""
 
 
 def in_force(turns: Sequence[Turn]) -> list[Turn]:
-    """Return the turns that the task has not gone back before, oldest first."""
+    """Return the turns that are not superseded, oldest first."""
     return [turn for turn in turns if not turn.is_superseded]
 
 
@@ -98,14 +98,14 @@ def plan_turn(
     *,
     again: bool,
 ) -> Plan:
-    """Return what running a cell means, by the turns of the task.
+    """Return what running a cell means, given the turns of the task.
 
-    `change` puts the cell's settings in; `again` tells whether the cell asks to be run anew.
+    `change` applies the cell's options; `again` is true if the cell asks to be run anew.
 
-    A cell that is run again starts from the settings that were in force before it ran first, so
-    that settings of later cells do not make it count as changed; those that do not count, such as
-    ceilings, approval and tags, are those of now. A turn that did not complete goes on only while
-    it is the last: once others followed, the task goes back to before it instead.
+    A cell that is run again starts from the settings in force before its first run, so that options
+    of later cells do not make it count as changed. Settings that do not count, such as ceilings,
+    approval and tags, are the current ones. A turn that did not complete is resumed only if it is
+    the last; otherwise the task goes back to before it.
     """
     standing = in_force(turns)
     same_cell = [

@@ -1,4 +1,4 @@
-"""What is said before a turn starts."""
+"""Warn before a turn starts with little budget left."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 from budget_magic.events import NoticePosted, Suggestion
 from budget_magic.loop import TaskContext
 from budget_magic.report.numbers import compact, dollars, exact
-from budget_magic.session.live import rewrite
+from budget_magic.session.live import rewrite_cost
 
 LITTLE_TOKENS: Final = 10_000
 LITTLE_SHARE: Final = 0.2
 
 
 def low_budget_warning(context: TaskContext, turn: int, left: int | None) -> NoticePosted | None:
-    """Return what to say where a turn starts with little budget left; None where it does not."""
+    """Return a warning if a turn starts with little budget left, otherwise None."""
     budget = context.settings.budget
     if budget is None or left is None or left == budget:
         return None
     if left >= LITTLE_TOKENS and left >= budget * LITTLE_SHARE:
         return None
-    cached, price = rewrite(context)
+    cached, price = rewrite_cost(context)
     again = ""
     if cached and price is not None:
         again = f" and writes the cached {compact(cached)} again for about {dollars(price)}"

@@ -73,9 +73,9 @@ def test_variables_are_expanded_on_the_line_but_not_in_quotes(notebook: Notebook
     ("line", "sentence"),
     [
         ("-b 5000", "a budget of 5,000 tokens is below the API's minimum of 20,000"),
-        ("-m claude-haiku-4-5", "claude-haiku-4-5 takes no task budget"),
+        ("-m claude-haiku-4-5", "claude-haiku-4-5 does not support task budgets"),
         ("-m claude-opus-9", "no price is known for the model 'claude-opus-9'"),
-        ("-m claude-opus-4-6 -b none -e xhigh", "claude-opus-4-6 has no effort xhigh"),
+        ("-m claude-opus-4-6 -b none -e xhigh", "claude-opus-4-6 does not support effort xhigh"),
         ("-t shell", "--tools shell is not part of this version"),
         ("-t filez", "did you mean files?"),
         ("--client nobody", "there is no nobody in the notebook"),

@@ -88,7 +88,7 @@ def test_it_is_refused_elsewhere_with_one_sentence(notebook: Notebook, cell: str
     [
         ("%claude_task adit --release-held", "there is no task adit; did you mean audit?"),
         (f"{WAY_OUT} --new", "--release-held cannot be combined with --new"),
-        (f"{WAY_OUT} --system other", "the system prompt is for a task's first turn"),
+        (f"{WAY_OUT} --system other", "the system prompt is fixed by the first turn"),
     ],
 )
 def test_a_mistake_changes_nothing(notebook: Notebook, line: str, sentence: str) -> None:

@@ -73,7 +73,7 @@ def test_a_base_url_without_a_credential_is_refused(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
 
-    with pytest.raises(ConfigurationError, match="ANTHROPIC_BASE_URL is set but no credential"):
+    with pytest.raises(ConfigurationError, match="ANTHROPIC_BASE_URL is set, but no credential"):
         Session().clients.choose("auto", someone_watches=someone_watches)
 
 

@@ -78,7 +78,7 @@ def test_a_model_without_a_price_is_refused_under_a_cap_in_dollars() -> None:
     simulator = Simulator(steps(1))
     task = task_on(simulator, model="claude-new-1", effort="high", ceilings=OPEN)
     task.join(group_account("the sweep", cost_usd=1))
-    with pytest.raises(ConfigurationError, match="the cap of the sweep could not be held"):
+    with pytest.raises(ConfigurationError, match="the cap of the sweep cannot be enforced"):
         task.run("Look.")
     assert not simulator.requests
 

@@ -146,7 +146,7 @@ def test_a_release_is_refused_while_the_task_runs() -> None:
     threading.Thread(target=watch, daemon=True).start()
     task.resume()
 
-    assert "audit runs already" in refused[0]
+    assert "audit is already running" in refused[0]
     assert task.held == held
 
 

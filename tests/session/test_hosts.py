@@ -188,7 +188,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "no price": (
         {"model": "unheard-of"},
-        "could not be held: send `use max cost None` runs without one; send `price` gives one",
+        "cannot be enforced: send `use max cost None` runs without one; send `price` gives one",
         "`ceilings=Ceilings(cost_usd=None)` runs without one; `Task.change(prices=...)` gives one",
     ),
     "max_tokens": (
@@ -237,7 +237,9 @@ def test_a_running_task_is_refused_with_the_call_that_stops_it(bot: Host) -> Non
     task.run("Look.")
 
     (error,) = refusals
-    assert str(error) == 'audit runs already; `tasks()["audit"].stop()` stops it, or wait for it'
+    assert (
+        str(error) == 'audit is already running; `tasks()["audit"].stop()` stops it, or wait for it'
+    )
     assert "; send `stop audit` stops it, or wait" in error.worded(bot.word, bot.setting)
 
 

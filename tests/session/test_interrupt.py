@@ -353,5 +353,5 @@ def test_a_second_turn_is_refused_while_one_runs() -> None:
     outcome = task.run("Look.")
 
     assert outcome.state == "completed"
-    assert "audit runs already" in str(refused[0])
+    assert "audit is already running" in str(refused[0])
     assert len(simulator.requests) == 1

@@ -155,7 +155,7 @@ def test_what_a_cut_off_task_of_a_tool_holds_stands_in_the_outer_one_s_report(wa
     assert f"by its tools and ${held:.2f} unconfirmed; all of it counts" in told
     assert f"${held:.2f} held" in told
     assert outer.release_held() == (
-        "outer holds nothing for cut-off requests of its own, inner does"
+        "outer holds nothing for cut-off requests itself, but inner does"
     )
     inner.release_held()
     assert account_of(outer).unconfirmed_below.usd == inner.spend.unconfirmed_usd < held
@@ -367,7 +367,7 @@ def test_blocking_on_the_loop_of_all_tasks_is_refused() -> None:
     outer, _ = outer_on(ask)
 
     assert outer.run("Look.").state == "completed"
-    assert "use `await task.arun(...)` there" in results(outer)[0]
+    assert "use `await task.arun(...)`" in results(outer)[0]
     assert inner.turns == []
 
 
@@ -381,7 +381,7 @@ def test_a_model_without_a_price_is_refused_under_a_ceiling_around_it() -> None:
     outer.run("Look.")
 
     assert (
-        "the cost ceiling of outer, whose tool runs this task, could not be held"
+        "the cost ceiling of outer, whose tool runs this task, cannot be enforced"
         in (results(outer)[0])
     )
 

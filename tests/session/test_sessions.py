@@ -321,7 +321,7 @@ def test_a_running_task_is_not_rebuilt_beside_itself() -> None:
         task = task_in(session, simulator, "audit")
         task.start("Look.")
         assert simulator.arrival(0).wait()
-        with pytest.raises(ConfigurationError, match="audit runs already"):
+        with pytest.raises(ConfigurationError, match="audit is already running"):
             Task.from_records(journal.records, session=session)
         assert session.tasks["audit"] is task
         go_on.set()

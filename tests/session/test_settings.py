@@ -29,11 +29,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a budget that is true": ({"budget": True}, "budget True: give a number of tokens"),
     "a model without budgets": (
         {"model": "claude-sonnet-5"},
-        "claude-sonnet-5 takes no task budget: use `budget=None` (the ceilings still hold), or",
+        "claude-sonnet-5 does not support task budgets: use `budget=None` (the ceilings",
     ),
     "an unknown model": (
         {"model": "claude-opus-5-6"},
-        "a cost ceiling could not be held: did you mean claude-opus-5-5",
+        "a cost ceiling cannot be enforced: did you mean claude-opus-5-5",
     ),
     "an unknown effort": (
         {"effort": "huge"},
@@ -41,14 +41,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an effort the model lacks": (
         {"model": "claude-opus-4-6", "budget": None, "effort": "xhigh"},
-        "claude-opus-4-6 has no effort xhigh; it takes low, medium, high, max",
+        "claude-opus-4-6 does not support effort xhigh; use low, medium, high, max",
     ),
     "an unknown tool": ({"tools": ["fly"]}, "tools fly: there is no function of that name"),
     "a tool of a later version": ({"tools": ["mcp:x"]}, "mcp:x is not part of this version"),
     "max_tokens of zero": ({"max_tokens": 0}, "max_tokens 0: give at least 1"),
     "too many max_tokens": (
         {"max_tokens": 500_000},
-        "max_tokens 500,000 is more than claude-opus-5-5 can write at once; use 128,000 or less",
+        "max_tokens 500,000 is more than claude-opus-5-5 can write in one reply; use 128,000",
     ),
     "an unknown policy": (
         {"approve": "perhaps"},
@@ -158,9 +158,9 @@ def test_the_system_prompt_is_fixed_from_the_first_turn_on() -> None:
     task.change(system="Be thorough.")
     task.run("Look.")
 
-    with pytest.raises(ConfigurationError, match="the system prompt is for a task's first turn"):
+    with pytest.raises(ConfigurationError, match="the system prompt is fixed by the first turn"):
         task.change(system="Be brief.")
-    with pytest.raises(ConfigurationError, match="the system prompt is for a task's first turn"):
+    with pytest.raises(ConfigurationError, match="the system prompt is fixed by the first turn"):
         task.resume(system="Be brief.")
 
     assert task.settings.system == "Be thorough."
