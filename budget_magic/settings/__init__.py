@@ -1,4 +1,4 @@
-"""WHAT CAN BE SET: one table of settings, and the parsers of their values; light enough to load."""
+"""The table of settings and the parsers of their values; cheap to import."""
 
 from budget_magic.settings.ceilings import Ceilings
 from budget_magic.settings.parsers import StuckRule

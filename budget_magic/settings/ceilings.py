@@ -12,7 +12,7 @@ from budget_magic.settings.row import row
 
 @dataclass(frozen=True, slots=True, init=False)
 class Ceilings:
-    """Hard limits of a task; None opens a ceiling.
+    """Hard limits of a task; None means no limit.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Ceilings:
     Raises
     ------
     ConfigurationError
-        A value is not a number of at least 0, or one of tokens or steps is not whole.
+        A value is negative or not a number, or tokens or steps are not whole.
     """
 
     # fmt: off
@@ -63,7 +63,7 @@ class Ceilings:
 
 
 def ceilings(value: object) -> Ceilings:
-    """Return the ceilings, which have no text."""
+    """Check that a value is a `Ceilings`; there is no text form."""
     if not isinstance(value, Ceilings):
         raise ConfigurationError("give a Ceilings, such as Ceilings(cost_usd=5)")
     return value

@@ -40,13 +40,13 @@ class StuckRule(NamedTuple):
     """When a loop counts as stuck."""
 
     repeats: int = 3
-    """How often a call must have come with the same name, input and result."""
+    """Number of calls with the same name, input and result."""
     among: int = 9
-    """Within how many calls."""
+    """Number of the latest calls that are compared."""
 
 
 def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
-    """Make a parser of text accept None, `none` and other Python values."""
+    """Extend a parser of text to None, `none` and other Python values."""
 
     @wraps(parse)
     def parse_or_none(value: object) -> T | None:
@@ -217,5 +217,5 @@ def stuck_rule(value: Any) -> StuckRule | None:
 
 def _expected(text: str, what: str) -> ConfigurationError:
     if re.fullmatch(r"\$?\d+,\d+\w?", text):
-        what = f"write the number with a point: {text.replace(',', '.')}"
+        what = f"use a decimal point: {text.replace(',', '.')}"
     return ConfigurationError(what)

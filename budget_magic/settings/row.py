@@ -13,28 +13,28 @@ class Row(NamedTuple):
     """One setting, described independently of the host."""
 
     help: str
-    """What it is, in one line; `{none}` stands for None or its word."""
+    """What it is, in one line; `{none}` becomes None or the word none."""
     parse: Callable[[Any], Any]
-    """Turns a text or a Python value into a value, or raises ConfigurationError."""
+    """Parses a text or a Python value, or raises ConfigurationError."""
     more: str = ""
-    """Continuation of the help that holds in Python only."""
+    """Continuation of the help that applies to Python only."""
     name: str = ""
-    """As a default (`max_cost`); empty for the name of the dataclass field."""
+    """Its name as a default (`max_cost`); empty for the name of the dataclass field."""
     argument: str = ""
-    """As an argument of `Task` (`ceilings.cost_usd`); empty where it is none."""
+    """Its name as an argument of `Task` (`ceilings.cost_usd`); empty if it is none."""
     default: Any = None
     scope: Literal["session", "task", "turn"] = "task"
     option: str = ""
-    """Name of the option without dashes; empty where there is none."""
+    """Name of the option without dashes; empty if there is none."""
     short: str = ""
     takes: str = ""
     """What the option takes, as a help text shows it; a switch takes nothing."""
     values: tuple[str | None, ...] = ()
     """What completion offers."""
     repeats: bool = False
-    """Whether the option may be given again; the values, mappings, add up."""
+    """Whether the option may be repeated; its values are mappings, which are merged."""
     counts: bool = False
-    """Whether a cell that is run again counts as changed where the setting differs."""
+    """Whether a cell that is run again counts as changed if the setting differs."""
     live: bool = False
     """Whether it can be changed while a turn runs."""
 
@@ -77,18 +77,18 @@ def as_text(value: object) -> str:
 
 
 def row(help: str, parse: Callable[[Any], Any] | None = None, **columns: Any) -> dict[str, Row]:  # noqa: A002 - names the column
-    """Return the metadata of a dataclass field that is a setting; no parser means its values."""
+    """Return the metadata of a field that is a setting; by default, one of `values` is parsed."""
     parse = parse or one_of(*columns.get("values", ()))
     return {"row": Row(help=help, parse=parse, **columns)}
 
 
 def parsed(name: str, parse: Callable[[Any], Any], value: Any) -> Any:
-    """Return a value as a setting takes it.
+    """Parse the value of a setting.
 
     Raises
     ------
     ConfigurationError
-        It does not; the sentence names the setting in the host's words.
+        The value is invalid; the error names the setting.
     """
     try:
         return parse(value)

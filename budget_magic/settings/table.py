@@ -1,8 +1,8 @@
-"""THE table of settings: each field below is one, with its type, default and `row`.
+"""The table of settings: each field below is one, with its type, default and `row`.
 
-Options, traits, the arguments of `Task`, their help, completion, what records hold and the table
+Options, traits, the arguments of `Task`, their help, completion, recorded settings and the table
 in README.md come from here. To add a setting, add a field to `Settings`, or to `RecordedSettings`
-where the loop acts on it, and use it.
+if the loop acts on it, and use it.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class RecordedSettings:
     ceilings: Ceilings = field(default_factory=Ceilings, metadata=row(
         "hard ceilings, which the harness never lets pass", ceilings))
     compact_at: int | None = field(default=None, metadata=row(
-        "prompt size from which on a summary replaces the history, such as 100k; {none}: never",
+        "prompt size at which a summary replaces the history, such as 100k; {none}: never",
         parsers.tokens, takes="N"))
     carry: Carry = field(default="today", metadata=row(
-        "what a later prompt sends of the budget: today, or documented for a server that starts a"
-        " fresh budget with each prompt",
+        "how later prompts send the budget: today, or documented for a server that starts a fresh"
+        " budget with each prompt",
         values=("today", "documented")))
     inference_geo: str | None = field(default=None, metadata=row(
         "inference region: us (1.1 x the price), global, or {none}: the workspace's default",
         takes="REGION", values=("us", "global", None)))
     wrap_up: bool = field(default=True, metadata=row(
-        "keep back room for one last answer before a ceiling", parsers.flag, option="no-wrap-up"))
+        "reserve room for one last answer before a ceiling", parsers.flag, option="no-wrap-up"))
     # fmt: on
 
     def as_asked(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Settings(RecordedSettings):
     max_tokens: int | None = field(default=None, metadata=row(
         "hard cap of one response; {none}: 32k, at xhigh and max 64k", parsers.tokens, takes="N"))
     tools: Sequence[ToolEntry] = field(default=("files",), metadata=row(
-        "files, names of functions in the notebook, or none alone",
+        "files and names of functions in the notebook, or none",
         parsers.tools, more="; functions too",
         short="t", takes="LIST", values=("files", "none"), counts=True))
     approve: object = field(default="ask", metadata=row(
@@ -95,14 +95,14 @@ class Settings(RecordedSettings):
         parsers.client, more="; or an object with `.beta.messages.stream`",
         takes="NAME", values=("auto", "simulator"), counts=True))
     client_name: str = "client"
-    """What a client that is an object is called."""
+    """Name of a client that is an object."""
     tags: Mapping[str, str] = field(default_factory=dict, repr=False, metadata=row(
-        "label for reports; may be given again", parsers.tags,
+        "label for reports; repeatable", parsers.tags,
         option="tag", takes="KEY=VALUE", repeats=True))
     prices: Mapping[str, PriceTable] = field(default_factory=dict, metadata=row(
-        "USD per million tokens by model id; they fill gaps and override", parsers.prices))
+        "USD per million tokens by model id; they override the built-in prices", parsers.prices))
     stuck_rule: StuckRule | None = field(default=StuckRule(), metadata=row(
-        "(3, 9): halt at the third same call within nine; {none}: never", parsers.stuck_rule))
+        "(3, 9): halt at the third identical call within nine; {none}: never", parsers.stuck_rule))
     # fmt: on
 
     def __post_init__(self) -> None:
@@ -156,7 +156,7 @@ class Defaults:
         "whether saved outputs hold the steps, or only figures and the answer",
         parsers.flag, scope="session"))
     secrets: tuple[str, ...] = field(default=(), metadata=row(
-        "names of more variables whose values are replaced wherever they turn up",
+        "names of more variables whose values are redacted everywhere",
         parsers.names, scope="session"))
     # fmt: on
 
@@ -165,7 +165,7 @@ _Group = TypeVar("_Group", bound="Defaults | Settings | Ceilings")
 
 
 def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
-    """Return a copy with new values by name of the setting; a ceiling has a name of its own.
+    """Return a copy with new values by name of the setting, such as `effort` or `max_steps`.
 
     >>> evolve(Settings(), {"effort": "low", "max_steps": 9}).ceilings.steps
     9
@@ -173,7 +173,7 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
     Raises
     ------
     ConfigurationError
-        A name is not that of a setting of the group, or a value is not one of it.
+        A name is not that of a setting in the group, or a value is invalid.
     """
     left, changes = dict(values), dict[str, Any]()
     for part in fields(group):

@@ -108,7 +108,7 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
     [
         ("budget = '64kk'", "give a number of tokens"),
         ("effort = 'extreme'", "choose one of low, medium, high, xhigh, max"),
-        ("max_cost = '0,5'", "write the number with a point: 0.5"),
+        ("max_cost = '0,5'", "use a decimal point: 0.5"),
         ("prices = {'m': {'input': 1}}", "need exactly the keys"),
         ("save_transcript = 'no'", "give True or False"),
         ("secrets = 7", "give names of variables"),

@@ -50,7 +50,7 @@ def test_none_opens_a_ceiling_and_drops_the_budget() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("--max-cost 0,50", "--max-cost 0,50: write the number with a point: 0.50"),
+        ("--max-cost 0,50", "--max-cost 0,50: use a decimal point: 0.50"),
         ("--max-cost five", "--max-cost five: give US dollars, such as 5 or 0.50, or none"),
         ("--max-cost -1", "--max-cost -1: give US dollars, such as 5 or 0.50, or none"),
         ("-b 64kk", "-b 64kk: give a number of tokens, such as 20000, 64k, 1.5M"),
