@@ -57,7 +57,14 @@ class Actions:
             parsed = self._parse("%claude_task [NAME]", line, options.LINE)
             if parsed is None:
                 return None
-            task = self.cells.configure(parsed)
+            task, note = self.cells.configure(parsed)
+            if note:
+                print(note)
+            changed = options.typed(parsed.given)
+            if changed:
+                when = "request" if task.is_running else "turn"
+                redact = session_redactor(self.session).redact
+                print(redact(f"{task.name}: {changed} from the next {when} on"))
             if "release_held" in parsed.given:
                 print(task.release_held())
             running = self._background.get(task.name)
@@ -104,7 +111,9 @@ class Actions:
         """Return what a line asks for; None where that was help, which is then printed."""
         parsed = options.parse(options.split(line, self.shell_context.expand), allowed)
         if parsed.wants_help:
-            print(options.help_text(usage, allowed))
+            # The line magic and the cell magic of one name share their help.
+            shown = frozenset(options.OPTIONS) if allowed == options.LINE else allowed
+            print(options.help_text(usage, shown))
             return None
         return parsed
 

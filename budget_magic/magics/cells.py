@@ -110,8 +110,8 @@ class Cells:
         settings = self._options(line.given)(task.settings)
         return self._cell_turn(task, turn, Start(settings=settings), line.given)
 
-    def configure(self, line: Line) -> Task:
-        """Change settings without running, as `%claude_task` does."""
+    def configure(self, line: Line) -> tuple[Task, str]:
+        """Change settings without running, as `%claude_task` does; return a note on a new name."""
         if "release_held" in line.given:
             if "new" in line.given:
                 raise ConfigurationError("--release-held cannot be combined with --new")
@@ -123,7 +123,7 @@ class Cells:
             task.change(settings)
         if is_new:
             self._session.register(task)
-        return task
+        return task, self._note_on_name(name) if is_new else ""
 
     def existing(self, name: str | None) -> Task:
         """Return the task of that name, or the one used last; raises `ConfigurationError`."""

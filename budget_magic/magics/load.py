@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from budget_magic.errors import ConfigurationError
 from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.host import PythonHost
 from budget_magic.session.session import default_session
+from budget_magic.settings import TABLE
+
+logger = logging.getLogger("budget_magic")
 
 
 def load(shell: InteractiveShell) -> None:
@@ -18,6 +24,7 @@ def load(shell: InteractiveShell) -> None:
     if _loaded(shell) is not None:
         return
     session, shell_context = default_session(), ShellContext(shell)
+    _drop_invalid_defaults(shell)
     magics = ClaudeTaskMagics(shell_context, session)
     shell.register_magics(magics)
     magics.on_unload.callback(_remove_magics, magics)
@@ -54,6 +61,17 @@ def unload(shell: InteractiveShell) -> None:
             panel.close()
     magics.on_unload.close()
     magics.session.host = PythonHost()
+
+
+def _drop_invalid_defaults(shell: InteractiveShell) -> None:
+    """Remove configured defaults that no task can have; traitlets would refuse to load them."""
+    configured = shell.config.get(ClaudeTaskMagics.__name__, {})
+    for name in TABLE.keys() & configured.keys():
+        try:
+            TABLE[name].parse(configured[name])
+        except ConfigurationError as error:
+            logger.warning("ClaudeTaskMagics.%s = %r is ignored: %s", name, configured[name], error)
+            del configured[name]
 
 
 def _loaded(shell: InteractiveShell) -> ClaudeTaskMagics | None:

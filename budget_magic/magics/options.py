@@ -13,7 +13,7 @@ from IPython.utils.process import arg_split  # type: ignore[attr-defined] # re-e
 from budget_magic.errors import ConfigurationError
 from budget_magic.settings import TABLE, Settings, evolve
 from budget_magic.settings.parsers import flag
-from budget_magic.settings.row import Row
+from budget_magic.settings.row import Row, as_text
 
 _EQUALS_QUOTE: Final = re.compile(r"(?<!\S)(--[\w-]+)=(?=[\"'])")
 
@@ -38,6 +38,7 @@ def _of_turn(name: str, help: str, **columns: Any) -> Row:  # noqa: A002 - names
     return row._replace(scope="turn", **columns)
 
 
+SHOWN_CHARS: Final = 60
 OPTIONS: Final[Mapping[str, Row]] = {
     **{row.name: row for row in TABLE.values() if row.option},
     **{row.name: row for row in (
@@ -113,8 +114,8 @@ def parse(words: list[str], allowed: frozenset[str] = frozenset(OPTIONS)) -> Lin
 def _find(key: str, allowed: frozenset[str]) -> Row:
     row = FLAGS.get(key)
     if row is None:
-        whole = [flag for flag in FLAGS if key.startswith("--") and flag.startswith(key)]
-        close = whole or difflib.get_close_matches(key, FLAGS, n=1)
+        whole = [flag for flag in FLAGS if key != "--" and flag.startswith(key)]
+        close = whole or difflib.get_close_matches(key, FLAGS, n=1, cutoff=0.7)
         hint = f"did you mean {' or '.join(close)}?" if close else "--help lists the options"
         raise ConfigurationError(f"there is no option {key}; {hint}")
     if row.name not in allowed:
@@ -157,12 +158,28 @@ def apply(
     if client is not None and client not in OPTIONS["client"].values:
         try:
             changes |= {"client": lookup(client), "client_name": client}
+            if isinstance(changes["client"], str):
+                raise ConfigurationError(f"--client {client}: {client} is a text, not a client")
         except LookupError:
             raise ConfigurationError(
                 f"--client {client}: there is no {client} in the notebook; make it first, or use"
                 " auto or simulator"
             ) from None
     return evolve(settings, changes)
+
+
+def typed(given: Mapping[str, Any]) -> str:
+    """Return the settings among the values of a line, as options."""
+    rows = [OPTIONS[name] for name in given if name in SETTINGS]
+    texts = [f"--{row.option} {_as_typed(given[row.name])}" if row.takes else f"--{row.option}"
+             for row in rows]  # fmt: skip
+    return " ".join(texts)
+
+
+def _as_typed(value: Any) -> str:
+    pairs = [f"{key}={label}" for key, label in value.items()] if isinstance(value, dict) else []
+    text = ",".join(pairs) or as_text(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
 
 
 def help_text(usage: str, allowed: frozenset[str]) -> str:

@@ -86,7 +86,7 @@ def _row(task: Task) -> tuple[str, ...]:
 def shown_again(task: Task, turn: Turn) -> dict[str, object]:
     """Return the report of a turn that is shown again, with a line that says so."""
     when = "" if turn.ended_at is None else f" on {turn.ended_at:%Y-%m-%d at %H:%M} UTC"
-    note = f"shown again: paid for{when}; --again runs it anew"
+    note = f"shown again: paid for{when}; --again in its cell runs it anew"
     if task.has_changed_things(turn):
         note += "; what its tools made is not there, --again runs them"
     shown = task.report(turn.number)

@@ -36,7 +36,8 @@ logger = logging.getLogger("budget_magic")
 class Recorder(Protocol):
     """A required sink: records facts exactly as they are, before anything acts on them.
 
-    Called on the loop's thread. If it raises, the turn ends and nothing more is spent.
+    Called on the loop's thread. If it raises, the turn ends and nothing more is spent until it has
+    taken that record, which it is given again first, and those after it.
     """
 
     def record(self, record: Record) -> None:
@@ -70,7 +71,8 @@ class Bus:
     """
 
     def __init__(self, task: str, redactor: Redactor, required: Iterable[Recorder] = ()) -> None:
-        self._task, self._required = task, tuple(required)
+        self._task = task
+        self._unrecorded: list[tuple[Recorder, list[Record]]] = [(sink, []) for sink in required]
         self.redact_with(redactor)
         self.records: list[Record] = []
         """The records so far, redacted for views."""
@@ -81,8 +83,10 @@ class Bus:
         self.on_interrupt: Callable[[], None] = lambda: None
         """Called if a sink or view raises KeyboardInterrupt."""
         self.failure = ""
-        """Why a required sink could not record this turn; empty if none failed."""
+        """Why a required sink could not record this turn; empty while all could."""
         self._views: tuple[Sink, ...] = ()
+        self._failed_views: set[int] = set()
+        """Views whose first error was logged."""
         self._parents = _Parents()
 
     def redact_with(self, redactor: Redactor) -> None:
@@ -144,9 +148,12 @@ class Bus:
     def _record(self, record: Record) -> None:
         if isinstance(record.fact, TurnStarted):
             self.failure = ""
-        for sink in self._required:
+        for sink, waiting in self._unrecorded:
+            waiting.append(record)
             try:
-                sink.record(record)
+                while waiting:
+                    sink.record(waiting[0])
+                    del waiting[0]
             except KeyboardInterrupt:
                 self.on_interrupt()
                 self.failure = "it was interrupted"
@@ -172,9 +179,15 @@ class Bus:
         except KeyboardInterrupt:
             self.on_interrupt()
         except BaseException as error:  # noqa: BLE001 - a view must not break a run
+            if id(view) in self._failed_views:
+                return
+            self._failed_views.add(id(view))
             # The message may hold what was shown; it must not reach the log.
             failed = type(error).__name__
-            logger.warning("a view of %s failed with %s; the task goes on", self._task, failed)
+            logger.warning(
+                "the view %s of %s failed with %s; the task goes on, and its later errors are not"
+                " logged", type(view).__name__, self._task, failed,
+            )  # fmt: skip
 
 
 class _Parents:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from typing import Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
@@ -15,9 +14,6 @@ from budget_magic.models import (
     models_with_budget,
 )
 from budget_magic.settings import Settings
-
-LEAST_HISTORY: Final = 2_000
-"""A history smaller than this is hardly larger than its summary."""
 
 
 def check(settings: Settings) -> None:
@@ -32,7 +28,6 @@ def check(settings: Settings) -> None:
     _check_budget(settings)
     _check_effort(settings)
     _check_max_tokens(settings)
-    _check_compaction(settings)
     _check_inference_geo(settings)
 
 
@@ -99,14 +94,6 @@ def _check_max_tokens(settings: Settings) -> None:
             f"{tokens:,} is more than {model.id} can write in one reply;"
             f" use {model.max_output_tokens:,} or less",
             setting="max_tokens",
-        )
-
-
-def _check_compaction(settings: Settings) -> None:
-    at = settings.compact_at
-    if at is not None and at < LEAST_HISTORY:
-        raise ConfigurationError(
-            f"{at:,}: give at least {LEAST_HISTORY:,} tokens, such as 100000", setting="compact_at"
         )
 
 

@@ -47,7 +47,7 @@ class TaskControls:
         if level not in self.offers().levels:
             return
         if when == "now":
-            self._task.change_now(effort=level)
+            self._task.change(effort=level)
         else:
             self._task.change_next(level)
 
@@ -55,7 +55,7 @@ class TaskControls:
         """Raise the task's budget, unless it has changed since the raise was offered."""
         with self._lock:
             if self._task.settings.budget == value < total:
-                self._task.change_now(budget=total)
+                self._task.change(budget=total)
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """Raise a ceiling, unless it has changed since the raise was offered."""
@@ -63,7 +63,7 @@ class TaskControls:
             offered = raises(self._task.settings.ceilings).get(ceiling)
             if offered is not None and (offered.value, offered.to) == (value, to):
                 ceilings = raised(self._task.settings.ceilings, ceiling)
-                self._task.change_now(ceilings=ceilings)
+                self._task.change(ceilings=ceilings)
 
     def offers(self) -> Offers:
         """Return the changes that the panel offers now."""

@@ -74,8 +74,8 @@ class PythonHost:
         return None
 
     def lookup(self, name: str) -> object:
-        """Raise KeyError: functions are passed as objects."""
-        raise KeyError(name)
+        """Raise LookupError: there is no namespace to look in."""
+        raise LookupError(f"pass the object {name} itself, not its name")
 
     def candidates(self) -> Iterable[str]:
         """Return nothing."""

@@ -167,22 +167,27 @@ def choose(task: Task, settings: Settings, recorded: RecordedClient | None = Non
     `recorded` is that client if the turn ran in an earlier process. Raise ConfigurationError if
     the settings ask for another one, or for one that is not available.
     """
-    clients, chosen = task.session.clients, task.chosen
-    was = recorded or (
-        RecordedClient(chosen.name, chosen.simulated is not None) if chosen else None
-    )
-    if task.turns and was is not None:
-        _refuse_another_client(task, settings, was)
-        if chosen is not None and (chosen.name == SIMULATOR or settings.client != AUTO):
-            return chosen
-    return clients.choose(
+    chosen = task.chosen
+    refuse_another_client(task, settings, recorded)
+    if task.turns and chosen and (chosen.name == SIMULATOR or settings.client != AUTO):
+        return chosen
+    return task.session.clients.choose(
         settings.client,
         name=settings.client_name,
         someone_watches=task.session.host.has_stdin(),
     )
 
 
-def _refuse_another_client(task: Task, settings: Settings, was: RecordedClient) -> None:
+def refuse_another_client(
+    task: Task, settings: Settings, recorded: RecordedClient | None = None
+) -> None:
+    """Raise ConfigurationError if the task had its first turn on another client."""
+    chosen = task.chosen
+    was = recorded or (
+        RecordedClient(chosen.name, chosen.simulated is not None) if chosen else None
+    )
+    if was is None or not task.turns:
+        return
     if settings.client == AUTO:
         now = task.session.clients.kind_of_auto()
     else:
@@ -190,8 +195,9 @@ def _refuse_another_client(task: Task, settings: Settings, was: RecordedClient) 
     if now != was.name:
         ran = "was simulated" if was.simulated else f"ran on {_called(was.name)}"
         effect = f"starts it on {_called(now)}"
-        restart = Suggestion(action="restart", task=task.name, effect=effect)
-        raise ConfigurationError(f"{task.name} {ran}", restart)
+        restart = Suggestion(action="restart", task=task.name, lead="or", effect=effect)
+        told = f"{task.name} {ran}; choose {_called(was.name)} again"
+        raise ConfigurationError(told, restart)
 
 
 def _called(client: str) -> str:

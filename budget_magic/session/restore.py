@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import (
+    AttemptFailed,
     Record,
+    RetryScheduled,
     SettingsChanged,
     StepFinished,
+    StepStarted,
     TurnFinished,
     TurnSettings,
     TurnStarted,
 )
-from budget_magic.meter.account import restore
+from budget_magic.meter.account import book, restore
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
 from budget_magic.session.prepare import RecordedClient, choose
 from budget_magic.session.session import Session
@@ -46,6 +50,37 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
                 task.chosen.client.learned.learn(fact, asked_model=model)
             case TurnFinished() as fact:
                 task.keep_outcome(fact, task.reports.fold.reading, record.at)
+    open_step = _open_step(records)
+    if open_step is not None:
+        task.session.portal.call(lambda: _book_open_step(task, open_step))
+
+
+def _open_step(records: Sequence[Record]) -> StepStarted | None:
+    """Return the step whose request was under way when the records end."""
+    started = under_way = None
+    for record in records:
+        match record.fact:
+            case StepStarted() as fact:
+                started = under_way = fact
+            case RetryScheduled():
+                under_way = started
+            case StepFinished() | AttemptFailed() | TurnFinished() | TurnStarted():
+                under_way = None
+    return under_way
+
+
+def _book_open_step(task: Task, step: StepStarted) -> None:
+    """Book a request of a process that has ended: its reply, and what it cost, are unknown."""
+    failed = AttemptFailed(
+        turn=step.turn,
+        step=step.step,
+        attempt=1,
+        why="the process ended",
+        unconfirmed_usd=step.held_usd or Decimal(0),
+        unconfirmed_tokens=step.held_tokens,
+    )
+    book(failed, (task.account,))
+    task.bus.emit(failed)
 
 
 def settings_of(records: Sequence[Record], session: Session) -> Settings:
@@ -54,6 +89,8 @@ def settings_of(records: Sequence[Record], session: Session) -> Settings:
     Records hold no objects. A client is looked up by its name; an approval function must be
     passed again.
     """
+    if not records or not all(isinstance(record, Record) for record in records):
+        raise ConfigurationError("pass the records of a task, such as `list(task.events)`")
     places = [(record.task, record.sequence) for record in records]
     if places != [(records[0].task, number) for number in range(1, len(records) + 1)]:
         raise ConfigurationError(

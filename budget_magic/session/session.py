@@ -55,6 +55,10 @@ class Session:
     ) -> None:
         self.host: Host = host or PythonHost()
         self.required_sinks = tuple(required_sinks)
+        for sink in self.required_sinks:
+            if not callable(getattr(sink, "record", None)):
+                kind = type(sink).__name__
+                raise ConfigurationError(f"{kind} is not a sink: give it a method `record(record)`")
         self._tasks: dict[str, Task] = {}
         self._last: str | None = None
         self._made: Shared | None = None

@@ -50,6 +50,8 @@ def start_turn(task: Task, asked: Prompt | Turn, start: Start, run: Run) -> None
 
     Raise ConfigurationError if it cannot run; then nothing was sent and nothing changed.
     """
+    if isinstance(asked, Prompt) and not isinstance(asked.sent, str):
+        raise ConfigurationError(f"the prompt is {asked.sent!r}; pass a text")
     if isinstance(asked, Prompt) and not asked.sent.strip():
         raise ConfigurationError("the prompt is empty; write what Claude should do")
     task.refuse_while_running()

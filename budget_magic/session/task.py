@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,7 +31,12 @@ from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live import apply_changes
-from budget_magic.session.prepare import Prepared, checked, make_toolbox
+from budget_magic.session.prepare import (
+    Prepared,
+    checked,
+    make_toolbox,
+    refuse_another_client,
+)
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.restore import restore_task, settings_of
@@ -39,7 +44,7 @@ from budget_magic.session.runner import Run
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt, Turn, in_force
-from budget_magic.settings import Settings, evolve
+from budget_magic.settings import LIVE, Settings, evolve
 from budget_magic.tools.context import CURRENT_CALL
 from budget_magic.tools.loop_thread import is_loop_thread
 
@@ -85,9 +90,9 @@ class Task:
         sinks
             Views that watch all its turns; see `subscribe`.
         """
-        session = session or current_session()
+        session = _usable(session)
         with no_secrets_in_errors(session_redactor(session).redact):
-            settings = replace(session.defaults.settings, **given)
+            settings = evolve(session.defaults.settings, given)
         self._set_up(name, settings, session)
         for sink in sinks:
             self.subscribe(sink)
@@ -102,7 +107,7 @@ class Task:
 
     @classmethod
     def from_records(
-        cls, records: Sequence[Record], *, session: Session | None = None, **changes: Any
+        cls, records: Iterable[Record], *, session: Session | None = None, **changes: Any
     ) -> Task:
         """Rebuild a task from the records of a required sink; it continues where they end.
 
@@ -126,7 +131,7 @@ class Task:
         -----
         Approvals for the rest of the task are not restored: a function may have changed since.
         """
-        session = session or current_session()
+        session, records = _usable(session), list(records)
         settings = evolve(settings_of(records, session), changes)
         known = session.tasks.get(records[0].task)
         if known is not None:
@@ -250,13 +255,18 @@ class Task:
     def resume(self, **changes: Any) -> Outcome:
         """Go on after a halt, an interruption or a failure, without a new prompt.
 
+        Nothing is sent if the last turn completed; its outcome is returned again.
+
         Parameters
         ----------
         **changes
             New values of settings by name, such as `max_cost=15`; see `change`.
         """
-        start = Start(settings=evolve(self.settings, changes))
-        return self._to_the_end(self.turn_to_resume(), start)
+        turn, settings = self.turn_to_resume(), evolve(self.settings, changes)
+        if turn.outcome is not None and turn.outcome.state == "completed":
+            self.change(settings)
+            return turn.outcome
+        return self._to_the_end(turn, Start(settings=settings))
 
     def wait(self) -> Outcome:
         """Wait for the running turn, or return the outcome of the last one.
@@ -344,6 +354,8 @@ class Task:
     def change(self, settings: Settings | None = None, **changes: Any) -> None:
         """Change settings from the next turn on, all of them or none.
 
+        While a turn runs, effort, budget and ceilings can be changed, from its next request on.
+
         Parameters
         ----------
         settings
@@ -351,24 +363,24 @@ class Task:
         **changes
             New values by name, such as `effort="low"` or `max_cost=15`.
         """
-        self.refuse_while_running()
+        if not isinstance(settings, Settings | None):
+            raise ConfigurationError(f"{settings!r}: pass settings by name, such as max_cost=15")
+        before = self._settings
         with no_secrets_in_errors(self.bus.redactor.redact):
-            changed = evolve(settings or self._settings, changes)
+            changed = evolve(settings or before, changes)
+            new = {part.name: getattr(changed, part.name) for part in fields(changed)}
+            different = {name for name in new if new[name] != getattr(before, name)}
+            if different - LIVE:
+                self.refuse_while_running(", so only effort, budget and ceilings can change")
             self.refuse_another_system(changed)
+            if "client" in different:
+                refuse_another_client(self, changed)
             self._settings = checked(changed, self.session)
-
-    def change_now(self, **changes: Any) -> None:
-        """Change effort, budget or ceilings of the running turn too; from any thread.
-
-        Without a running turn it does nothing.
-        """
-        run = self.current_run
-        if run is None or not self.is_running:
-            return
-        settings = self._settings = replace(self._settings, **changes)
-        if "effort" in changes:
-            changes["max_tokens"] = settings.reply_tokens
-        run.on_loop(lambda turn: apply_changes(turn, changes))
+        if self.current_run is not None and self.is_running:
+            in_turn = {name: new[name] for name in different}
+            if "effort" in different:
+                in_turn["max_tokens"] = changed.reply_tokens
+            self.current_run.on_loop(lambda turn: apply_changes(turn, in_turn))
 
     def join(self, group: Account | None) -> None:
         """Count against the cap of a group too, from the next turn on; None leaves the group.
@@ -421,11 +433,11 @@ class Task:
             raise ConfigurationError(f"{self.name} has no turn to resume; give it a prompt first")
         return turns[-1]
 
-    def refuse_while_running(self) -> None:
-        """Raise ConfigurationError if a turn is running."""
+    def refuse_while_running(self, so: str = "") -> None:
+        """Raise ConfigurationError if a turn is running; `so` says what that means."""
         if self.is_running:
             stop = Suggestion(action="stop", task=self.name, effect="stops it, or wait for it")
-            raise ConfigurationError(f"{self.name} is already running", stop)
+            raise ConfigurationError(f"{self.name} is already running{so}", stop)
 
     def refuse_another_system(self, settings: Settings, rewind_to: Turn | None = None) -> None:
         """Raise ConfigurationError if the history began with another system prompt."""
@@ -517,6 +529,12 @@ class Task:
         awaits_cells = self.session.host.awaits_cells()
         if was_cancelled and not (awaits_cells and finished.state == "interrupted"):
             raise asyncio.CancelledError
+
+
+def _usable(session: Session | None) -> Session:
+    if not isinstance(session, Session | None):
+        raise ConfigurationError(f"the session is {session!r}; pass a Session")
+    return session or current_session()
 
 
 def current_session() -> Session:

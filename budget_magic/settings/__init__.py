@@ -2,9 +2,18 @@
 
 from budget_magic.settings.ceilings import Ceilings
 from budget_magic.settings.parsers import StuckRule
-from budget_magic.settings.table import TABLE, Carry, Defaults, RecordedSettings, Settings, evolve
+from budget_magic.settings.table import (
+    LIVE,
+    TABLE,
+    Carry,
+    Defaults,
+    RecordedSettings,
+    Settings,
+    evolve,
+)
 
 __all__ = [
+    "LIVE",
     "TABLE",
     "Carry",
     "Ceilings",

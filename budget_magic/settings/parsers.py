@@ -32,6 +32,7 @@ class NamedTool(Protocol):
 
 
 ToolEntry = str | Callable[..., Any] | NamedTool
+LEAST_HISTORY: Final = 2_000
 _SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -62,10 +63,11 @@ def tokens(text: str) -> int:
     >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none")
     (64000, 1500000, 20000, None)
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
+    # A Python float ends with .0, but 64.000 may mean thousands.
+    match = re.fullmatch(r"(\d+)(?:\.0)?()|(\d+(?:\.\d+)?)([kKmM])", text)
     if match is None:
         raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
-    size = Decimal(match[1]) * _SIZES[match[2].lower()]
+    size = Decimal(match[1] or match[3]) * _SIZES[(match[4] or "").lower()]
     if size % 1:
         raise ConfigurationError("give a whole number of tokens")
     return int(size)
@@ -88,8 +90,8 @@ def usd(text: str) -> Decimal:
 @_or_none
 def count(text: str) -> int:
     """Parse a whole number."""
-    if not re.fullmatch(r"\d+(\.0+)?", text):
-        raise ConfigurationError("give a whole number, such as 50, or none")
+    if not re.fullmatch(r"\d+(\.0)?", text):
+        raise _expected(text, "give a whole number, such as 50, or none")
     return int(Decimal(text))
 
 
@@ -148,7 +150,17 @@ def folder(value: Any) -> str | os.PathLike[str]:
 
 def client(value: object) -> object:
     """Parse a word that names a client; any object may be one."""
-    return one_of("auto", "simulator")(value) if isinstance(value, str | None) else value
+    if isinstance(value, str | None) and value not in {"auto", "simulator"}:
+        raise ConfigurationError("choose auto or simulator, or give a client object")
+    return value
+
+
+def history(value: object) -> int | None:
+    """Parse the size of a history in tokens; a small one is hardly larger than its summary."""
+    size = tokens(value)
+    if size is not None and size < LEAST_HISTORY:
+        raise ConfigurationError(f"give at least {LEAST_HISTORY:,} tokens, such as 100000, or none")
+    return size
 
 
 def policy(value: object) -> object:
@@ -176,8 +188,8 @@ def tags(value: object) -> dict[str, str]:
     """Parse labels: one `KEY=VALUE`, or a mapping."""
     if isinstance(value, Mapping):
         return {text(key): text(label) for key, label in value.items()}
-    key, equals, label = str(value).partition("=")
-    if not equals or not key:
+    key, _, label = value.partition("=") if isinstance(value, str) else ("", "", "")
+    if not label or not key:
         raise ConfigurationError("give KEY=VALUE, such as pr=123")
     return {key: label}
 
@@ -216,6 +228,8 @@ def stuck_rule(value: Any) -> StuckRule | None:
 
 
 def _expected(text: str, what: str) -> ConfigurationError:
-    if re.fullmatch(r"\$?\d+,\d+\w?", text):
+    if re.fullmatch(r"\$?\d{1,3}(,\d{3})+(\.\d+)?", text):
+        what = f"leave out the commas: {text.replace(',', '')}"
+    elif re.fullmatch(r"\$?\d+,\d+\w?", text):
         what = f"use a decimal point: {text.replace(',', '.')}"
     return ConfigurationError(what)

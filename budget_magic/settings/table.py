@@ -53,7 +53,7 @@ class RecordedSettings:
         "hard ceilings, which the harness never lets pass", ceilings))
     compact_at: int | None = field(default=None, metadata=row(
         "prompt size at which a summary replaces the history, such as 100k; {none}: never",
-        parsers.tokens, takes="N"))
+        parsers.history, takes="N"))
     carry: Carry = field(default="today", metadata=row(
         "how later prompts send the budget: today, or documented for a server that starts a fresh"
         " budget with each prompt",
@@ -189,10 +189,18 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
             }
             changes[part.name] = evolve(value, inner)
     for name in left:
-        close = get_close_matches(name, TABLE, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigurationError(f"there is no setting {name}{hint}")
+        raise ConfigurationError(_unknown(name, group))
     return replace(group, **changes)
+
+
+def _unknown(name: str, group: Defaults | Settings | Ceilings) -> str:
+    if name in TABLE:
+        return f"{name} is a setting of the session, not of a task"
+    names = {row.name: row.name for row in _rows(group)}
+    fields_of_ceilings = {row.argument.partition(".")[2]: row.name for row in _rows(group)}
+    close = get_close_matches(name, names | fields_of_ceilings, n=1)
+    hint = f"; did you mean {(names | fields_of_ceilings)[close[0]]}?" if close else ""
+    return f"there is no setting {name}{hint}"
 
 
 def _name(part: Field[Any]) -> str:
@@ -216,3 +224,5 @@ def _rows(group: Defaults | Settings | Ceilings, path: str = "") -> Iterator[Row
 
 TABLE: Final[Mapping[str, Row]] = {found.name: found for found in _rows(Defaults())}
 """All settings by name."""
+LIVE: Final = frozenset(row.argument.partition(".")[0] for row in TABLE.values() if row.live)
+"""Fields of `Settings` that can change while a turn runs."""

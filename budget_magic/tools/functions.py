@@ -123,9 +123,8 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
         function = given
     called = name or str(getattr(function, "__name__", "") or type(function).__name__)
     if not callable(function):
-        kind = type(function).__name__
-        article = "an" if kind[:1].lower() in "aeiou" else "a"
-        raise ConfigurationError(f"{called} is not a function but {article} {kind}")
+        shown = f"{called}, of type {type(function).__name__}," if name else repr(function)[:60]
+        raise ConfigurationError(f"{shown} is not a tool; give a function, a Tool or a name")
     if isinstance(function, type):
         raise ConfigurationError(f"{called} is a class; name a function that uses it")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -162,10 +163,15 @@ def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
         )
     try:
         found = lookup(name)
-    except (LookupError, NameError, AttributeError):
-        close = difflib.get_close_matches(name, ["files", "none", *candidates], n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else "; use files or define it"
-        message = f"{name}: there is no function of that name in the notebook{hint}"
-        raise ConfigurationError(message, setting="tools") from None
+    except (LookupError, NameError, AttributeError) as error:
+        told = f"{name}: there is no function of that name in the notebook"
+        hint = "; use files or define it"
+        if type(error) is LookupError:  # the host says why
+            told, hint = f"{name}: {error}", ""
+        known = [one for one in candidates if not hasattr(builtins, one)]
+        close = difflib.get_close_matches(name, ["files", "none", *known], n=3)
+        if close:
+            hint = f"; did you mean {' or '.join(close)}?"
+        raise ConfigurationError(told + hint, setting="tools") from None
     # The API takes no dots, which a method such as `table.rows` has.
     return _as_tool(found, name.replace(".", "_"))

@@ -173,7 +173,7 @@ class TestRunningACellAgain:
         ran = notebook(AUDIT, cell_id="one")
         assert requests_of("audit") == sent
         assert "shown again: paid for on" in ran.out
-        assert "--again runs it anew" in ran.out
+        assert "--again in its cell runs it anew" in ran.out
 
     def test_ceilings_and_tags_do_not_count_as_a_change(self, notebook: Notebook) -> None:
         notebook(AUDIT, cell_id="one")

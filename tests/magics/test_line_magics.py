@@ -34,6 +34,21 @@ def test_claude_task_on_a_line_changes_settings_for_the_next_cell(notebook: Note
     assert steps[0].effort == "high"
 
 
+def test_claude_task_on_a_line_says_what_it_changed(notebook: Notebook) -> None:
+    notebook("%%claude_task audit\nSay hello.")
+
+    changed = notebook("%claude_task audit --max-cost 0.25 -e low --no-wrap-up").out
+    new = notebook("%claude_task audti --tag pr=1").out
+
+    assert changed.splitlines()[0] == (
+        "audit: --max-cost 0.25 --effort low --no-wrap-up from the next turn on"
+    )
+    assert new.splitlines()[:2] == [
+        "new task audti (not audit)",
+        "audti: --tag pr=1 from the next turn on",
+    ]
+
+
 def test_claude_tasks_is_a_table_with_a_row_each(notebook: Notebook) -> None:
     notebook("%%claude_task audit\nAudit this folder.")
     notebook("%claude_task later")
@@ -88,7 +103,7 @@ def test_help_prints_what_a_magic_takes_and_does_nothing(
     assert ran.error is None
     assert ran.out.splitlines()[0] == usage
     assert ("--max-cost" in ran.out) is has_options
-    assert ("--again" in ran.out) is line.startswith("%%")
+    assert ("--again" in ran.out) is line.endswith(("claude_task --help", "--help\nx"))
     assert not tasks()
 
 
@@ -151,6 +166,18 @@ class TestLoading:
         notebook("%config ClaudeTaskMagics.client = 'simulator'")
         notebook("%%claude_task audit\nSay it again.")
         assert len(task.turns) == 2
+
+    def test_a_refused_default_does_not_keep_the_extension_from_loading(
+        self, notebook: Notebook, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        notebook("%config ClaudeTaskMagics.effort = 'low'")
+        notebook("%config ClaudeTaskMagics.budget = '64,000'")
+
+        assert notebook("%reload_ext budget_magic").error is None
+
+        assert "ClaudeTaskMagics.budget = '64,000' is ignored: leave out the commas" in caplog.text
+        settings = default_session().defaults.settings
+        assert (settings.budget, settings.effort) == (64_000, "low")
 
     def test_unloading_removes_everything_that_loading_added(self, notebook: Notebook) -> None:
         shell = notebook.shell

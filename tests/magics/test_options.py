@@ -51,6 +51,12 @@ def test_none_opens_a_ceiling_and_drops_the_budget() -> None:
     ("line", "sentence"),
     [
         ("--max-cost 0,50", "--max-cost 0,50: use a decimal point: 0.50"),
+        ("--max-cost 1,000.50", "--max-cost 1,000.50: leave out the commas: 1000.50"),
+        ("-b 64,000", "-b 64,000: leave out the commas: 64000"),
+        ("-b 64.000", "-b 64.000: give a number of tokens, such as 20000, 64k, 1.5M"),
+        ("--max-steps 1.000", "--max-steps 1.000: give a whole number, such as 50, or none"),
+        ("--tag a=", "--tag a=: give KEY=VALUE, such as pr=123"),
+        ("-- x", "there is no option --; --help lists the options"),
         ("--max-cost five", "--max-cost five: give US dollars, such as 5 or 0.50, or none"),
         ("--max-cost -1", "--max-cost -1: give US dollars, such as 5 or 0.50, or none"),
         ("-b 64kk", "-b 64kk: give a number of tokens, such as 20000, 64k, 1.5M"),

@@ -144,7 +144,7 @@ def test_a_session_s_ceiling_names_its_trait(notebook: Notebook) -> None:
             "-m unheard-of",
             ": `--max-cost none` runs without one; `%config ClaudeTask",
         ),
-        ("--max-tokens 500k", "--max-tokens 500,000 is more than claude-opus-5-5 can write at"),
+        ("--max-tokens 500k", "--max-tokens 500,000 is more than claude-opus-5-5 can write in"),
         ("--root nowhere", "/nowhere: there is no such folder"),
         ("-t none,look", "--tools none cannot be combined with other tools"),
     ],
@@ -170,7 +170,10 @@ def test_a_task_that_changed_its_client_names_the_option(notebook: Notebook) -> 
 
     ran = notebook("%%claude_task audit --client simulator\nLook.")
 
-    assert str(ran.error) == "audit ran on client; `--new` starts it on the simulator"
+    assert (
+        str(ran.error)
+        == "audit ran on client; choose client again, or `--new` starts it on the simulator"
+    )
 
 
 def test_nothing_below_the_magics_names_magics_or_options() -> None:

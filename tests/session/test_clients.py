@@ -144,7 +144,10 @@ def test_auto_never_goes_from_the_simulator_to_the_real_api(
     with pytest.raises(ConfigurationError) as refused:
         task.run("Once more.")
 
-    assert str(refused.value) == 'audit was simulated; `Task("audit")` starts it on the real API'
+    assert str(refused.value) == (
+        "audit was simulated; choose the simulator again,"
+        ' or `Task("audit")` starts it on the real API'
+    )
     assert len(task.events) == events
 
 
@@ -170,9 +173,9 @@ def test_a_task_keeps_an_object_as_its_client() -> None:
     task.run("Look.")
     other = simulated_client(second.transport())
 
-    task.change(replace(task.settings, client=other, client_name="other"))
     with pytest.raises(ConfigurationError, match=r"audit ran on client; .* starts it on other"):
-        task.run("Again.")
+        task.change(replace(task.settings, client=other, client_name="other"))
+    assert task.run("Again.").text == "One."
 
     assert second.requests == []
 

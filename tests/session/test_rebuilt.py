@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from budget_magic import Ceilings, ConfigurationError, Task
-from budget_magic.events import Record, TurnFinished
+from budget_magic.events import Fact, Record, RetryScheduled, StepStarted, TurnFinished
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.compaction import ASK
 from budget_magic.loop.task import Decision
@@ -18,7 +18,7 @@ from budget_magic.meter import Outcome
 from budget_magic.session import Session, set_default_session
 from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt
-from budget_magic.simulator import Call, Reply, SceneContext, Simulator
+from budget_magic.simulator import Call, Reply, SceneContext, Simulator, status_error
 from budget_magic.tools.approval import Call as AskedCall
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts, lookup, note, task_on
@@ -213,6 +213,31 @@ def test_records_that_are_not_those_of_a_whole_task_are_refused(
 ) -> None:
     task_on(Simulator(scene)).run("Look.")
     with Session() as session:
-        with pytest.raises(ConfigurationError, match=r"^the(se)? records"):
+        with pytest.raises(ConfigurationError, match="records"):
             Task.from_records(spoil(journal.records()), session=session)
         assert not session.tasks
+
+
+@pytest.mark.parametrize("kind", [StepStarted, RetryScheduled])
+def test_a_request_of_a_dead_process_counts_at_its_worst_case(
+    journal: Journal, kind: type[Fact]
+) -> None:
+    simulator = Simulator(scene, faults=[status_error(529, on=0, retry_after=0.0)])
+    task = task_on(simulator, tools=[lookup, note])
+    task.run("Second.")
+    records = journal.records()
+    last = max(place for place, one in enumerate(records) if isinstance(one.fact, kind))
+    cut = records[: last + 1]
+    (*_, started) = (one.fact for one in cut if isinstance(one.fact, StepStarted))
+
+    with Session() as session:
+        rebuilt = Task.from_records(
+            cut, session=session, client=task.settings.client, tools=[lookup, note]
+        )
+
+        assert rebuilt.held.usd == rebuilt.spend.unconfirmed_usd == started.held_usd
+        assert rebuilt.account.unconfirmed.usd == started.held_usd
+        assert rebuilt.events[-1].sequence == len(cut) + 1
+        assert not rebuilt.is_running
+        assert rebuilt.resume().state == "completed"
+        assert "released" in rebuilt.release_held()

@@ -24,7 +24,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a budget with a fraction": (
         {"budget": 64_000.5},
-        "64000.5: give a whole number",
+        "64000.5: give a number of tokens",
     ),
     "a budget that is true": ({"budget": True}, "budget True: give a number of tokens"),
     "a model without budgets": (
@@ -43,7 +43,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"model": "claude-opus-4-6", "budget": None, "effort": "xhigh"},
         "claude-opus-4-6 does not support effort xhigh; use low, medium, high, max",
     ),
-    "an unknown tool": ({"tools": ["fly"]}, "tools fly: there is no function of that name"),
+    "an unknown tool": ({"tools": ["fly"]}, "tools fly: pass the object fly itself, not its name"),
     "a tool of a later version": ({"tools": ["mcp:x"]}, "mcp:x is not part of this version"),
     "max_tokens of zero": ({"max_tokens": 0}, "max_tokens 0: give at least 1"),
     "too many max_tokens": (
@@ -149,7 +149,7 @@ def test_ceilings_that_are_no_ceilings_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["steps", "total_tokens"])
 def test_a_fraction_of_a_step_or_token_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} 2.5: give a whole"):
+    with pytest.raises(ConfigurationError, match=f"{name} 2.5: give a "):
         Ceilings(**{name: 2.5})  # type: ignore[arg-type] # what a user may write
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from budget_magic import Task
-from budget_magic.events import TurnFinished
+from budget_magic import ConfigurationError, Task
+from budget_magic.events import SettingsChanged, TurnFinished
 from budget_magic.session import default_session
 from budget_magic.session.runner import Run
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
-from tests.loop.running import results, steps, task_on
+from tests.loop.running import facts, results, steps, task_on
 
 FINISHED = TurnFinished(
     turn=1, step=1, state="completed", reason="end_turn", detail="", text="", elapsed_s=0.0
@@ -27,6 +27,38 @@ def held() -> tuple[Task, Simulator, Signal]:
     go_on = Signal()
     simulator = Simulator(steps(0), faults=[hold(go_on, on=0)])
     return task_on(simulator), simulator, go_on
+
+
+def test_live_settings_change_while_a_turn_runs_and_others_are_refused() -> None:
+    task, simulator, go_on = held()
+    task.start("Look.")
+    assert simulator.arrival(0).wait()
+
+    task.change(max_cost=3, effort="low")
+    with pytest.raises(ConfigurationError, match="only effort, budget and ceilings can change"):
+        task.change(max_cost=4, tools="none")
+
+    go_on.set()
+    assert task.wait().state == "completed"
+    (changed,) = facts(task, SettingsChanged)
+    assert (changed.settings.ceilings.cost_usd, changed.settings.effort) == (3, "low")
+    assert task.settings.ceilings.cost_usd == 3
+
+
+def test_resuming_a_completed_turn_sends_nothing() -> None:
+    simulator = Simulator([Reply(text="One."), Reply(text="Two.")])
+    task = task_on(simulator)
+    outcome = task.run("Look.")
+
+    assert task.resume(max_cost=9) == outcome
+    assert len(simulator.requests) == 1
+    assert task.settings.ceilings.cost_usd == 9
+
+
+@pytest.mark.parametrize("prompt", [None, 5, ["Look."]])
+def test_a_prompt_that_is_no_text_is_refused(prompt: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"the prompt is .*; pass a text"):
+        task_on(Simulator(steps(0))).run(prompt)
 
 
 def interrupting(caller: Callable[[], object]) -> Callable[[], Any]:

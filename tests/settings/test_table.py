@@ -101,10 +101,10 @@ def test_task_takes_and_documents_every_setting_of_a_task() -> None:
         assert not argument or f"\n{argument} : " in told
 
 
-def test_an_argument_that_is_no_setting_is_a_type_error() -> None:
+def test_an_argument_that_is_no_setting_is_refused_by_name() -> None:
     given: dict[str, Any] = {"budgt": 64_000}
 
-    with pytest.raises(TypeError, match="budgt"):
+    with pytest.raises(ConfigurationError, match="no setting budgt; did you mean budget"):
         Task("audit", **given)
 
     assert "audit" not in tasks()

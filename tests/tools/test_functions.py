@@ -315,8 +315,8 @@ def größe() -> None:  # noqa: PLC2401 - the point of it
 @pytest.mark.parametrize(
     ("thing", "said"),
     [
-        (5, "is not a function but an int"),
-        ("text", "is not a function but a str"),
+        (5, "5 is not a tool"),
+        ("text", "'text' is not a tool"),
         (dict, "dict is a class"),
         (lambda: 1, "'<lambda>' cannot be the name of a tool"),
         (größe, "'größe' cannot be the name of a tool"),
