@@ -110,9 +110,9 @@ def test_two_tools_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_function_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="number is not a function but an int"):
+    with pytest.raises(ConfigurationError, match="number is an int, not a function"):
         build(tmp_path, "number")
-    with pytest.raises(ConfigurationError, match="is not a function but a dict"):
+    with pytest.raises(ConfigurationError, match="a dict, not a function"):
         build(tmp_path, {"files": True})
 
 
