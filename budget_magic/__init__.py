@@ -37,7 +37,7 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-_ROOMS = {
+_EXPORTS = {
     "errors": {"BudgetMagicError", "ConfigurationError", "TaskFailed", "TaskInterrupted"},
     "meter": {"Outcome", "Spend"},
     "session": {"Task", "tasks"},
@@ -49,9 +49,9 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     import importlib  # noqa: PLC0415 - public names are lazy, so that loading stays cheap
 
-    for room, names in _ROOMS.items():
+    for package, names in _EXPORTS.items():
         if name in names:
-            return getattr(importlib.import_module(f"budget_magic.{room}"), name)
+            return getattr(importlib.import_module(f"budget_magic.{package}"), name)
     raise AttributeError(f"module 'budget_magic' has no attribute {name!r}")
 
 

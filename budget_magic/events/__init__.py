@@ -1,4 +1,4 @@
-"""WHAT HAPPENED: frozen facts, their stamps, and what a user can do next."""
+"""Frozen facts of what happened, the records that hold them, and what a user can do next."""
 
 from budget_magic.events.facts import (
     ApprovalAsked,

@@ -1,4 +1,4 @@
-"""WHAT HAPPENED: one frozen class per kind of fact, in the past tense, never edited afterwards."""
+"""The kinds of facts: one frozen class each, in the past tense, never edited afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""THE AGENT LOOP: what a turn needs, its steps, and why it ends."""
+"""The agent loop: what a turn needs, its steps, and why it ends."""
 
 from budget_magic.loop.agent import run_turn
 from budget_magic.loop.clock import Stopwatch

@@ -206,7 +206,7 @@ def _bound(turn: TurnContext, blocks: Blocks) -> int:
 
 
 async def _count(turn: TurnContext, counting: Request) -> int | None:
-    """Return the API's count of a prompt in tokens; None if it cannot be had."""
+    """Return the API's count of a prompt in tokens; None if it is not available."""
     with turn.until_time_is_up():
         return await turn.task.client.count_tokens(counting)
     raise stop.Halted(stop.time_ceiling(turn))

@@ -25,7 +25,7 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     """Run one turn to its end, whatever ends it, and return its last fact, already emitted.
 
     The history stays valid, so that the turn can be resumed. After a cancellation, `stopped_by`
-    tells who stopped the turn and how.
+    returns who stopped the turn and how.
     """
     try:
         async with turn.task.toolbox:

@@ -1,4 +1,4 @@
-"""The `task_budget` of a request: one budget over all cells, on a server that counts by message.
+"""Compute the `task_budget` of a request, so that one budget holds over all cells.
 
 The documentation says that a user message without tool results starts a fresh budget, and that
 today earlier turns still count while they are in the context (platform.claude.com, "Task budgets",

@@ -1,4 +1,4 @@
-"""What of a reply can be sent back: repair it, so that no bad block fails every later request.
+"""Repair malformed replies, so that no bad block makes every later request fail.
 
 A server, or a model that writes its calls token by token, may answer anything. What the API would
 refuse in the next request is replaced before the reply is recorded. Signed blocks are never edited:

@@ -1,1 +1,1 @@
-"""WHAT THE USER TYPES: cell and line magics; the only room that imports IPython."""
+"""Cell and line magics; the only package that imports IPython."""

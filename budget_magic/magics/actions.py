@@ -87,7 +87,7 @@ class Actions:
         return task
 
     def stop(self, line: str) -> None:
-        """Stop the turn that runs, in the background or in another cell's thread."""
+        """Stop a turn that runs in the background or in another cell's thread."""
         with self._usage_errors():
             parsed = self._parse("%claude_stop [NAME]", line, frozenset())
             if parsed is None:
@@ -108,7 +108,7 @@ class Actions:
             return TaskTable(list(self.session.tasks.values()))
 
     def _parse(self, usage: str, line: str, allowed: frozenset[str]) -> options.Line | None:
-        """Return what a line asks for; None where that was help, which is then printed."""
+        """Parse a line; for `--help`, print the help and return None."""
         parsed = options.parse(options.split(line, self.shell_context.expand), allowed)
         if parsed.wants_help:
             # The line magic and the cell magic of one name share their help.

@@ -69,14 +69,14 @@ class Cells:
         self.ended_panels: list[Panel] = []
 
     def prepare(self, line: Line, body: str) -> CellTurn | None:
-        """Prepare the turn of a `%%claude_task` cell; None where a paid one was shown again."""
+        """Prepare the turn of a `%%claude_task` cell; None if a completed one was shown again."""
         given = line.given
         if "background" in given and "out" in given:
             raise ConfigurationError(
                 "--background returns before there is an outcome; leave out -o and use task.wait()"
             )
         if not body.strip():
-            raise ConfigurationError("the prompt is empty; write below the first line what to do")
+            raise ConfigurationError("the prompt is empty; write it below the first line")
         cell_id = self._shell_context.cell_id
         name = line.task or self._task_of_cell(cell_id) or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
@@ -92,7 +92,7 @@ class Cells:
             self._show_again(task, old, given.get("out"))
             return None
         if plan.kind != "go_on":
-            self._agree_to_insert(filled, task, plan.settings)
+            self._confirm_insertion(filled, task, plan.settings)
         start = Start(
             settings=plan.settings,
             rewind_to=old if plan.kind == "rewind" else None,
@@ -126,7 +126,7 @@ class Cells:
         return task, self._note_on_name(name) if is_new else ""
 
     def existing(self, name: str | None) -> Task:
-        """Return the task of that name, or the one used last; raises `ConfigurationError`."""
+        """Return the task of that name or the one used last; raise ConfigurationError if none."""
         wanted = name or self._session.last_used
         if wanted is None:
             raise ConfigurationError("there is no task yet; start one with %%claude_task")
@@ -138,7 +138,7 @@ class Cells:
         return found
 
     def bind(self, out: str | None, outcome: Outcome | None) -> None:
-        """Bind the outcome in the notebook, where a variable was named."""
+        """Bind the outcome in the notebook if a variable was named."""
         if out is not None and outcome is not None:
             self._shell_context.shell.push({out: outcome})
 
@@ -191,7 +191,7 @@ class Cells:
     def _options(self, given: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         return partial(options.apply, given=given, lookup=self._shell_context.lookup)
 
-    def _agree_to_insert(self, filled: Filled, task: Task, settings: Settings) -> None:
+    def _confirm_insertion(self, filled: Filled, task: Task, settings: Settings) -> None:
         """Report what a large insertion costs; an interactive user must confirm it."""
         prices = price_table(settings.model, settings.prices)
         sentence = insert_sentence(filled, task.ratios(), prices)

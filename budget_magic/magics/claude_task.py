@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from budget_magic.session.session import Session
 
 
-def _door(kind: Any, magic: str, action: str, doc: str) -> Any:
+def _magic(kind: Any, name: str, action: str, doc: str) -> Any:
     """Return a magic that calls a method of `Actions`."""
 
-    def door(magics: ClaudeTaskMagics, *line_and_cell: str) -> Any:
+    def run(magics: ClaudeTaskMagics, *line_and_cell: str) -> Any:
         return getattr(magics.actions, action)(*line_and_cell)
 
-    door.__name__, door.__doc__ = action, doc  # IPython finds the method by this name
-    return no_var_expand(kind(magic)(door))
+    run.__name__, run.__doc__ = action, doc  # IPython finds the method by this name
+    return no_var_expand(kind(name)(run))
 
 
 @magics_class
@@ -32,19 +32,19 @@ class ClaudeTaskMagics(Magics, TaskDefaults):
     """Budgeted tasks on Claude; `%config ClaudeTaskMagics` lists the defaults."""
 
     # fmt: off
-    run_cell = _door(cell_magic, "claude_task", "run_cell",
+    run_cell = _magic(cell_magic, "claude_task", "run_cell",
         "Run one turn of a budgeted task; `%%claude_task --help` lists the options.")
-    run_cell_awaited = _door(cell_magic, AWAITED_CELL, "run_cell_awaited",
+    run_cell_awaited = _magic(cell_magic, AWAITED_CELL, "run_cell_awaited",
         "Run one turn of a budgeted task; how an outermost `%%claude_task` cell runs.")
-    configure = _door(line_magic, "claude_task", "configure",
+    configure = _magic(line_magic, "claude_task", "configure",
         "Change a task's settings without running it, and show it.")
-    resume = _door(line_magic, "claude_resume", "resume",
+    resume = _magic(line_magic, "claude_resume", "resume",
         "Go on after a halt, an interruption or a failure, without a new prompt.")
-    resume_awaited = _door(line_magic, AWAITED_RESUME, "resume_awaited",
+    resume_awaited = _magic(line_magic, AWAITED_RESUME, "resume_awaited",
         "Go on with a turn; how `%claude_resume` runs at the top of a cell.")
-    stop = _door(line_magic, "claude_stop", "stop",
-        "Stop the turn that runs, in the background or in another cell's thread.")
-    list_tasks = _door(line_magic, "claude_tasks", "list_tasks",
+    stop = _magic(line_magic, "claude_stop", "stop",
+        "Stop a turn that runs in the background or in another cell's thread.")
+    list_tasks = _magic(line_magic, "claude_tasks", "list_tasks",
         "Show a table of the tasks in this kernel.")
     # fmt: on
 

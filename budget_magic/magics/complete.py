@@ -33,7 +33,7 @@ def make_matcher(shell_context: ShellContext, session: Session) -> Matcher:
         words = found["rest"].split(" ")
         word, token = words[-1], context.token
         texts = _candidates(shell_context, session, found["magic"], words[1:-1])
-        # The token may begin inside the word, behind a dash: only what follows is replaced.
+        # The token may begin inside the word, after a dash: only what follows is replaced.
         skipped = len(word) - len(token) if word.endswith(token) else 0
         fitting = [text[skipped:] for text in texts if text.startswith(word)]
         completions = [SimpleCompletion(text, type="magic") for text in fitting]

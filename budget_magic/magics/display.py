@@ -36,7 +36,7 @@ class TurnDisplay:
 
     sinks: tuple[Sink, ...] = ()
     approver: Approver | None = None
-    """Who is asked about calls; None asks by `input()`."""
+    """Asks about calls; None uses `input()`."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -44,10 +44,10 @@ class TurnDisplay:
         self._shown_at = time.monotonic()
 
     def record(self, record: Record) -> None:
-        """Take one fact."""
+        """Handle one fact."""
 
     def live(self, event: Live) -> None:
-        """Take one live event."""
+        """Handle one streaming event."""
 
     def start(self, turn: int) -> None:
         """Show that the turn runs."""
@@ -99,8 +99,8 @@ class NotebookDisplay(TurnDisplay):
 class PanelDisplay(TurnDisplay):
     """The live panel, replaced by the static report at the end.
 
-    Its widget is then kept among the `ended` ones: a page that was loaded again while the turn ran
-    has it in its output, and asks for it once the cell is over.
+    Its widget is then kept in `ended`: a page that was reloaded while the turn ran asks for it
+    once the cell is over.
     """
 
     def __init__(self, task: Task, ended: list[Panel]) -> None:
@@ -232,7 +232,7 @@ def _is_utf8() -> bool:
 def make_display(
     shell_context: ShellContext, task: Task, ended: list[Panel], *, background: bool = False
 ) -> TurnDisplay:
-    """Return the display for this host: a panel only where a user is attached."""
+    """Return the display for this host: a panel only if a user is attached."""
     if shell_context.kernel is None:
         return BackgroundDisplay(task) if background else TerminalDisplay(task)
     return PanelDisplay(task, ended) if shell_context.has_stdin() else NotebookDisplay(task)

@@ -45,8 +45,8 @@ class Filled:
 def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
     r"""Return the prompt with each `{{ expression }}` replaced by its value as text.
 
-    Raises `ConfigurationError` where an expression fails, or is more than names, attributes,
-    subscripts and literals without a double underscore.
+    Raise `ConfigurationError` if an expression fails, or is more than names, attributes, subscripts
+    and literals without a double underscore.
 
     >>> fill(r"{{ n }} of \{{ x }}", {"n": 3}).text
     '3 of {{ x }}'
@@ -86,7 +86,7 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> str:
     try:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConfigurationError(f"{place} is not Python; {ESCAPE}") from error
+        raise ConfigurationError(f"{place} is not a Python expression; {ESCAPE}") from error
     if not all(map(_only_looks, ast.walk(tree))):
         raise ConfigurationError(
             f"{place} is more than names, attributes, subscripts and literals;"

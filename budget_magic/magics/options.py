@@ -42,10 +42,10 @@ SHOWN_CHARS: Final = 60
 OPTIONS: Final[Mapping[str, Row]] = {
     **{row.name: row for row in TABLE.values() if row.option},
     **{row.name: row for row in (
-        _of_turn("out", "binds the turn's Outcome in the notebook",
+        _of_turn("out", "bind the turn's Outcome to VAR in the notebook",
                  short="o", takes="VAR", parse=_variable, default=None),
         _of_turn("new", "start afresh under NAME"),
-        _of_turn("again", "run this cell's turn anew though its result is paid for"),
+        _of_turn("again", "run this cell's turn anew, although it has completed"),
         _of_turn("background", "return at once; task.wait() waits"),
         _of_turn("release_held", "%claude_task only: release what cut-off requests hold against"
                  " the ceilings"),
@@ -120,7 +120,7 @@ def _find(key: str, allowed: frozenset[str]) -> Row:
         raise ConfigurationError(f"there is no option {key}; {hint}")
     if row.name not in allowed:
         magic = "%%claude_task" if row.name in CELL else "%claude_task NAME"
-        raise ConfigurationError(f"{key} has no meaning here; use it with {magic}")
+        raise ConfigurationError(f"{key} does not apply here; use it with {magic}")
     return row
 
 
@@ -144,12 +144,12 @@ def apply(
     Parameters
     ----------
     lookup
-        Finds an object of the notebook by name; raises LookupError where there is none.
+        Finds an object of the notebook by name; raises LookupError if there is none.
 
     Raises
     ------
     ConfigurationError
-        It names a client that the notebook does not have.
+        The line names a client that is not in the notebook.
     """
     changes = {name: value for name, value in given.items() if name in SETTINGS}
     if "tags" in given:
@@ -162,7 +162,7 @@ def apply(
                 raise ConfigurationError(f"--client {client}: {client} is a text, not a client")
         except LookupError:
             raise ConfigurationError(
-                f"--client {client}: there is no {client} in the notebook; make it first, or use"
+                f"--client {client}: there is no {client} in the notebook; create it first, or use"
                 " auto or simulator"
             ) from None
     return evolve(settings, changes)

@@ -27,7 +27,7 @@ class ShellContext:
         self.depth = 0
         """How many cells and nested calls run, one inside the other."""
         self.cell_id: str | None = None
-        """The front end's id of the cell that runs; None where it gives none."""
+        """The front end's id of the running cell; None if it gives none."""
         self.defaults: Callable[[], Defaults] = Defaults
         """Returns the defaults as `%config` has them now."""
 

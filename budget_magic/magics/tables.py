@@ -88,7 +88,7 @@ def shown_again(task: Task, turn: Turn) -> dict[str, object]:
     when = "" if turn.ended_at is None else f" on {turn.ended_at:%Y-%m-%d at %H:%M} UTC"
     note = f"shown again: paid for{when}; --again in its cell runs it anew"
     if task.has_changed_things(turn):
-        note += "; what its tools made is not there, --again runs them"
+        note += "; its tools were not run again, --again runs them"
     shown = task.report(turn.number)
     shown["text/html"] = f"<p><i>{html.escape(note)}</i></p>{shown['text/html']}"
     shown["text/markdown"] = f"*{note}*\n\n{shown['text/markdown']}"

@@ -39,7 +39,7 @@ def word(suggestion: Suggestion) -> str:
 
 
 def setting(name: str) -> str:
-    """Return the option that a setting is; the trait where there is none."""
+    """Return the option of a setting, or its trait if it has no option."""
     option = TABLE[name].option
     return f"--{option}" if option else f"%config ClaudeTaskMagics.{name}"
 

@@ -1,4 +1,4 @@
-"""WHAT IT COST, WHAT IS LEFT: pure arithmetic."""
+"""What was spent and what is left: pure arithmetic."""
 
 from budget_magic.meter.reading import Kinds, Reading, advance, read
 from budget_magic.meter.spend import Outcome, Spend

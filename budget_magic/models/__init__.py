@@ -1,4 +1,4 @@
-"""WHAT IS KNOWN OF EACH MODEL: prices, budgets, effort and thinking, with date and source."""
+"""What is known about each model: prices, budgets, effort and thinking, with date and source."""
 
 from budget_magic.models.listed import listed_prices
 from budget_magic.models.prices import (

@@ -1,1 +1,1 @@
-"""WHAT THE READER SEES, AS TEXT: pure functions from records to views, HTML, Markdown and text."""
+"""Reports of a turn: pure functions from records to views, HTML, Markdown and text."""

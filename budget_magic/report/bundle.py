@@ -122,7 +122,7 @@ def _load_macros(name: str, text: Escape, **other: Escape) -> Callable[..., str]
 
 
 def _shortened(value: str, most: int | None, escape: Escape) -> str:
-    """Return the value escaped, in at most `most` bytes, with an ellipsis where it was cut."""
+    """Return the value escaped, in at most `most` bytes, with an ellipsis if it was cut."""
     escaped = escape(value)
     while most is not None and len(escaped.encode()) > most and value:
         value = value[: int(len(value) * 0.8)]

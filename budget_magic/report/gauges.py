@@ -30,7 +30,7 @@ def kinds_sum(kinds: Kinds) -> int:
 
 
 def live_mark(streaming: Kinds) -> str:
-    """Return the sign before a sum of what streams: a lower bound where there is thinking.
+    """Return the sign before a sum of streaming tokens: a lower bound if there is thinking.
 
     Only a summary of the thinking streams, which is shorter.
     """

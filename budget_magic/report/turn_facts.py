@@ -37,7 +37,7 @@ class StepFacts:
     begun: Mapping[str, events.ToolStarted] = field(default_factory=dict)
     results: Mapping[str, events.ToolFinished] = field(default_factory=dict)
     rewritten: events.HistoryRewritten | None = None
-    """Set where its reply replaced the history."""
+    """Set if its reply replaced the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ class TurnFold:
 def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     """Return the fold after one more fact of the task.
 
-    A step is rendered once, after the reply that follows it, which tells the size of its tool
+    A step is rendered once, after the reply that follows it, which shows the size of its tool
     results. If a later fact still concerns it, that step and those after it are rendered again.
     """
     reading = advance_reading(fold.reading, fact)
@@ -56,5 +56,5 @@ def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tupl
     place = facts.place(step)
     if not isinstance(fact, StepFinished):
         return settled[:place]
-    settled = settled[: max(0, place - 1)]  # the reply tells the size of the results before it
+    settled = settled[: max(0, place - 1)]  # the reply shows the size of the results before it
     return settled + tuple(step_view(facts, number) for number in range(len(settled), place))

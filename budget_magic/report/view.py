@@ -1,4 +1,4 @@
-"""WHAT THE READER SEES: a pure function from the fold of the records to the view of a turn."""
+"""Compute the view of a turn from the fold of its records."""
 
 from __future__ import annotations
 

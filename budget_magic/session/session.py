@@ -44,7 +44,7 @@ class Session:
     2. `Clients._lock`: makes the client that `auto` chooses
     3. `TaskControls._lock`: the panel's open questions and offers
     4. `Run._lock`: who stopped a turn, and whether it has begun
-    5. locks of views (`LiveTurn`, `PanelSync`): what they show now
+    5. locks of views (`LiveTurn`, `PanelSync`) and of `FunctionLoop`: inside them, none is taken
 
     Accounts, gate, histories and records have no lock: only the session's loop thread changes
     them (`Portal.call`). The registry is a dict, whose single operations are atomic.

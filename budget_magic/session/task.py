@@ -86,7 +86,8 @@ class Task:
         name
             Letters, digits, `_`, `-` and `.`, at most 64, beginning with a letter.
         session
-            The session whose thread, ceilings and clients it shares; None is the default session.
+            The session whose thread, ceilings and clients it shares; None is the default session,
+            and inside a tool that of the tool's task.
         sinks
             Views that watch all its turns; see `subscribe`.
         """
@@ -116,7 +117,7 @@ class Task:
         records
             All records of one task, oldest first.
         session
-            The session that it belongs to from now on; None is the default session.
+            The session that it belongs to from now on; None as in the constructor.
         **changes
             New values by name of the setting, such as a client or functions, which records cannot
             hold. Other settings are as recorded.

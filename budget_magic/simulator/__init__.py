@@ -1,4 +1,4 @@
-"""THE MESSAGES API, SIMULATED LOCALLY: rules, tokens, countdown, cache and bill, scenes, faults.
+"""The Messages API, simulated locally: rules, tokens, countdown, cache and bill, scenes, faults.
 
 `budget_magic.simulator.server` serves it over HTTP; it is not imported here, as it needs tornado.
 """

@@ -1,4 +1,4 @@
-"""WHAT CLAUDE MAY DO: file tools, functions of the notebook, approval, and redaction of secrets."""
+"""What Claude may call: file tools and functions; their approval, and redaction of secrets."""
 
 from budget_magic.tools.context import ToolContext
 from budget_magic.tools.functions import tool

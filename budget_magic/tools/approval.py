@@ -30,7 +30,7 @@ class Call:
 
     @property
     def summary(self) -> str:
-        """The whole call on one line, characters that cannot be seen escaped."""
+        """The whole call on one line, invisible characters escaped."""
         inside = (
             f"{name if name.isidentifier() and name.isascii() else _exact(name)}={_exact(value)}"
             for name, value in self.arguments.items()
@@ -39,7 +39,7 @@ class Call:
 
 
 def _exact(value: object) -> str:
-    """Return `repr`, with invisible characters that it leaves escaped too."""
+    """Return `repr`, with the invisible characters that it leaves in place escaped too."""
     shown = repr(value)
     return ascii(value) if UNSEEN.search(shown) else shown
 
@@ -58,10 +58,10 @@ class Denied:
 def decide(
     policy: Policy, tool: Tool, *, already_approved: bool, secrets: Sequence[str] = ()
 ) -> Literal["run", "ask"] | Denied:
-    """Return whether a call runs, is refused, or must be asked about.
+    """Return whether a call runs, is denied, or needs approval.
 
-    A call whose input holds secrets always asks. Where the policy is a function, follow "ask" with
-    `verdict`.
+    A call whose input holds secrets always needs approval. If the policy is a function, call
+    `verdict` for "ask".
     """
     if not secrets and (not tool.needs_approval or already_approved or policy == "all"):
         return "run"
@@ -79,19 +79,19 @@ def why_asked(tool: Tool, secrets: Sequence[str]) -> str:
 
 
 def labels(secrets: Sequence[str]) -> str:
-    """Return what stands for the secrets, such as "[secret A] and [secret B]"."""
+    """Return the labels of secrets, such as "[secret A] and [secret B]"."""
     return " and ".join(f"[secret {name}]" for name in secrets)
 
 
 def is_same(approved: object, key: object) -> bool:
-    """Return whether an approval holds for a tool's key; each look-up makes a method anew."""
+    """Return whether an approval holds for a tool's key; each access creates a new bound method."""
     return approved is key or (isinstance(approved, MethodType) and approved == key)
 
 
 async def verdict(
     policy: ApprovalFunction, call: Call, run_in_caller: RunInCaller
 ) -> Literal["run"] | Denied:
-    """Return an approval function's decision; it runs on the notebook's thread and may ask.
+    """Return an approval function's decision; it runs on the notebook's thread.
 
     Only True runs the call: a mistake must not run what nobody approved.
     """
@@ -108,7 +108,7 @@ async def verdict(
 
 
 def read_verdict(said: object) -> Literal["run"] | Denied:
-    """Return the decision that True, False or a reason stands for."""
+    """Return the decision for True, False or a reason."""
     if isinstance(said, str):
         return Denied(f"not run: denied by the user: {said}" if said else "not run: denied")
     if said is True:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 class RunInCaller(Protocol):
     """Runs a function on the thread that waits for the turn (the notebook's), one at a time.
 
-    An `Exception` of the function is raised here too, anything else as a `ToolRefusal`; an
+    An `Exception` of the function is raised here, any other BaseException as a `ToolRefusal`. An
     interrupt of the waiting thread reaches the loop as a cancellation of the turn.
     """
 
@@ -47,7 +47,7 @@ class CancelToken:
         return bool(wait([self._cancelled], timeout_s).done)
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
-        """Have a function called when the call is cancelled; at once if it was already."""
+        """Call a function when the call is cancelled, or now if it already is."""
 
         def call(_: Future[None]) -> None:
             with suppress(Exception):  # a failing callback must not keep the turn from stopping
@@ -64,8 +64,8 @@ class CancelToken:
 class Reservation:
     """An amount held in the task's accounts while a tool spends; a context manager.
 
-    `settle` replaces it by what was spent. Left without that, its whole amount counts as
-    unconfirmed.
+    `settle` replaces it by what was spent. Without that, the whole amount counts as unconfirmed
+    when the context is left.
     """
 
     def __init__(self, book: Callable[[Amount, Amount], None], held: Amount) -> None:
@@ -92,16 +92,16 @@ class Reserve(Protocol):
     """Holds an amount under every ceiling of the task."""
 
     def __call__(self, *, usd: Decimal = Decimal(0), tokens: int = 0) -> Reservation:
-        """Return the reservation; raises `ToolRefusal` where a ceiling has no room for it now."""
+        """Return a reservation; raise `ToolRefusal` if a ceiling has no room for it now."""
         ...
 
 
 def amount(usd: Decimal, tokens: int) -> Amount:
-    """Return an amount that a tool reserves or has spent; less than 0 would lift a ceiling."""
+    """Check an amount that a tool reserves or has spent; a negative one would lift a ceiling."""
     is_money = isinstance(usd, Decimal | int) and Decimal(usd).is_finite() and usd >= 0
     if not (is_money and isinstance(tokens, int) and tokens >= 0):
         raise ToolRefusal(
-            "a tool reserves and spends a Decimal of US dollars and whole tokens >= 0"
+            "a tool must reserve and spend US dollars as a Decimal and whole tokens, at least 0"
         )
     return Amount(usd=Decimal(usd), tokens=tokens)
 
@@ -126,19 +126,19 @@ class ToolContext:
     """Set when the turn stops, is interrupted, or runs out of time during the call."""
     session: object = None
     parent: str | None = None
-    """Id of the record of this call: the parent of what tasks that the tool runs record."""
+    """Id of the record of this call: the parent of the turns that the tool runs."""
     accounts: tuple[Account, ...] = ()
-    """The accounts that tasks run by the tool draw on: the task's, and all around it."""
+    """The accounts that also count tasks run by the tool: the task's and those above it."""
 
 
 CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
-"""The innermost call of a tool in which this code runs; None outside of any."""
+"""The innermost tool call that runs this code; None outside of tools."""
 
 
 class TimeLimit:
     """The time limit of one call, which the work polls: a thread cannot be ended from outside.
 
-    `cancel` ends it sooner; None takes the token of the call in which this code runs.
+    `cancel` ends it sooner; None takes the token of the current call.
     """
 
     def __init__(self, limit_s: float, cancel: CancelToken | None = None) -> None:

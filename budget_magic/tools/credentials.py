@@ -99,8 +99,8 @@ _SHAPE: Final = re.compile(
 def credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each credential of the environment with the name of its variable.
 
-    A value counts as a whole where the variable's name says so. In any variable, the password in a
-    URL counts, and what has the shape of a known kind of credential.
+    A whole value counts if the variable's name suggests a credential. In any variable, the password
+    in a URL counts, and text with the shape of a known kind of credential.
     """
     for name, value in sorted(environ.items()):
         for found in _found(name.upper(), value):
@@ -109,12 +109,12 @@ def credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def is_placeholder(value: str) -> bool:
-    """Return whether a value is an ordinary word or stands in for a credential."""
+    """Return whether a value is an ordinary word or a placeholder for a credential."""
     return value.strip().casefold() in _HARMLESS_VALUES
 
 
 def parts(value: str) -> Iterator[str]:
-    """Yield a value and the parts that may occur alone: its lines, the key behind `Bearer`."""
+    """Yield a value and the parts that may occur alone: its lines, the key after `Bearer`."""
     yield value.strip()
     yield from (found[1] for found in _SCHEME.finditer(value))
     lines = value.strip().splitlines()

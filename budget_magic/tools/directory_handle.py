@@ -31,7 +31,7 @@ def _flags(*names: str) -> int:
 
 
 _FOLDER = _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
-# A folder may be passed through that may not be listed (Linux).
+# Linux allows passing through a folder that may not be listed.
 _PASSED = _FOLDER | _flags("O_PATH")
 # Opening a pipe must not block.
 _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
@@ -40,7 +40,7 @@ _FILE = _flags("O_RDONLY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY")
 class DirectoryHandle:
     """One folder, held open; `root` is its path with every link followed.
 
-    All methods take a path as its parts, relative to the folder, and raise `OSError` where it does
+    All methods take a path as its parts, relative to the folder, and raise `OSError` if it does
     not exist or a part of it is a link.
     """
 
@@ -83,7 +83,7 @@ class DirectoryHandle:
 
     @contextmanager
     def _parent(self, parts: Sequence[str]) -> Iterator[tuple[int | None, str]]:
-        """Yield the folder that a path is in and its name there; without handles, the path."""
+        """Yield the parent folder of a path and its name there; without handles, the path."""
         if self._fd is None:
             yield None, os.path.join(self._root, *parts)  # noqa: PTH118 - no links, no Path
             return

@@ -33,16 +33,16 @@ def tool(*, reads: bool = False) -> Callable[[FunctionT], FunctionT]: ...
 def tool(
     function: FunctionT | None = None, /, *, reads: bool = False
 ) -> FunctionT | Callable[[FunctionT], FunctionT]:
-    """Declare a function as a tool; it is returned as it is and stays callable.
+    """Declare a function as a tool, and return it unchanged.
 
     Parameters
     ----------
     function
-        Given where the decorator is used without parentheses.
+        Given if the decorator is used without parentheses.
     reads
-        True declares that the function only reads: it then runs without asking, in a thread of
-        its own, beside other calls. Any other function asks first and runs on the notebook's
-        thread, one call at a time.
+        True declares that the function only reads: it runs without approval, in a worker thread,
+        beside other calls. Any other function needs approval and runs on the notebook's thread,
+        one call at a time.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def tool(
         try:
             setattr(declared, _READS, reads)
         except (AttributeError, TypeError):
-            message = f"{declared!r} cannot be declared; wrap it in a function of your own"
+            message = f"{declared!r} cannot be declared as a tool; wrap it in a function"
             raise ConfigurationError(message) from None
         return declared
 
@@ -63,12 +63,12 @@ def tool(
 
 
 class FunctionTool(Tool):
-    """A function.
+    """A function as a tool.
 
-    Declared `reads=True`, it runs in a worker thread, or on the loop of all such functions if it
-    is async, and a Stop does not wait for it. Any other runs on the thread that waits, where an
-    Interrupt reaches it; an async one cannot use objects that belong to the notebook's own event
-    loop, since that loop waits while it runs.
+    Declared `reads=True`, it runs in a worker thread, or on the session's function loop if it is
+    async; a Stop does not wait for it. Any other function runs on the waiting thread, where an
+    Interrupt reaches it. If it is async, it cannot use objects that belong to the notebook's own
+    event loop, which is blocked meanwhile.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class FunctionTool(Tool):
     def call(
         self, arguments: dict[str, Any], context: ToolContext
     ) -> ToolOutput | Coroutine[Any, Any, ToolOutput]:
-        """Return what the function returned, as text or blocks; raises what it raised."""
+        """Call the function and return its result as text or blocks."""
         if self.thread == "loop":
             return context.function_loop.run(partial(self._call_async, arguments))
         value = self._described.call(arguments)()
@@ -112,10 +112,10 @@ class FunctionTool(Tool):
 
 
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
-    """Return a tool made of a function, a method, or what the SDK's `beta_tool` returned.
+    """Return a tool for a function, a method, or a tool that the SDK's `beta_tool` returned.
 
-    `name` is what the model calls it; None takes the function's own name. Raises
-    `ConfigurationError` where the API takes no such name, or an argument cannot be given as JSON.
+    `name` is what the model calls it; None takes the function's own name. Raise
+    `ConfigurationError` if the name is invalid, or an argument cannot be given as JSON.
     """
     given = getattr(function, "func", None)
     if given is not None and type(function).__module__.startswith("anthropic."):
@@ -128,7 +128,7 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
     if isinstance(function, type):
         raise ConfigurationError(f"{called} is a class; name a function that uses it")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigurationError(f"{called} is a generator; let it return a list")
+        raise ConfigurationError(f"{called} is a generator; return a list instead")
     if not TOOL_NAME.fullmatch(called):
         raise ConfigurationError(
             f"{called!r} cannot be the name of a tool; define a function with a name of at most "
@@ -147,9 +147,9 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _described(name: str, function: Callable[..., Any]) -> Any:
-    """Return the SDK's tool for a function; its `call` checks arguments and binds them.
+    """Return the SDK's tool for a function; its `call` checks the arguments and binds them.
 
-    It does not run the function, whose errors would be taken for invalid arguments.
+    It does not run the function: the SDK would report its errors as invalid arguments.
     """
     from anthropic import beta_tool  # noqa: PLC0415 - heavy to import
 
@@ -183,20 +183,23 @@ def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
     try:
         signature = inspect.signature(function, eval_str=True)
     except NameError as error:
-        raise ConfigurationError(f"an annotation of {name} is not known here: {error}") from error
+        raise ConfigurationError(
+            f"an annotation of {name} cannot be resolved: {error}; import or define it"
+        ) from error
     except (TypeError, ValueError) as error:
-        message = f"{name} does not tell its arguments; wrap it in a function of your own"
+        message = f"{name} has no signature that can be read; wrap it in a function"
         raise ConfigurationError(message) from error
     for parameter in signature.parameters.values():
         if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}:
             raise ConfigurationError(
-                f"{name} takes {parameter} by position; a tool's arguments are given by name"
+                f"{name} takes {parameter} by position, but a tool's arguments are passed by name;"
+                " wrap it in a function"
             )
     return signature
 
 
 def _why_no_schema(name: str, signature: inspect.Signature, error: BaseException) -> str:
-    """Return one sentence that names the argument which JSON cannot give."""
+    """Return one sentence that names the argument that cannot be given as JSON."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - heavy to import
 
     for parameter in signature.parameters.values():

@@ -16,14 +16,14 @@ PATTERN_LENGTH: Final = 1_000
 BRACE_LIMIT: Final = 64
 
 Segments = list[re.Pattern[str] | None]
-"""A matcher for each part of a pattern; None stands for `**`."""
+"""A matcher for each part of a pattern; None for `**`."""
 
 
 class GlobPattern:
     """A glob pattern such as `src/**/*.{py,pyi}`.
 
-    `*` and `?` stay within one name, `**` spans folders; `[...]` as in `fnmatch`, `{...,...}` and
-    `{1..9}` as in a shell.
+    `*` and `?` match within one name, `**` spans folders; `[...]` works as in `fnmatch`,
+    `{...,...}` and `{1..9}` as in a shell.
 
     Notes
     -----
@@ -39,7 +39,7 @@ class GlobPattern:
 
     def __init__(self, pattern: str) -> None:
         if not pattern or len(pattern) > PATTERN_LENGTH:
-            raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
+            raise ToolRefusal(f"a pattern must have 1 to {PATTERN_LENGTH:,} characters")
         if pattern.startswith(("/", "~")) or Path(pattern).is_absolute():
             raise ToolRefusal("the pattern must be relative; give a folder as path if need be")
         try:
@@ -85,6 +85,6 @@ def _reached(pattern: Segments, parts: Parts) -> set[int]:
 
 
 def _from(pattern: Segments, position: int) -> set[int]:
-    """Return a position, and the one behind where `**` stands there: it may match nothing."""
+    """Return a position, and the next one if it holds `**`, which may match nothing."""
     is_stars = position < len(pattern) and pattern[position] is None
     return {position, position + 1} if is_stars else {position}

@@ -23,7 +23,7 @@ BEAT_S: Final = 0.1
 
 
 class _SharedThread(threading.Thread):
-    """A thread that runs an event loop which others need."""
+    """A thread whose event loop is shared, so that it must not be blocked."""
 
 
 def is_loop_thread() -> bool:
@@ -67,14 +67,13 @@ class LoopThread:
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns, run while this thread waits.
+    """Run a coroutine while this thread waits, and return its result.
 
-    A notebook's thread mostly has a running loop already, which cannot be entered a second time:
-    then the coroutine runs in a helper thread, with this thread's context variables, and an
-    interrupt here cancels it there.
+    If this thread runs a loop already, as a notebook's mostly does, the coroutine runs in a helper
+    thread with this thread's context variables, and an interrupt here cancels it there.
     """
     if _running_loop() is None:
-        # With a factory of its own the runner leaves the thread's current event loop alone.
+        # With a loop factory, the runner leaves the thread's current event loop alone.
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             return runner.run(coroutine)
     thread = LoopThread("budget_magic function", is_shared=False)
@@ -96,7 +95,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
-    """Return what a function returns on a loop's thread; called there, it runs at once."""
+    """Run a function on a loop's thread and return its result; on that thread, run it now."""
     if _running_loop() is loop:
         return function()
     answered: Future[T] = Future()
@@ -112,10 +111,10 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
 
 
 class FunctionLoop:
-    """The loop of all async functions of a session's tasks, started on first use.
+    """The event loop of a session's async functions, started on first use.
 
-    Turns run elsewhere: a function that stops this loop, blocks it, or cancels what runs there
-    reaches other functions at most. They have one loop, because they share clients and locks.
+    Turns run on another loop, so a function that stops or blocks this one, or cancels its tasks,
+    affects only other functions. All of them have one loop, since they share clients and locks.
     """
 
     def __init__(self) -> None:
@@ -123,10 +122,10 @@ class FunctionLoop:
         self._thread: LoopThread | None = None
 
     async def run(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what a coroutine function returns on this loop.
+        """Run a coroutine function on this loop and return its result.
 
-        Where the caller is cancelled, so is the function; it gets `CLEAN_UP_S` to end.
-        Raises `ToolRefusal` if only the function was cancelled.
+        If the caller is cancelled, so is the function, which has `CLEAN_UP_S` to end. Raise
+        `ToolRefusal` if only the function was cancelled.
         """
         here, there = asyncio.get_running_loop(), self._started().loop
         context, ended = contextvars.copy_context(), asyncio.Event()

@@ -46,11 +46,13 @@ NEVER_SHOWN: Final = (
 
 
 def usable_root(root: Path) -> Path:
-    """Return the root folder with every link in its own path followed; refuse an unusable one."""
+    """Return the root folder with all links resolved; raise ConfigurationError if unusable."""
     try:
         resolved = root.expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
-        raise ConfigurationError(f"{root}: there is no such folder", setting="root") from None
+        raise ConfigurationError(
+            f"{root}: there is no such folder; create it or name another", setting="root"
+        ) from None
     if not resolved.is_dir():
         raise ConfigurationError(f"{root} is a file; name the folder it is in", setting="root")
     if not os.access(resolved, os.R_OK | os.X_OK):
@@ -59,10 +61,10 @@ def usable_root(root: Path) -> Path:
 
 
 def forbidden(name: str) -> str | None:
-    """Return why a name is never touched, as the end of a sentence; None if it may be.
+    """Return why a name is forbidden, as the end of a sentence; None if it is not.
 
     Letter case and Unicode form are ignored, as some disks do. A copy, such as `server.pem.bak`, is
-    judged by the name that it is a copy of.
+    judged by the original's name.
 
     >>> forbidden("Server.PEM")
     'is a credential file by its name; files like it are never read'
@@ -108,7 +110,7 @@ class PathSandbox(DirectoryHandle):
     def find(self, path: str) -> Found:
         """Return a file or folder, every link followed.
 
-        Raises `ToolRefusal` where it is outside the root, forbidden by name, or cannot be found.
+        Raise `ToolRefusal` if it is outside the root, forbidden by name, or cannot be found.
         """
         parts = self._inside(path)
         try:
@@ -128,7 +130,7 @@ class PathSandbox(DirectoryHandle):
         secret or a file outside exists, and once more after all links were followed.
         """
         if "\0" in path:
-            raise ToolRefusal("a path holds no NUL character")
+            raise ToolRefusal("a path cannot contain a NUL character")
         typed = Path(os.path.normpath(self.root / path))
         if typed.is_relative_to(self.root):
             _check_names(path, typed.relative_to(self.root).parts)
@@ -155,5 +157,5 @@ def _check_names(path: str, parts: Iterable[str]) -> None:
     for part in parts:
         why = forbidden(part)
         if why is not None:
-            behind = "" if part in Path(path).parts else f"{path} leads to a file that may not be: "
-            raise ToolRefusal(f"{behind}{part} {why}")
+            link = "" if part in Path(path).parts else f"{path} leads to a forbidden file: "
+            raise ToolRefusal(f"{link}{part} {why}")

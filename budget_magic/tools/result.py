@@ -45,9 +45,9 @@ class ToolAnswer:
     """The answer to one call, as it is sent and kept."""
 
     content: str | tuple[Block, ...]
-    """A text where that is all there is."""
+    """A string if the result is a single text."""
     summary: str = ""
-    """What views show; empty where the content is a text that they show itself."""
+    """What views show; empty if they show the content itself, which is a text."""
     is_error: bool = False
     cut_bytes: int = 0
     """UTF-8 bytes left out of texts to keep the cap."""
@@ -76,9 +76,9 @@ def document_block(document: bytes | str, title: str = "") -> Block:
 def to_answer(
     output: str | ToolResult, redactor: Redactor, cap_bytes: int = RESULT_CAP_BYTES
 ) -> ToolAnswer:
-    """Return a result as it is sent: secrets replaced first, so that no cut splits one.
+    """Return a result as it is sent: redacted first, so that no cut splits a secret.
 
-    Raises `ToolRefusal` where a block is malformed, too large, or of a kind that the API refuses.
+    Raise `ToolRefusal` if a block is malformed, too large, or of a kind that the API refuses.
     """
     result = output if isinstance(output, ToolResult) else ToolResult(content=output)
     redactor.refresh()
@@ -125,7 +125,7 @@ def _titled(block: Block, title: object) -> Block:
 
 
 def _media_kind(block: Mapping[str, Any]) -> str | None:
-    """Return `image` or `document` where a block holds base64 data."""
+    """Return `image` or `document` if a block holds base64 data, otherwise None."""
     source = block.get("source")
     is_media = isinstance(source, dict) and source.get("type") == "base64"
     return str(block["type"]) if is_media else None

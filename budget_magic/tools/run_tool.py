@@ -1,4 +1,4 @@
-"""Run one call on its tool's thread, and turn every error into text."""
+"""Run one call on its tool's thread, and answer every error as text."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ async def run_tool(
     redactor: Redactor,
     cap_bytes: int = RESULT_CAP_BYTES,
 ) -> ToolAnswer:
-    """Return the answer to one call: secrets replaced, length capped, every error told as text.
+    """Run one call and return its answer: redacted, capped, and with any error as text.
 
-    Only a cancellation passes through, and cancels what the call started. A KeyboardInterrupt or
-    SystemExit that arrives here is the tool's own, and would end the event loop that all tasks
-    share.
+    Only a cancellation is raised; it also cancels what the call started. A KeyboardInterrupt or
+    SystemExit that arrives here comes from the tool, and would end the loop that all tasks share.
     """
     token = CURRENT_CALL.set(context)
     try:

@@ -57,7 +57,7 @@ def glob_files(root: Path, pattern: str, path: str | None, limit: TimeLimit) -> 
 def grep_files(root: Path, pattern: str, path: str | None, limit: TimeLimit) -> str:
     """Return the lines that match a regular expression, as `path:line:text`."""
     if not pattern or len(pattern) > PATTERN_LENGTH:
-        raise ToolRefusal(f"a pattern has 1 to {PATTERN_LENGTH:,} characters")
+        raise ToolRefusal(f"a pattern must have 1 to {PATTERN_LENGTH:,} characters")
     with PathSandbox(root) as sandbox:
         start = sandbox.find(path or ".")
         if not start.is_file and not start.is_folder:
@@ -142,10 +142,10 @@ def _searched(
 
 @dataclass(slots=True)
 class DirectoryWalk:
-    """A walk over the files that may be seen, sorted by name; links are not followed.
+    """A walk over the permitted files, sorted by name; links are not followed.
 
-    The SDK's `glob` and `grep` would meet hidden and credential files, and a filter behind them
-    cannot tell whether their limits were used up by what it must drop.
+    The SDK's `glob` and `grep` include hidden and credential files. Filtering their output would
+    not help: files that the filter drops may have used up their limits.
     """
 
     root: DirectoryHandle
@@ -154,7 +154,7 @@ class DirectoryWalk:
     is_cut: bool = field(default=False, init=False)
     """Whether the limit of entries was reached, so that files are missing."""
     is_late: bool = field(default=False, init=False)
-    """Whether the time was up before all was seen."""
+    """Whether time ran out before the end."""
     unreadable: int = field(default=0, init=False)
     """Folders that could not be opened."""
 

@@ -88,7 +88,7 @@ class Search:
 
 
 def around(text: str, at: int, size: int) -> str:
-    """Return the line, or of a long one what stands around the hit."""
+    """Return the line, or the part around the hit if the line is long."""
     if len(text) <= size:
         return text
     start = max(0, min(at - size // 4, len(text) - size))

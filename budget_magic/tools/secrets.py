@@ -30,8 +30,8 @@ class Redactor:
     environ
         Environment variables; `credentials` says which of them count. Read again by `refresh`.
     extra
-        More names and values, such as the key that a client was made with; one name may stand
-        for several values. Read again by `refresh`.
+        More names and values, such as the key that a client was made with; one name may have
+        several values. Read again by `refresh`.
 
     Examples
     --------
@@ -178,7 +178,7 @@ class _Index:
         return {form for gram in found for form in self.by_gram[gram] if form in text}
 
     def beginning_of_a_form(self, text: str, start: int) -> int:
-        """Return where the first suffix begins that may go on to be a form."""
+        """Return the start of the first suffix that could be the beginning of a form."""
         for at in range(max(start, len(text) - self.longest + 1), len(text)):
             left = len(text) - at
             for form in self.by_first.get(text[at], ()):
@@ -190,7 +190,7 @@ class _Index:
 class StreamRedactor:
     """Redacts a text that arrives in pieces, so that a secret split over them never shows.
 
-    It holds back only what could begin a secret. Its pieces, joined, equal the whole text redacted
+    Only text that could begin a secret is held back. The pieces add up to the whole text redacted
     at once.
 
     Examples

@@ -13,7 +13,7 @@ SHOWN_INPUT_CHARS: Final = 80
 
 
 def as_text(value: object) -> str:
-    """Return the value of a function as text; raises `ToolRefusal` for binary data.
+    """Return the result of a function as text; raise `ToolRefusal` for binary data.
 
     >>> as_text({"rows": 3}), as_text(None)
     ('{"rows": 3}', 'done, returned nothing')
@@ -81,7 +81,7 @@ def without_lone_surrogates(text: str) -> str:
 def capped(text: str, cap_bytes: int) -> tuple[str, int]:
     """Return the text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
 
-    Head and tail are kept, as whole lines where that costs at most half of them; a line between
+    Head and tail are kept, each in whole lines if that drops at most half of it. A line between
     them says how much is missing.
 
     >>> capped("short", 100)
@@ -114,8 +114,8 @@ def _left_out(count: int) -> str:
 def explained(error: BaseException, redact: Callable[[str], str] = str) -> str:
     """Return an error as text for the model: "ValueError: message".
 
-    A `ToolRefusal` gives its message alone; arguments that do not fit are named one by one.
-    `redact` is applied to each text before it is shortened. Never raises, whatever `__str__` does.
+    For a `ToolRefusal` it is the message alone; invalid arguments are listed one by one. `redact`
+    is applied to each text before it is shortened. Never raises, even if `__str__` does.
     """
     kind = type(error).__name__
     cause: Any = error.__cause__

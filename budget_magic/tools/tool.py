@@ -11,14 +11,14 @@ from budget_magic.tools.result import ToolResult
 
 Thread = Literal["loop", "worker", "caller"]
 ToolOutput = str | ToolResult
-"""A text stands for a result of one text block."""
+"""A `str` is a result of one text block."""
 
 
 class Tool(ABC):
     """Something that Claude may call; an instance may be given in `Task(tools=[...])`.
 
-    Whether a call asks, whether it may run beside others, and on which thread it runs are
-    independent of each other.
+    Whether a call needs approval, whether it may run beside others, and on which thread it runs
+    are independent of each other.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Tool(ABC):
     name: str
     """What the model calls it; a-z, 0-9, _ and -."""
     needs_approval: bool = True
-    """Whether a call asks first under the policy `ask`; False for tools that change nothing."""
+    """Whether a call needs approval under the policy `ask`; False for tools that change nothing."""
     approval_reason: str = "It may change something, so it asks."
     """One sentence for the approval card."""
     is_parallel: bool = False
@@ -45,7 +45,7 @@ class Tool(ABC):
     """Where `call` runs.
 
     - `loop`: the event loop of all tasks, which must not be blocked;
-    - `worker`: a thread of its own, left behind when the turn stops (see `ToolContext.cancel`);
+    - `worker`: a separate thread, abandoned when the turn stops (see `ToolContext.cancel`);
     - `caller`: the thread that waits for the turn (the notebook's), one call at a time.
     """
 
@@ -62,7 +62,7 @@ class Tool(ABC):
     def call(
         self, arguments: dict[str, Any], context: ToolContext
     ) -> ToolOutput | Awaitable[ToolOutput]:
-        """Return the result; raises `ToolRefusal`, or whatever went wrong."""
+        """Return the result; raise `ToolRefusal` to decline, or any other error."""
 
     async def open(self) -> None:  # noqa: B027 - most tools hold nothing
         """Open what calls need, such as a connection; called at the start of each turn."""

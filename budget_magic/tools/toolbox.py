@@ -29,7 +29,7 @@ CLOSE_S: Final = 5.0
 """How long one tool may take to close, even if the turn was stopped."""
 
 Lookup = Callable[[str], object]
-"""Finds an object of the notebook by name; raises LookupError or NameError where there is none."""
+"""Finds an object of the notebook by name; raises LookupError or NameError if there is none."""
 
 
 class Toolbox:
@@ -49,7 +49,7 @@ class Toolbox:
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Open all tools, or none; raises `ToolRefusal` where one could not be opened."""
+        """Open all tools, or none; raise `ToolRefusal` if one could not be opened."""
         async with AsyncExitStack() as opened:
             for tool in self._tools.values():
                 await _open(tool)

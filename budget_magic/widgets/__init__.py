@@ -1,4 +1,4 @@
-"""WHAT THE READER SEES, LIVE: the panel under a running cell."""
+"""The live panel under a running cell."""
 
 from budget_magic.widgets.controls import Controls, Decision, Offers
 from budget_magic.widgets.panel import Panel

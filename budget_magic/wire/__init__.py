@@ -1,4 +1,4 @@
-"""HOW WE SPEAK TO CLAUDE: what is sent, what streams back, what is tried again."""
+"""Requests to Claude: what is sent, what streams back, and what is retried."""
 
 from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request

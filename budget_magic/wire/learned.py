@@ -1,4 +1,4 @@
-"""What billed replies show of a client: its region, its speed, how well it counts."""
+"""What billed replies show about a client: its region, its speed, and how well it counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budget_magic.models import REGION_FACTORS
 
 @dataclass(slots=True, kw_only=True)
 class Learned:
-    """What replies have shown of a client, for better holds and estimates; its tasks share it."""
+    """What replies have shown about a client, for better holds and estimates; tasks share it."""
 
     default_geo: str | None = None
     """Region that serves requests which name none, `us` or `global`; None until a reply says it."""

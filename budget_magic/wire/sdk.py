@@ -110,7 +110,7 @@ class SdkClient:
                         yield event
 
     async def count_tokens(self, request: Request) -> int | None:
-        """Return the API's own estimate of the prompt in tokens; None if it cannot be had."""
+        """Return the API's own estimate of the prompt in tokens; None if it is not available."""
         count = getattr(_beta_messages(self._client), "count_tokens", None)
         if count is None:
             return None

@@ -82,7 +82,7 @@ def test_resume_of_a_completed_turn_shows_it_again(notebook: Notebook) -> None:
 def test_options_of_one_magic_are_refused_by_name_on_another(notebook: Notebook) -> None:
     notebook("%claude_task audit")
     ran = notebook("%claude_task audit --background")
-    assert str(ran.error) == "--background has no meaning here; use it with %%claude_task"
+    assert str(ran.error) == "--background does not apply here; use it with %%claude_task"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_it_is_refused_elsewhere_with_one_sentence(notebook: Notebook, cell: str
     cut_off_cell(notebook)
     ran = notebook(cell)
     assert isinstance(ran.error, UsageError)
-    assert str(ran.error) == ("--release-held has no meaning here; use it with %claude_task NAME")
+    assert str(ran.error) == ("--release-held does not apply here; use it with %claude_task NAME")
     assert tasks()["audit"].held.requests == 1
 
 

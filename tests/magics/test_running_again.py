@@ -260,7 +260,7 @@ def test_a_shown_turn_says_so_where_its_tools_may_have_changed_things(notebook: 
 
     shown = [notebook(f"%%claude_task audit\n{text}", cell_id=cell).out for cell, text in cells]
 
-    assert [("what its tools made is not there" in out) for out in shown] == [False, True]
+    assert [("its tools were not run again" in out) for out in shown] == [False, True]
 
 
 def test_a_stated_region_stays_when_a_cell_is_run_anew(notebook: Notebook) -> None:

@@ -104,7 +104,7 @@ class Play:
             """Look something up."""
             if "raised_to" in self.run:
                 raised = self._ceilings(self.run["raised_to"], None)
-                self.agents[FIRST].task.change_now(ceilings=raised)
+                self.agents[FIRST].task.change(ceilings=raised)
             answer = answers.get(what, {})
             if "error" in answer:
                 raise ToolRefusal(answer["error"] + PADDING)

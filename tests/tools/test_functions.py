@@ -320,7 +320,7 @@ def größe() -> None:  # noqa: PLC2401 - the point of it
         (dict, "dict is a class"),
         (lambda: 1, "'<lambda>' cannot be the name of a tool"),
         (größe, "'größe' cannot be the name of a tool"),
-        (yielding, "yielding is a generator; let it return a list"),
+        (yielding, "yielding is a generator; return a list"),
         (by_position, "by position"),
         (any_number, "by position"),
         (strange, "`size: threading.Event` cannot be given as JSON"),

@@ -265,7 +265,7 @@ def test_an_amount_that_would_lift_a_ceiling_is_refused(wrong: dict[str, Any], d
     task, _ = plotting(Plot(work, "worker"), ceilings=Ceilings(cost_usd=1))
     task.run("Look.")
 
-    assert "whole tokens >= 0" in results(task)[0]
+    assert "whole tokens, at least 0" in results(task)[0]
     held = Decimal("0.10") if door == "settle" else 0
     assert task.account.unconfirmed.usd == held
     assert task.account.spent_below.usd == 0

@@ -1,4 +1,4 @@
-"""What the simulated model does: the shipped scenes by name; `WRITING.md` tells how to add one."""
+"""What the simulated model does: the shipped scenes by name; `WRITING.md` says how to add one."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Scripted(Scene):
 
 
 def _fill(call: Call, context: SceneContext, place: int) -> Call:
-    """Return the call with its tool chosen, where it leaves that open."""
+    """Return the call with its tool chosen, if it leaves that open."""
     if call.name != "*" and "|" not in call.name:
         return call
     filled = call_any_tool(context, context.replies + place, call.name)

@@ -42,7 +42,7 @@ class FileTools(dict[Kind, OfferedTool]):
         """Return a call of the tool of this kind; None without such a tool.
 
         `subject` is the path to read or the pattern to search for, `lines` the first and last line
-        to read. Both are left out where empty or where the tool has no such argument.
+        to read. Both are left out if empty or if the tool has no such argument.
         """
         tool = self.get(kind)
         if tool is None:
