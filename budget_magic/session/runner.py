@@ -71,12 +71,10 @@ class Run:
 
     def on_loop(self, function: Callable[[TurnContext], None]) -> None:
         """Call a function with the turn on the loop's thread, if the turn still runs."""
-        turn = self._turn
-        if turn is None or self.done.is_set():
-            return
 
         async def call() -> None:
-            function(turn)
+            if self._turn is not None and not self.done.is_set():
+                function(self._turn)
 
         self._portal.start(call)
 

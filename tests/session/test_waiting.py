@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from budget_magic import ConfigurationError, Task
-from budget_magic.events import SettingsChanged, TurnFinished
+from budget_magic import ConfigurationError, Task, tool
+from budget_magic.events import SettingsChanged, StepStarted, TurnFinished
 from budget_magic.session import default_session
 from budget_magic.session.runner import Run
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
@@ -30,20 +30,21 @@ def held() -> tuple[Task, Simulator, Signal]:
 
 
 def test_live_settings_change_while_a_turn_runs_and_others_are_refused() -> None:
-    task, simulator, go_on = held()
-    task.start("Look.")
-    assert simulator.arrival(0).wait()
+    @tool(reads=True)
+    def look() -> str:
+        """Change settings of the task that runs this."""
+        task.change(max_cost=3, effort="low")
+        with pytest.raises(ConfigurationError, match="only effort, budget and ceilings can change"):
+            task.change(max_cost=4, tools="none")
+        return "changed"
 
-    task.change(max_cost=3, effort="low")
-    with pytest.raises(ConfigurationError, match="only effort, budget and ceilings can change"):
-        task.change(max_cost=4, tools="none")
+    simulator = Simulator([Reply(calls=[Call("look", {})]), Reply(text="Done.")])
+    task = task_on(simulator, tools=[look])
+    task.run("Look.")
 
-    go_on.set()
-    assert task.wait().state == "completed"
     (changed,) = facts(task, SettingsChanged)
-    assert changed.settings.ceilings.cost_usd == 3
-    assert changed.settings.effort == "low"
-    assert task.settings.ceilings.cost_usd == 3
+    assert changed.settings.ceilings.cost_usd == task.settings.ceilings.cost_usd == 3
+    assert [one.effort for one in facts(task, StepStarted)] == ["high", "low"]
 
 
 def test_resuming_a_completed_turn_sends_nothing() -> None:
