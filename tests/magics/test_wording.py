@@ -144,7 +144,7 @@ def test_a_session_s_ceiling_names_its_trait(notebook: Notebook) -> None:
             "-m unheard-of",
             ": `--max-cost none` runs without one; `%config ClaudeTask",
         ),
-        ("--max-tokens 500k", "--max-tokens 500,000 is more than claude-opus-5-5 can write at"),
+        ("--max-tokens 500k", "--max-tokens 500,000 is more than claude-opus-5-5 can write in"),
         ("--root nowhere", "/nowhere: there is no such folder"),
         ("-t none,look", "--tools none cannot be combined with other tools"),
     ],
