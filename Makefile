@@ -1,4 +1,4 @@
-# Each target creates what it needs in .venv. Choose the python with PYTHON=, the place with VENV=.
+# Each target creates what it needs in .venv. Choose the interpreter with PYTHON=, the folder with VENV=.
 # `make demo` and `make test` are the two commands of the README.
 
 PYTHON ?= python3
@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.installed  ## run the main job on this repository's own source
 	$(BIN)/budget-magic demo budget_magic
 
-test: $(VENV)/.installed-test  ## everything that this machine can run
+test: $(VENV)/.installed-test  ## all tests that this machine can run
 	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.installed-dev
@@ -32,11 +32,11 @@ bench: $(VENV)/.installed-test  ## harness overhead and load cost, for the READM
 soak: $(VENV)/.installed-test soak-clients  ## the same properties with more examples, more clients
 	BUDGET_MAGIC_EXAMPLES=$${BUDGET_MAGIC_EXAMPLES:-10000} $(BIN)/python -m pytest $(PARALLEL)
 
-clients: $(CLIENTS)/pydantic-ai/.installed  ## clients that nobody here wrote, for make test
+clients: $(CLIENTS)/pydantic-ai/.installed  ## third-party clients, for make test
 
 soak-clients: clients $(CLIENTS)/langchain/.installed tests/clients/node_modules/.installed
 
-newest: $(VENV)-newest/bin/python  ## the newest version of everything, constraints.txt left aside
+newest: $(VENV)-newest/bin/python  ## the newest version of everything, without constraints.txt
 	$(VENV)-newest/bin/python -m pip install -qq --upgrade --upgrade-strategy eager -e '.[test]'
 	$(VENV)-newest/bin/python -m pip freeze --exclude-editable
 	$(VENV)-newest/bin/python -m pytest $(PARALLEL)
@@ -48,7 +48,7 @@ clean:
 
 $(VENV)/bin/python $(VENV)-newest/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "budget_magic needs Python 3.11 or newer and $(PYTHON) is not: name one, as in" \
+	  echo "budget_magic needs Python 3.11 or newer and $(PYTHON) is not: choose one, as in" \
 	    "make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(@D)/..
 

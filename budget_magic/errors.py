@@ -3,7 +3,7 @@
 BudgetMagicError
 ├── ConfigurationError      a setting, a model or a credential is wrong; nothing was sent
 ├── WireError               a request did not end with `message_stop`
-│   ├── ApiError            the server answered with an error, by status or in mid-stream
+│   ├── ApiError            the server answered with an error, by status or mid-stream
 │   └── ConnectionBroken    no connection, a dropped stream, or one that ended too early
 ├── ToolRefusal             a tool declines a call; the message goes to the model
 └── TaskFailed              a turn ended in state `failed`
@@ -73,7 +73,7 @@ class ApiError(WireError):
     Parameters
     ----------
     status
-        HTTP status; 200 for an `error` event in mid-stream.
+        HTTP status; 200 for an `error` event mid-stream.
     error_type, error_code
         `error.type` and `error.details.error_code` of the body; None if missing.
     retry_after_s
@@ -119,7 +119,7 @@ class Ending(Protocol):
 
     @property
     def detail(self) -> str:
-        """One sentence that says how to go on."""
+        """One sentence that says how to continue."""
         ...
 
     @property
@@ -143,7 +143,7 @@ class _EndsCell(BaseException):
 
 
 class TaskFailed(_EndsCell, BudgetMagicError):  # noqa: N818 - public name
-    """A turn ended in state `failed`; `outcome` says why and how to go on."""
+    """A turn ended in state `failed`; `outcome` says why and how to continue."""
 
 
 class TaskInterrupted(_EndsCell, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What a user can do next, as data; each host words it, and `str` words it for Python."""
+"""Suggestions of what a user can do next; each host words them, and `str` does for Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Suggestion:
     """`resume`: resume the task's turn with `changes`.
     `change`: apply `changes` to the task.
     `use`: ask for the same again with `changes`.
-    `restart`: start the task anew under its name.
+    `restart`: start a new task under its name.
     `rephrase`, `instruct`: write another prompt in place of the last one, or after it.
     `release`: release what the task's requests of unknown cost hold.
     `set`: set `name`, an environment variable or a limit above the task.
@@ -74,7 +74,7 @@ _PYTHON: Final[dict[Action, tuple[str, str]]] = {
     "resume": ("go on with", '`tasks()["{task}"].resume({changes})`'),
     "change": ("use", '`tasks()["{task}"].change({changes})`'),
     "use": ("use", "`{arguments}`"),
-    "restart": ("start afresh with", '`Task("{task}")`'),
+    "restart": ("start over with", '`Task("{task}")`'),
     "rephrase": ("", "rephrase the prompt and run it again"),
     "instruct": ("", "tell Claude in a new prompt what to do instead"),
     "release": ("use", '`tasks()["{task}"].release_held()`'),

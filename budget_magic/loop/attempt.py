@@ -59,7 +59,7 @@ async def stream_once(
     WireError
         The attempt failed; it is booked already.
     Halted
-        The time ceiling was reached in mid-reply.
+        The time ceiling was reached during the reply.
     """
     task = turn.task
     this = _Attempt(turn=turn, granted=granted, number=attempt, started_s=started_s)

@@ -181,7 +181,7 @@ async def _run(turn: TurnContext, call: OpenCall) -> None:
         _answer_unrun(turn, call, "not run: the call could not be recorded")
         return
     context = tool_context(turn, call)
-    # On a copy: what a tool does to its arguments must not change what is sent and shown.
+    # On a copy: a tool that changes its arguments must not change what is sent and shown.
     answer = await run_tool(tool, deepcopy(call.input), context, task.redactor)
     _note_tasks_run(turn)
     content = answer.content

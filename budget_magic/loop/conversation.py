@@ -118,7 +118,7 @@ class Conversation:
     # Facts
 
     def take(self, fact: Fact) -> None:
-        """Take one more fact; those that do not concern messages change nothing."""
+        """Fold one more fact; those that do not concern messages change nothing."""
         match fact:
             case MessageAppended():
                 self._append(fact)

@@ -22,7 +22,7 @@ class History:
         """The conversation before each turn."""
 
     def take(self, fact: Fact) -> None:
-        """Take one more fact."""
+        """Fold one more fact."""
         match fact:
             case ToolsOffered():
                 self.definitions = fact.definitions

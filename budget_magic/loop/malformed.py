@@ -37,8 +37,8 @@ _SERVER_RESULT: Final = "_tool_result"
 def repair_reply(reply: Reply, taken: Collection[str]) -> tuple[Reply, dict[str, str]]:
     """Return the reply without malformed blocks, and why calls of it cannot run, by call id.
 
-    `taken` holds the ids of the calls in the history. A call that repeats one gets an id of its own
-    and runs: some servers number the calls of each reply anew.
+    `taken` holds the ids of the calls in the history. A call that repeats one gets a new id and
+    runs, since some servers restart the numbering with each reply.
     """
     faults: dict[str, str] = {}
     ids, seen = set(taken), set[str]()

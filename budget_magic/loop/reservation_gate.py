@@ -1,4 +1,4 @@
-"""Room under shared ceilings: a request reserves at once, or waits while it holds nothing."""
+"""Reserve room under shared ceilings at once, or wait without holding anything."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ReservationGate:
         accounts: Iterable[Account],
         fact: AttemptFailed | StepFinished | None = None,
     ) -> bool:
-        """Replace what was held by what `fact` books, or by nothing, and wake who waits.
+        """Replace the hold by what `fact` books, or by nothing, and wake waiting requests.
 
         Returns False if it was settled before.
         """
@@ -59,7 +59,7 @@ class ReservationGate:
     def hold_for_tool(self, amount: Amount, accounts: Iterable[Account]) -> Account | None:
         """Hold an amount for a tool in every account, or in none and return one without room.
 
-        Requests do not wait for it: one that waits may be made by a task that the same tool runs.
+        Requests do not wait for it: the waiting one may belong to a task that the same tool runs.
         """
         chain = tuple(accounts)
         full = next((account for account in chain if not account.has_room(amount)), None)

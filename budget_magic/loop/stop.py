@@ -1,4 +1,4 @@
-"""Why a turn ends: each reason as one sentence, and what the user can do next."""
+"""The endings of a turn: each reason as one sentence, and what the user can do next."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """That a turn was stopped from outside, and how."""
+    """How a turn was stopped from outside."""
 
     reason: Reason
     why: str = ""
@@ -48,7 +48,7 @@ class Stopped:
 
 
 class Halted(Exception):  # noqa: N818 - how a turn ends is no error
-    """Unwinds a step that cannot go on; carries how the turn ends."""
+    """Unwinds a step that cannot continue; carries how the turn ends."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.detail)
@@ -121,7 +121,7 @@ def max_tokens(turn: TurnContext, limit: int) -> Ending:
 def context_window(turn: TurnContext) -> Ending:
     """Return the ending for a conversation beyond the model's context window."""
     told = f"halted at step {turn.step}: the conversation no longer fits into the context window"
-    lead, effect = "start afresh with", "and tell Claude what is known"
+    lead, effect = "start over with", "and tell Claude what is known"
     restart = Suggestion(action="restart", task=turn.task.name, lead=lead, effect=effect)
     return halted("context_window", told, restart)
 
@@ -199,7 +199,7 @@ def failed(turn: TurnContext, error: WireError, attempts: int) -> Ending:
         told = f"{place}: the connection broke ({error}); the history is kept"
         return _failed("connection", told, resume(turn))
     kind = f" {error.error_type}" if error.error_type else ""
-    status = f"in mid-stream,{kind}" if error.in_mid_stream else f"HTTP {error.status}{kind}"
+    status = f"mid-stream,{kind}" if error.in_mid_stream else f"HTTP {error.status}{kind}"
     told = f"{place}: {error} ({status})"
     if error.status in UNAUTHORISED:
         go_on = resume(turn, "check the API key, then")

@@ -40,7 +40,7 @@ def tool_context(turn: TurnContext, call: OpenCall) -> ToolContext:
         on_loop(partial(task.emit, notice))
 
     def book(held: Amount, spent: Amount, unconfirmed: Amount) -> None:
-        # Also after the call was answered: what is held must not stay.
+        # Even after the call was answered: the hold must be released.
         call_on_loop(
             loop,
             partial(

@@ -1,4 +1,4 @@
-"""What a cell shows of its turn: progress while it runs, then the static report."""
+"""Displays of a cell's turn: progress while it runs, then the static report."""
 
 from __future__ import annotations
 

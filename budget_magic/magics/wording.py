@@ -15,7 +15,7 @@ _WORDS: Final[dict[Action, tuple[str, str]]] = {
     "resume": ("go on with", "`%claude_resume {task}{options}`"),
     "change": ("use", "`%claude_task {task}{options}`"),
     "use": ("use", "`{option}`"),
-    "restart": ("start afresh with", "`--new`"),
+    "restart": ("start over with", "`--new`"),
     "rephrase": ("", "rephrase and run the cell"),
     "instruct": ("", "tell Claude in a new cell what to do instead"),
     "release": ("use", "`%claude_task {task} --release-held`"),

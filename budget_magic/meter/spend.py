@@ -85,7 +85,7 @@ class Outcome:
         return {**values, "spend": self.spend.as_json(), "total": self.total.as_json()}
 
     def __getstate__(self) -> list[object]:
-        """Return what is pickled: the report as it is now, since its records stay here."""
+        """Return the pickled state, with the report as it is now, since the records stay here."""
         *values, _ = (getattr(self, one.name) for one in fields(self))
         return [*values, None if self.bundle is None else partial(dict, self.bundle())]
 

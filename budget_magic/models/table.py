@@ -39,7 +39,7 @@ class Model:
     effort_levels: tuple[str, ...] = EFFORT_LEVELS
     """Accepted levels, least first; empty without an effort parameter."""
     effort_per_message: bool = True
-    """Whether effort can change in mid-conversation without losing the cache."""
+    """Whether effort can change during a conversation without losing the cache."""
     adaptive_thinking: bool = True
     """Whether `thinking: {"type": "adaptive"}` is accepted."""
     binds_thinking: bool = True

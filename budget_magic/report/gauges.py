@@ -38,7 +38,7 @@ def live_mark(streaming: Kinds) -> str:
 
 
 def gauge_view(reading: Reading, live: LiveState | None) -> GaugeView:
-    """Return the task's budget over all its turns, with an estimate of what streams now."""
+    """Return the task's budget over all its turns, with an estimate of the streaming tokens."""
     streaming = live.streaming if live else Kinds()
     used, budget = reading.total.budget_tokens + kinds_sum(streaming), reading.budget
     scale = max(used, budget or 0)

@@ -42,9 +42,9 @@ CLAUSE_CHARS: Final = 400
 SCOPE_CHARS: Final = 200
 _COMMAND: Final = re.compile(r"`([^`]+)`")
 CENT: Final = Decimal("0.01")
-PLAYED: Final = (
-    "Claude is played by a script; tokens and dollars are what the real model would be billed "
-    "for this text."
+SIMULATED: Final = (
+    "A script answers instead of Claude, and nothing is billed; tokens are the simulator's own "
+    "count, at the model's prices."
 )
 
 
@@ -153,7 +153,7 @@ after='')
 def simulated_text(facts: TurnFacts) -> str:
     """Return why and how Claude is simulated; empty if it is not."""
     why = facts.settings.simulated if facts.settings else None
-    return "" if why is None else f"Simulated: {one_line(why, 200)}. {PLAYED}"
+    return "" if why is None else f"Simulated: {one_line(why, 200)}. {SIMULATED}"
 
 
 def unconfirmed_text(

@@ -51,19 +51,19 @@ class Look:
     """What streamed of the reply under way and of the one before it."""
 
     def view(self) -> TurnView:
-        """Return what a reader is shown."""
+        """Return the view of the turn."""
         return view_turn(self.fold, self.live)
 
 
 class LiveTurn:
-    """A sink that keeps what streams; written on the loop's thread, read from any.
+    """A sink that keeps streaming text; written on the loop's thread, read from any.
 
     Parameters
     ----------
     fold
-        Returns the fold of the task's records, the one that this sink is given among them.
+        Returns the fold of the task's records, including the one that this sink handles now.
     ratios
-        Returns characters per token as of now.
+        Returns the current characters per token.
     now
         A monotonic clock in seconds.
     """
@@ -78,7 +78,7 @@ class LiveTurn:
         self.fold = fold()
         """The fold after the last record."""
         self.news = threading.Event()
-        """Set at each record and each piece; whoever waits for it clears it."""
+        """Set at each record and each piece; the thread that waits for it clears it."""
         self._lock = threading.Lock()
         self._blocks: dict[int, StreamedBlock] = {}
         self._replied: tuple[StreamedBlock, ...] = ()
@@ -96,7 +96,7 @@ class LiveTurn:
         self._is_stopping = True
 
     def record(self, record: events.Record) -> None:
-        """Take one fact."""
+        """Handle one fact."""
         with self._lock:
             self.fold = self._latest()
             facts = self.fold.facts
@@ -108,7 +108,7 @@ class LiveTurn:
         self.news.set()
 
     def live(self, event: events.Live) -> None:
-        """Take a piece of what streams."""
+        """Handle one streaming event."""
         with self._lock:
             if isinstance(event, events.BlockStarted):
                 for block in self._blocks.values():

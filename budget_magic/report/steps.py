@@ -27,7 +27,7 @@ _CUT: Final = "cut off"
 
 
 def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> StepView:
-    """Return the step at an index of `facts.steps`; `live` is what streams in the one under way.
+    """Return the step at an index of `facts.steps`; `live` is the state of the one under way.
 
     Of later steps, only the next one affects it: once that has replied, this view is final.
     """

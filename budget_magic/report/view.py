@@ -24,8 +24,8 @@ def view_turn(
 ) -> TurnView:
     """Return the last turn of a fold as a reader sees it.
 
-    `live` is what streams right now; None between deltas and after the turn. Without
-    `save_transcript`, saved output keeps only figures and answer.
+    `live` is the state of the stream; None shows only what was recorded. Without `save_transcript`,
+    saved output keeps only figures and answer.
     """
     task, facts, reading = one_line(fold.task, 80), fold.facts, fold.reading
     if facts.finished is not None:

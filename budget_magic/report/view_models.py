@@ -83,11 +83,11 @@ class KindView:
     glyph: str
     ascii: str
     tokens: int
-    """Counted, what streams now included."""
+    """Counted tokens, including those that stream now."""
     text: str
     """`tokens`, marked if it is an estimate or a lower bound."""
     share: float
-    """Of the bar, without what streams now."""
+    """Share of the bar, without tokens that stream now."""
     live_tokens: int = 0
     live_share: float = 0.0
 
@@ -282,7 +282,7 @@ class StepView:
     marks: tuple[MarkView, ...]
     tokens: Kinds = field(default_factory=Kinds)
     streaming: Kinds = field(default_factory=Kinds)
-    """Estimates of what streams now."""
+    """Estimated tokens that stream now."""
     counted: str
     counted_tokens: int
     cost: str

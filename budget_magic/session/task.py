@@ -1,4 +1,4 @@
-"""`Task`: a budgeted conversation with Claude that goes on over many turns."""
+"""`Task`: a budgeted conversation with Claude over many turns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Parse the values of settings, from text as options take it or from Python.
 
-Each parser returns the value, or raises ConfigurationError with what is expected.
+Each parser returns the value, or raises ConfigurationError that says what is expected.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Settings(RecordedSettings):
         "hard cap of one response; {none}: 32k, at xhigh and max 64k", parsers.tokens, takes="N"))
     tools: Sequence[ToolEntry] = field(default=("files",), metadata=row(
         "files and names of functions in the notebook, or none",
-        parsers.tools, more="; functions too",
+        parsers.tools, more="; also functions and tools themselves",
         short="t", takes="LIST", values=("files", "none"), counts=True))
     approve: object = field(default="ask", metadata=row(
         "ask: read-only tools run, others ask; all: nothing asks; none: refused",

@@ -1,4 +1,4 @@
-"""Injected faults: error statuses, errors in mid-stream, drops, silence, slow replies."""
+"""Injected faults: error statuses, errors mid-stream, drops, silence, slow replies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Fault:
     error_code: str | None = None
     """`error.details.error_code`."""
     until: Signal | None = None
-    """A held reply goes on when this is set."""
+    """A held reply continues when this is set."""
     tokens_per_s: float | None = None
     """Pace of a slow reply."""
     billed: Literal["streamed", "all", "nothing"] = "streamed"
@@ -76,7 +76,7 @@ refused_connection: Final = partial(Fault, kind="refuse")
 error_event: Final = partial(
     Fault, kind="error_event", error_type="overloaded_error", message="Overloaded"
 )
-"""An `event: error` in mid-stream, under status 200."""
+"""An `event: error` mid-stream, under status 200."""
 drop: Final = partial(Fault, kind="drop")
 """A connection that breaks, at any byte of the stream or before the headers."""
 truncate: Final = partial(Fault, kind="truncate")

@@ -103,8 +103,8 @@ class GeneratedReply:
     def _adjust_counts(self, total: int) -> None:
         """Make the counts of the blocks add up to `total`.
 
-        Thinking takes the difference, else text, else the first call. Where that is not enough,
-        all blocks are scaled.
+        Thinking takes the difference, else text, else the first call. If that is not enough, all
+        blocks are scaled.
         """
         counted = sum(block.tokens for block in self.blocks)
         if not self.blocks or total == counted:
@@ -148,7 +148,7 @@ class GeneratedReply:
             digest = block_digest(digest, "assistant", block.to_json())
 
     def _turn_into_summary(self, used_tokens: int) -> None:
-        """Sign the text as a block that stands in for the conversation later."""
+        """Sign the text as a compaction block that can replace the conversation."""
         model_id, digest = self.prompt.request.model.id, self.prompt.digest
         for block in self.blocks:
             block.kind, block.id = "compaction", f"sim_{_hash_id(self.prompt, used_tokens, 0)}"

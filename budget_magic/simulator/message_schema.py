@@ -151,7 +151,7 @@ class _MessageConfig(ApiModel):
 
 
 class SystemMessage(Message):
-    """An instruction in mid-conversation, or a change of the effort from here on."""
+    """An instruction during the conversation, or a change of the effort from here on."""
 
     role: Literal["system"]
     content: BlockList[TextBlock]

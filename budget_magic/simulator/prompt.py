@@ -20,7 +20,7 @@ _WITHOUT_BREAKPOINT: Final = ("thinking", "redacted_thinking", "effort")
 
 @dataclass(slots=True)
 class ReplyMemory:
-    """What is remembered of earlier replies, so that they count the same when sent back."""
+    """Token counts of earlier replies, so that they count the same when sent back."""
 
     block_tokens: dict[bytes, int] = field(default_factory=dict)
     """Tokens of generated blocks, by digest of the conversation up to and including the block."""
@@ -198,8 +198,8 @@ def extend_digest(digest: bytes, *parts: str) -> bytes:
 def block_digest(digest: bytes, role: str, block: JsonMapping) -> bytes:
     """Return the digest of a conversation with this block at its end.
 
-    Only what the model reads is hashed, so that a client may add null fields. Of a thinking block
-    that is the signature, as its shown text may be empty.
+    Only what the model reads is hashed, so that a client may add null fields. For a thinking block
+    this is the signature, as its shown text may be empty.
     """
     kind = block["type"]
     content: Any

@@ -1,4 +1,4 @@
-"""The record of a request: what was received, and what became of it."""
+"""The record of a request: what was received, and how it was answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budget_magic.simulator.tokens import JsonObject
 
 @dataclass(slots=True, kw_only=True)
 class RequestRecord:
-    """A request that was received, and what became of it."""
+    """A request that was received, and how it was answered."""
 
     number: int
     """Position among the requests of its list, from 0."""
@@ -50,7 +50,7 @@ class RequestRecord:
         self._is_silent = False
 
     def close(self) -> None:
-        """Note that the client is gone; do nothing after the end."""
+        """Note that the client disconnected, unless the response had ended."""
         if not self.finished and not self.closed_early:
             self.closed_early = True
             self.closed_while_silent = self._is_silent

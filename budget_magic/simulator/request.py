@@ -16,7 +16,7 @@ from budget_magic.simulator.tokens import JsonObject
 class Request:
     """A request that is valid by itself; its thinking blocks are checked later.
 
-    Where tokens are only counted, `max_tokens` may be missing.
+    With `counting`, `max_tokens` may be missing.
 
     Raises
     ------

@@ -29,7 +29,7 @@ _API_MESSAGES: Final = {
     "none_required": "Extra inputs are not permitted",
     "union_tag_not_found": "Field required",
 }
-"""The API's messages where pydantic words them for Python, by type of error."""
+"""The API's messages by type of error, where pydantic's own are worded for Python."""
 _HIDDEN_TAGS: Final = ("user", "assistant", "system", "adaptive", "disabled", "between_tools")
 """Tags of unions, which pydantic puts into the path and the API does not."""
 

@@ -153,7 +153,7 @@ class ReplyStream(httpx2.AsyncByteStream):
         return stream_reply(start, reply, end_usage, pacing)
 
     def _usage(self, output_tokens: int, thinking_tokens: int) -> JsonObject:
-        """Return the reported usage; that of a compaction stands in `iterations` alone."""
+        """Return the reported usage; a compaction reports its own in `iterations` only."""
         split = self.billed.split
         usage: JsonObject = {
             "input_tokens": split.input_tokens,

@@ -19,7 +19,7 @@ class Signature(NamedTuple):
     model: bytes
     prefix: bytes
     tokens: int
-    """Tokens of the raw thinking, which the shown text does not tell."""
+    """Tokens of the raw thinking, which the shown text does not reveal."""
 
     def is_by(self, model_id: str) -> bool:
         """Return whether this model generated the block."""

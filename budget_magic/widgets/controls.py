@@ -59,30 +59,30 @@ class Controls(Protocol):
         """Answer a call that waits for a person."""
 
     def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
-        """Change the effort from the next step or from the next cell on."""
+        """Change the effort, from the next step or the next cell on."""
 
     def raise_budget(self, value: int, total: int) -> None:
-        """Raise the task's budget to `total` tokens, if it still is `value`."""
+        """Raise the task's budget to `total` tokens, if it is still `value`."""
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
-        """Raise a ceiling as was offered, if it still is `value`."""
+        """Raise a ceiling as offered, if it is still `value`."""
 
     def offers(self) -> Offers:
-        """Return what is offered at this moment."""
+        """Return the changes that the panel offers now."""
 
 
 def offers_json(offers: Offers) -> dict[str, Any]:
     """Return the offers as JSON values, their cost in words; an unknown `price` is empty."""
     price = _price(offers.rewrite_usd) if offers.rewrite_tokens else ""
     again = f"{exact(offers.rewrite_tokens)} tokens, "
-    again += f"{price} once" if price else "at a price that is not known"
+    again += f"{price} once" if price else "at an unknown price"
     if offers.rewrite_tokens:
         now = f"Now takes effect at the next step and writes the cached prefix again: {again}."
         raised = f"Raising it writes the cached prefix again: {again}."
     else:
         now = "Now takes effect at the next step; nothing is cached yet, so it is free."
         raised = "Nothing is cached yet, so raising it is free."
-    kept = "Next cell keeps the cache." if offers.by_message else "Next cell pays the same then."
+    kept = "Next cell keeps the cache." if offers.by_message else "Next cell costs the same."
     return {
         "levels": list(offers.levels),
         "effort": offers.effort,

@@ -78,7 +78,7 @@ class Panel:
 
     @property
     def said_hello(self) -> threading.Event:
-        """Set once a browser's view has said hello: events arrive while the cell runs."""
+        """Set when a view in a browser says hello, so that events arrive while the cell runs."""
         return self._requests.hello
 
     def say_no_events(self) -> None:
@@ -127,7 +127,7 @@ class Panel:
         self._beat(last=True)
 
     def _beat(self, *, last: bool) -> float | None:
-        """Send what is new; return seconds until the next view, None to wait for news alone."""
+        """Send what is new; return seconds until the next view, None to wait for the next event."""
         try:
             self._answer()
             has_changed = self._looks_again or self._turn.fold is not self._fold_shown

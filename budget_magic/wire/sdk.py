@@ -93,7 +93,7 @@ class SdkClient:
         Raises
         ------
         ApiError
-            The server refused, by status or in mid-stream.
+            The server refused, by status or mid-stream.
         ConnectionBroken
             No connection, a dropped stream, or one without `message_stop`.
         """
@@ -249,8 +249,8 @@ def _text(value: object) -> str:
 def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
     """Return the reply of a stream at its end.
 
-    `inputs` holds what streamed as the input of calls, by index of the block: the SDK completes
-    JSON that was cut; here it stays the text that it is.
+    `inputs` holds the streamed input of calls, by index of the block. The SDK completes truncated
+    JSON; here it stays text, so that the call is recognised as malformed.
     """
     message = _plain(stream.current_message_snapshot)
     content = message["content"]

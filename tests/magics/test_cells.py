@@ -233,7 +233,7 @@ class TestRunningACellAgain:
         assert len(tasks()["task-1"].turns) == 2
 
 
-def test_new_starts_afresh_under_the_name(notebook: Notebook) -> None:
+def test_new_starts_over_under_the_name(notebook: Notebook) -> None:
     notebook(AUDIT)
     notebook("%%claude_task audit --new -o out\nAudit this folder again.")
     assert notebook["out"].turn == 1

@@ -76,7 +76,7 @@ def test_without_utf8_there_are_words_and_ascii() -> None:
 
 def test_the_simulator_is_named_below_the_verdict() -> None:
     view = audit(replace(SETTINGS, simulated="no API key found")).view()
-    assert "~ Simulated: no API key found. Claude is played by a script;" in plain_report(view)
+    assert "~ Simulated: no API key found. A script answers" in plain_report(view)
     assert "SIM Simulated: no API key found." in plain_report(view, utf8=False)
 
 

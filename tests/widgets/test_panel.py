@@ -231,7 +231,7 @@ def test_the_cost_of_a_change_is_said_before_it_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("usd", "words"),
     [
-        (None, "5 tokens, at a price that is not known."),
+        (None, "5 tokens, at an unknown price."),
         (Decimal("0.001"), "5 tokens, less than +$0.01 once."),
         (Decimal(0), "5 tokens, about +$0.00 once."),
     ],
@@ -247,4 +247,4 @@ def test_a_change_before_anything_is_cached_is_free() -> None:
 
 
 def test_where_effort_is_not_per_message_the_next_cell_pays_too() -> None:
-    assert offers_json(Offers(rewrite_tokens=5))["kept"] == "Next cell pays the same then."
+    assert offers_json(Offers(rewrite_tokens=5))["kept"] == "Next cell costs the same."

@@ -74,8 +74,8 @@ class BudgetTooSmall(Scene):
 class LongAudit(Audit):
     """Goes through a folder in many small steps and then reports, to exercise compaction.
 
-    Asked for a summary, it writes its findings and how far it got; a conversation that begins with
-    such a summary goes on from there. The report comes after `steps` steps.
+    When asked for a summary, it writes its findings and progress; a conversation that begins with
+    such a summary continues from there. The report comes after `steps` steps.
     """
 
     def __init__(self, steps: int = 40) -> None:
