@@ -28,6 +28,13 @@ class _Versioned(Record):
     fact: Annotated[Fact, Field(discriminator="kind")]
 
 
+_AMOUNTS: Final = (
+    "cost_usd", "tokens", "budget_tokens", "unconfirmed_usd", "unconfirmed_tokens",
+    "at_least_usd", "at_least_tokens", "held_usd", "held_tokens", "released_usd", "released_tokens",
+)  # fmt: skip
+"""Fields of facts that no fact of ours has below 0: such a record would lift a ceiling."""
+
+
 @cache
 def _adapter() -> TypeAdapter[_Versioned]:
     return TypeAdapter(_Versioned)
@@ -59,6 +66,10 @@ def from_json(text: str) -> Record:
         read = _adapter().validate_json(text, strict=True)
     except ValidationError as error:
         raise UnreadableRecord(_sentence(error.errors(include_url=False)[0])) from error
+    for name in _AMOUNTS:
+        amount = getattr(read.fact, name, None)
+        if amount is not None and amount < 0:
+            raise UnreadableRecord(f"not a valid record: fact.{name}: {amount} is below 0")
     return Record(**_values(read))
 
 

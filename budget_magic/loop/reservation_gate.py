@@ -46,11 +46,13 @@ class ReservationGate:
 
         Returns False if it was settled before.
         """
-        if self._open.pop(id(granted), None) is None:
+        if id(granted) not in self._open:
             return False
         chain = tuple(accounts)
         if fact is not None:
             book(fact, chain)
+        # Not before: whatever breaks in between leaves the request held.
+        del self._open[id(granted)]
         for account in chain:
             account.settle(granted.hold)
         self._wake()

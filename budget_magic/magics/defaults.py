@@ -8,6 +8,7 @@ import traitlets
 from traitlets.config import Configurable
 
 from budget_magic.errors import ConfigurationError
+from budget_magic.session.session import default_session
 from budget_magic.settings import TABLE, Defaults, evolve
 
 
@@ -26,7 +27,10 @@ class TaskDefaults(Configurable):
         try:
             return TABLE[name].parse(value)
         except ConfigurationError as error:
-            raise traitlets.TraitError(f"{name} = {value!r}: {error}") from None
+            from budget_magic.session.redaction import session_redactor  # noqa: PLC0415 - heavy
+
+            redact = session_redactor(default_session()).redact
+            raise traitlets.TraitError(redact(f"{name} = {value!r}: {error}")) from None
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""

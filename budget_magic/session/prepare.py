@@ -81,7 +81,8 @@ def prepare(
     toolbox = make_toolbox(settings, session)
     refuse_unreadable_secrets(session)
     chosen = choose(task, settings)
-    bus, redactor = task.bus, session_redactor(session, chosen.secrets)
+    bus = task.bus
+    redactor = session_redactor(session, chosen.secrets, bus.redactor)
     around = _around(task, chosen)
     context = TaskContext(
         name=task.name,

@@ -20,7 +20,11 @@ from budget_magic.tools.secrets import MINIMUM_LENGTH, Redactor, StreamRedactor
 F = TypeVar("F")
 
 
-def session_redactor(session: Session, of_client: Iterable[tuple[str, str]] = ()) -> Redactor:
+def session_redactor(
+    session: Session,
+    of_client: Iterable[tuple[str, str]] = (),
+    known: Redactor | None = None,
+) -> Redactor:
     """Return the redactor for the credentials of this process; `refresh` reads them again.
 
     Parameters
@@ -29,9 +33,11 @@ def session_redactor(session: Session, of_client: Iterable[tuple[str, str]] = ()
         Its defaults name more variables whose values are secret.
     of_client
         Names and values of the credentials that the task's client holds.
+    known
+        The task's redactor so far: what it knew stays secret.
     """
     real = ((name, value) for name, value in of_client if not is_placeholder(value))
-    return Redactor(os.environ, _Given(session, tuple(real)))
+    return Redactor(os.environ, _Given(session, tuple(real)), known)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,13 +15,14 @@ from budget_magic.events import (
     SettingsChanged,
     StepFinished,
     StepStarted,
+    ToolStarted,
     TurnFinished,
     TurnSettings,
     TurnStarted,
 )
 from budget_magic.meter.account import book, restore
 from budget_magic.session.clients import ANTHROPIC, AUTO, SIMULATOR
-from budget_magic.session.prepare import RecordedClient, choose
+from budget_magic.session.prepare import RecordedClient, choose, make_toolbox
 from budget_magic.session.session import Session
 from budget_magic.session.turns import Prompt, Turn, turn_key
 from budget_magic.settings import Settings
@@ -40,7 +41,7 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
     task.turns = turns_of(records, task.session)
     restore(task.account, [record.fact for record in records])
     task.chosen = choose(task, task.settings, recorded=_recorded_client(records))
-    model = ""
+    model, toolbox = "", make_toolbox(task.settings, task.session)
     for record in task.bus.records:
         task.reports.record(record)
         match record.fact:
@@ -48,6 +49,8 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
                 model = fact.settings.model
             case StepFinished() as fact:
                 task.chosen.client.learned.learn(fact, asked_model=model)
+            case ToolStarted() as fact:
+                task.turns[fact.turn - 1].note_call(fact.name, toolbox)
             case TurnFinished() as fact:
                 task.keep_outcome(fact, task.reports.fold.reading, record.at)
     open_step = _open_step(records)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import NoticePosted, ToolsOffered, TurnFinished, TurnStarted
+from budget_magic.events import NoticePosted, ToolsOffered, ToolStarted, TurnFinished, TurnStarted
 from budget_magic.loop import Approver, Stopwatch, TurnContext
 from budget_magic.meter import Spend
 from budget_magic.session.approvers import by_input
@@ -81,6 +81,11 @@ def start_turn(task: Task, asked: Prompt | Turn, start: Start, run: Run) -> None
         return _record_start(task, prepared, turn, start, resumed=isinstance(asked, Turn))
 
     def keep(finished: TurnFinished) -> None:
+        for record in reversed(task.bus.records):
+            if isinstance(record.fact, ToolStarted) and run.turn is not None:
+                run.turn.note_call(record.fact.name, prepared.context.toolbox)
+            elif isinstance(record.fact, TurnStarted):
+                break
         task.keep_outcome(finished, task.bus.reading, datetime.now(UTC))
 
     run.start(enter, keep)

@@ -15,7 +15,6 @@ from budget_magic.events import (
     Reason,
     Record,
     Suggestion,
-    ToolStarted,
     TurnFinished,
 )
 from budget_magic.loop import Approver, TaskContext
@@ -34,7 +33,6 @@ from budget_magic.session.live import apply_changes
 from budget_magic.session.prepare import (
     Prepared,
     checked,
-    make_toolbox,
     refuse_another_client,
 )
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
@@ -133,24 +131,30 @@ class Task:
         Approvals for the rest of the task are not restored: a function may have changed since.
         """
         session, records = _usable(session), list(records)
-        settings = evolve(settings_of(records, session), changes)
+        with no_secrets_in_errors(session_redactor(session).redact):
+            settings = evolve(settings_of(records, session), changes)
         known = session.tasks.get(records[0].task)
         if known is not None:
             known.refuse_while_running()
         task = cls.from_settings(records[0].task, settings, session)
-        restore_task(task, records)
+        try:
+            restore_task(task, records)
+        except LookupError as error:
+            told = "the records contradict each other; pass them as they were recorded"
+            raise ConfigurationError(told) from error
         session.register(task)
         return task
 
     def _set_up(self, name: str, settings: Settings, session: Session) -> None:
+        redactor = session_redactor(session)
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigurationError(
-                f"invalid task name {name!r}: use letters, digits, _, - and ., letter first"
+                f"invalid task name {redactor.redact(name)!r}: use letters, digits, _, - and .,"
+                " letter first"
             )
         self.name = name
         self.session = session
         self.turns: list[Turn] = []
-        redactor = session_redactor(session)
         if redactor.names_in(name):
             told = f"the task name {redactor.redact(name)} holds a secret; choose another"
             raise ConfigurationError(told)
@@ -263,7 +267,9 @@ class Task:
         **changes
             New values of settings by name, such as `max_cost=15`; see `change`.
         """
-        turn, settings = self.turn_to_resume(), evolve(self.settings, changes)
+        turn = self.turn_to_resume()
+        with no_secrets_in_errors(self._redact):
+            settings = evolve(self._settings, changes)
         if turn.outcome is not None and turn.outcome.state == "completed":
             self.change(settings)
             return turn.outcome
@@ -325,21 +331,6 @@ class Task:
         """Return the current view of a turn."""
         return self.reports.view(turn)
 
-    def has_changed_things(self, turn: Turn) -> bool:
-        """Return whether a tool that may change something ran in a turn."""
-        if self.context is None:
-            toolbox = make_toolbox(self._settings, self.session)
-        else:
-            toolbox = self.context.toolbox
-        facts = (record.fact for record in self.bus.records)
-        called = {
-            fact.name
-            for fact in facts
-            if isinstance(fact, ToolStarted) and fact.turn == turn.number
-        }
-        tools = map(toolbox.get, called)
-        return any(tool is None or tool.needs_approval for tool in tools)
-
     def fold(self) -> TurnFold:
         """Return the fold of all records so far."""
         return self.reports.fold
@@ -367,7 +358,7 @@ class Task:
         if not isinstance(settings, Settings | None):
             raise ConfigurationError(f"{settings!r}: pass settings by name, such as max_cost=15")
         before = self._settings
-        with no_secrets_in_errors(self.bus.redactor.redact):
+        with no_secrets_in_errors(self._redact):
             changed = evolve(settings or before, changes)
             new = {part.name: getattr(changed, part.name) for part in fields(changed)}
             different = {name for name in new if new[name] != getattr(before, name)}
@@ -497,6 +488,10 @@ class Task:
             start_turn(self, asked, start, run)
             run.wait()
         return self._ended()
+
+    def _redact(self, text: str) -> str:
+        self.bus.redactor.refresh()
+        return self.bus.redactor.redact(text)
 
     def _refuse_on_the_loop(self) -> None:
         if is_loop_thread():

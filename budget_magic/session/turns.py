@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from budget_magic.meter import Outcome
 from budget_magic.settings import TABLE, Settings
+from budget_magic.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,15 @@ class Turn:
     outcome: Outcome | None = None
     """None while it runs for the first time."""
     ended_at: datetime | None = None
+    changed_things: bool = False
+    """Whether a tool ran that may change something; showing the turn again does not do that."""
     is_superseded: bool = False
     """Whether the task went back to before this turn."""
+
+    def note_call(self, tool_name: str, toolbox: Toolbox) -> None:
+        """Note that a tool ran; one that is not known any more may change something."""
+        tool = toolbox.get(tool_name)
+        self.changed_things |= tool is None or tool.needs_approval
 
     def __repr__(self) -> str:
         state = "running" if self.outcome is None else self.outcome.state

@@ -5,13 +5,14 @@ Each parser returns the value, or raises ConfigurationError that says what is ex
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import wraps
-from numbers import Number
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from budget_magic.errors import ConfigurationError
@@ -60,15 +61,15 @@ def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
 def tokens(text: str) -> int:
     """Parse a number of tokens.
 
-    >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none")
-    (64000, 1500000, 20000, None)
+    >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none"), tokens(10**30) == 10**30
+    (64000, 1500000, 20000, None, True)
     """
     # A Python float ends with .0, but 64.000 may mean thousands.
     match = re.fullmatch(r"(\d+)(?:\.0)?()|(\d+(?:\.\d+)?)([kKmM])", text)
     if match is None:
         raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
     size = Decimal(match[1] or match[3]) * _SIZES[(match[4] or "").lower()]
-    if size % 1:
+    if size != size.to_integral_value():
         raise ConfigurationError("give a whole number of tokens")
     return int(size)
 
@@ -98,11 +99,15 @@ def count(text: str) -> int:
 def seconds(value: object) -> float | None:
     """Parse a duration; a number is in seconds.
 
-    >>> seconds("90s"), seconds("10m"), seconds(3600), seconds("none")
-    (90.0, 600.0, 3600.0, None)
+    >>> seconds("90s"), seconds("10m"), seconds(3600), seconds(1e-05), seconds("none")
+    (90.0, 600.0, 3600.0, 1e-05, None)
     """
-    is_number = isinstance(value, Number) and not isinstance(value, bool)
-    return _duration(f"{value}s" if is_number else value)
+    if isinstance(value, int | float | Decimal | Real) and not isinstance(value, bool):
+        number = float(value)
+        if not 0 <= number < math.inf:
+            raise ConfigurationError("give a time of at least 0, or none")
+        return number
+    return _duration(value)
 
 
 @_or_none

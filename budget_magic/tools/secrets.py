@@ -32,6 +32,8 @@ class Redactor:
     extra
         More names and values, such as the key that a client was made with; one name may have
         several values. Read again by `refresh`.
+    known
+        A redactor whose secrets this one replaces too.
 
     Examples
     --------
@@ -41,9 +43,16 @@ class Redactor:
 
     __slots__ = ("_environ", "_extra", "_index", "_names", "_read")
 
-    def __init__(self, environ: Mapping[str, str], extra: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        extra: Iterable[tuple[str, str]] = (),
+        known: Redactor | None = None,
+    ) -> None:
         self._environ, self._extra = environ, extra
         self._names: dict[str, str] = {}
+        if known is not None:
+            self._names |= known._names  # noqa: SLF001 - of the same class
         self._index = _Index(self._names)
         self._read: object = None
         self.refresh()

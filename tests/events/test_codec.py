@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget_magic.events import Ceilings, Fact, NoticePosted, Record, TurnSettings, TurnStarted
+from budget_magic.events import (
+    Ceilings,
+    Fact,
+    NoticePosted,
+    Record,
+    StepFinished,
+    TurnSettings,
+    TurnStarted,
+)
 from budget_magic.events.codec import UnreadableRecord, from_json, to_json
 from budget_magic.simulator import Simulator, drop
 from tests.loop.running import steps, task_on
@@ -27,6 +35,7 @@ JSON = st.recursive(
 )
 DOLLARS = st.decimals(0, 1_000, places=9, allow_nan=False, allow_infinity=False)
 st.register_type_strategy(Decimal, DOLLARS)
+st.register_type_strategy(int, st.integers(0, 10**9))
 st.register_type_strategy(float, st.floats(0, 1e6))
 st.register_type_strategy(
     Ceilings,
@@ -167,3 +176,15 @@ def test_what_is_no_record_is_refused(change: dict[str, object]) -> None:
 def test_a_text_that_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(UnreadableRecord):
         from_json(text)
+
+
+@pytest.mark.parametrize("name", ["cost_usd", "unconfirmed_usd", "unconfirmed_tokens"])
+def test_an_amount_below_zero_would_lift_a_ceiling_and_is_refused(name: str) -> None:
+    task = task_on(Simulator(steps(0)))
+    task.run("Look.")
+    (record,) = (one for one in task.events if isinstance(one.fact, StepFinished))
+    written = json.loads(to_json(record))
+    written["fact"][name] = "-100" if name.endswith("usd") else -100
+
+    with pytest.raises(UnreadableRecord, match=rf"fact.{name}: -100 is below 0"):
+        from_json(json.dumps(written))

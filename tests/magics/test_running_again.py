@@ -251,6 +251,7 @@ def test_a_shown_turn_says_so_where_its_tools_may_have_changed_things(notebook: 
             Reply(text="Read."),
             Reply(calls=[Call("note", {"text": "w"})]),
             Reply(text="Noted."),
+            Reply(text="More."),
         ]
     )
     task = task_on(simulator, tools=[lookup, note])
@@ -261,6 +262,10 @@ def test_a_shown_turn_says_so_where_its_tools_may_have_changed_things(notebook: 
     shown = [notebook(f"%%claude_task audit\n{text}", cell_id=cell).out for cell, text in cells]
 
     assert [("its tools were not run again" in out) for out in shown] == [False, True]
+
+    notebook("%claude_task audit -t none")
+    Cells(notebook, task)("c", "More.")
+    assert [turn.changed_things for turn in task.turns] == [False, True, False]
 
 
 def test_a_stated_region_stays_when_a_cell_is_run_anew(notebook: Notebook) -> None:

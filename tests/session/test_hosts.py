@@ -198,8 +198,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a root": (
         {"root": "/nowhere/at/all", "tools": ["files"]},
-        "root /nowhere/at/all: there is no such folder",
-        "root /nowhere/at/all: there is no such folder",
+        "root /nowhere/at/all: there is no such folder; create it or name another",
+        "root /nowhere/at/all: there is no such folder; create it or name another",
     ),
     "a client": (
         {"client": "auto"},

@@ -26,6 +26,17 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+class Journal:
+    """A required sink."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def record(self, record: Record) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
 @tool(reads=True)
 def look(number: int) -> str:
     """Look up a number."""
@@ -183,6 +194,42 @@ def test_the_credentials_of_a_cloud_are_replaced() -> None:
 
     assert chosen.secrets == (("AWS_SECRET_ACCESS_KEY", "0123456789abcdef"),)
     assert "0123" not in repr(chosen)
+
+
+def test_no_refused_value_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal()
+    with Session(required_sinks=[journal]) as session:
+        task = Task("audit", client="simulator", tools="none", session=session)
+        task.run("Hi.")
+        late = "Another-Secret-Value-0987"
+        monkeypatch.setenv("LATE_API_KEY", late)
+        for value in (WORD, late):
+            for refuse in (
+                lambda value=value: Task("other", budget=value, session=session),
+                lambda value=value: task.change(budget=value),
+                lambda value=value: task.resume(budget=value),
+                lambda value=value: Task.from_records(
+                    journal.records, session=session, budget=value
+                ),
+                lambda value=value: Task(f"{value}!!", session=session),
+            ):
+                with pytest.raises(ConfigurationError, match=r"\[secret ") as caught:
+                    refuse()
+                assert value not in str(caught.value)
+
+
+def test_a_secret_that_left_the_environment_is_still_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulator = Simulator([Reply(text="One."), Reply(text="Two.")])
+    task = task_on(simulator, system=f"Use {WORD}.")
+    task.run("Look.")
+    monkeypatch.delenv("PLANTED_WORD_TOKEN")
+    task.run("Look again.")
+
+    assert len(simulator.requests) == 2
+    for request in simulator.requests:
+        assert WORD not in str(request.body)
 
 
 def test_a_task_name_that_holds_a_secret_is_refused() -> None:
