@@ -2,10 +2,10 @@
 
 from budget_magic.loop.agent import run_turn
 from budget_magic.loop.clock import Stopwatch
+from budget_magic.loop.contexts import Approver, TaskContext, TurnContext
 from budget_magic.loop.conversation import Conversation
 from budget_magic.loop.history import History
 from budget_magic.loop.reservation_gate import ReservationGate
-from budget_magic.loop.task import Approver, TaskContext, TurnContext
 
 __all__ = [
     "Approver",

@@ -15,12 +15,12 @@ from budget_magic.events import (
     WaitFinished,
     WaitStarted,
 )
-from budget_magic.loop import stop
+from budget_magic.loop import endings
 from budget_magic.loop.calls import answer_open_calls
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.conversation import GO_ON, NOT_SHOWN, carries_results, text_block
 from budget_magic.loop.no_room import NextStep, out_of_room
 from budget_magic.loop.prompt_size import prompt_bound, text_bytes
-from budget_magic.loop.task import TurnContext
 from budget_magic.meter.account import Account
 from budget_magic.meter.plausible import is_count_possible
 from budget_magic.meter.reserve import (
@@ -73,7 +73,7 @@ async def admit(
             granted = await _reserve(turn, blocks, effort, must_be_last=True)
     if isinstance(granted, Refused):
         needs = NextStep(alone=granted.needs, beside_last_answer=granted.needs)
-        raise stop.Halted(out_of_room(turn, granted.reason, needs, granted.account))
+        raise endings.Halted(out_of_room(turn, granted.reason, needs, granted.account))
     if granted.last_answer and not told:
         blocks = [block for block in blocks if block != text_block(GO_ON)]
         blocks.append(text_block(LAST_ANSWER))
@@ -196,7 +196,7 @@ async def _reserve(
             at_most = counted + _count_margin(turn, counted)
             demand = _demand(turn, min(bound, at_most), known, must_be_last=must_be_last)
         if demand.wanted_tokens < 1:
-            raise stop.Halted(stop.context_window(turn))
+            raise endings.Halted(endings.context_window(turn))
     return await _wait_for_room(turn, demand)
 
 
@@ -209,7 +209,7 @@ async def _count(turn: TurnContext, counting: Request) -> int | None:
     """Return the API's count of a prompt in tokens; None if it is not available."""
     with turn.until_time_is_up():
         return await turn.task.client.count_tokens(counting)
-    raise stop.Halted(stop.time_ceiling(turn))
+    raise endings.Halted(endings.time_ceiling(turn))
 
 
 def _count_margin(turn: TurnContext, counted: int) -> int:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import Final
 
 from budget_magic.events import Reason, TurnFinished
-from budget_magic.loop import stop
+from budget_magic.loop import endings
 from budget_magic.loop.admit import next_step_needs
 from budget_magic.loop.attempt import book_what_is_held
 from budget_magic.loop.calls import answer_open_calls, run_calls
 from budget_magic.loop.compaction import compact, is_due, withdraw
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.no_room import out_of_room
 from budget_magic.loop.step import Answered, take_step
-from budget_magic.loop.task import TurnContext
 
 CUT_OFF: Final = "the reply was cut off"
 
-StoppedBy = Callable[[], stop.Stopped | None]
+StoppedBy = Callable[[], endings.Stopped | None]
 
 
 async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
@@ -30,15 +30,15 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     try:
         async with turn.task.toolbox:
             ending = await _run_to_the_end(turn)
-    except stop.Halted as halted:
+    except endings.Halted as halted:
         ending = halted.ending
     except asyncio.CancelledError:
         # If nobody stopped it, the process ends, or a tool cancelled its own task.
-        ending = stop.interrupted(turn, stopped_by() or stop.Stopped(reason="stop_button"))
+        ending = endings.interrupted(turn, stopped_by() or endings.Stopped(reason="stop_button"))
     except KeyboardInterrupt:
-        ending = stop.interrupted(turn, stop.Stopped(reason="keyboard"))
+        ending = endings.interrupted(turn, endings.Stopped(reason="keyboard"))
     except BaseException as error:  # noqa: BLE001 - a turn ends, whatever broke it
-        ending = stop.broken(turn, error)
+        ending = endings.broken(turn, error)
     book_what_is_held(turn)
     answer_open_calls(turn, _why_not_run(turn, ending))
     return turn.task.emit(
@@ -55,13 +55,13 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
     )
 
 
-async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
+async def _run_to_the_end(turn: TurnContext) -> endings.Ending:
     while True:
         ceilings = turn.task.settings.ceilings
         if ceilings.steps is not None and turn.step >= ceilings.steps:
-            return stop.step_ceiling(turn)
+            return endings.step_ceiling(turn)
         if turn.left_s is not None and turn.left_s <= 0:
-            return stop.time_ceiling(turn)
+            return endings.time_ceiling(turn)
         answered = await (compact(turn) if is_due(turn) else take_step(turn))
         if answered is None:
             continue
@@ -73,7 +73,7 @@ async def _run_to_the_end(turn: TurnContext) -> stop.Ending:
 
 def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to end
     turn: TurnContext, answered: Answered
-) -> stop.Ending | None:
+) -> endings.Ending | None:
     """Return how a reply ends the turn; None if the loop continues."""
     reply, granted = answered.reply, answered.granted
     turn.texts.append(reply.text)
@@ -81,7 +81,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
         withdraw(turn, "refusal")
-        return stop.with_word_on_budget(turn, stop.refusal(turn))
+        return endings.with_word_on_budget(turn, endings.refusal(turn))
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
         if was_raised and reply.stop_reason in {"tool_use", "end_turn"}:
@@ -89,7 +89,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
         return _ceiling(turn, answered.last_before)
     match reply.stop_reason:
         case "model_context_window_exceeded":
-            return stop.context_window(turn)
+            return endings.context_window(turn)
         case "max_tokens" if granted.shrunk_by is not None and turn.task.settings.wrap_up:
             turn.cut_by = granted.shrunk_by
             answer_open_calls(turn, CUT_OFF)
@@ -97,32 +97,32 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
         case "max_tokens" if granted.shrunk_by is not None:
             return _ceiling(turn, granted.shrunk_by)
         case "max_tokens" if granted.max_tokens < turn.task.settings.max_tokens:
-            return stop.context_window(turn)
+            return endings.context_window(turn)
         case "max_tokens":
-            return stop.max_tokens(turn, granted.max_tokens)
+            return endings.max_tokens(turn, granted.max_tokens)
     if reply.stop_reason == "compaction":
         withdraw(turn, "refusal")
-        return stop.server_compaction(turn)
+        return endings.server_compaction(turn)
     if reply.stop_reason == "pause_turn":
         return None
     if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
         return None
     reason: Reason = "stop_sequence" if reply.stop_reason == "stop_sequence" else "end_turn"
-    return stop.with_word_on_budget(turn, stop.completed(turn, reason))
+    return endings.with_word_on_budget(turn, endings.completed(turn, reason))
 
 
-def _ceiling(turn: TurnContext, reason: Reason) -> stop.Ending:
+def _ceiling(turn: TurnContext, reason: Reason) -> endings.Ending:
     """Return the ending for a ceiling that cut a reply, or before which the last answer came."""
     match reason:
         case "step_ceiling":
-            return stop.step_ceiling(turn)
+            return endings.step_ceiling(turn)
         case "time_ceiling":
-            return stop.time_ceiling(turn)
+            return endings.time_ceiling(turn)
         case _:
             return out_of_room(turn, reason, next_step_needs(turn))
 
 
-def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
+def _why_not_run(turn: TurnContext, ending: endings.Ending) -> str:
     if turn.reply_was_cut:
         return CUT_OFF
     if ending.reason.endswith("_ceiling"):
@@ -130,7 +130,7 @@ def _why_not_run(turn: TurnContext, ending: stop.Ending) -> str:
     return "the turn ended first"
 
 
-def _final_text(turn: TurnContext, ending: stop.Ending) -> str:
+def _final_text(turn: TurnContext, ending: endings.Ending) -> str:
     """Return the last reply's text; if an early end left none, the turn's text so far."""
     last = turn.texts[-1] if turn.texts else ""
     if last or ending.state == "completed":

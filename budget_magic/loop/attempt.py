@@ -18,10 +18,10 @@ from budget_magic.events import (
     StepFinished,
     Usage,
 )
-from budget_magic.loop import stop
+from budget_magic.loop import endings
 from budget_magic.loop.admit import request
+from budget_magic.loop.contexts import TaskContext, TurnContext
 from budget_magic.loop.malformed import left_out, repair_reply
-from budget_magic.loop.task import TaskContext, TurnContext
 from budget_magic.meter.account import Amount
 from budget_magic.meter.cost import (
     MTOK,
@@ -65,13 +65,13 @@ async def stream_once(
     this = _Attempt(turn=turn, granted=granted, number=attempt, started_s=started_s)
     if turn.left_s is not None and turn.left_s <= 0:
         task.gate.settle(granted, task.accounts)
-        raise stop.Halted(stop.time_ceiling(turn))
+        raise endings.Halted(endings.time_ceiling(turn))
     try:
         with turn.until_time_is_up():
             await this.read()
     except ConfigurationError as error:
         task.gate.settle(granted, task.accounts)
-        raise stop.Halted(stop.cannot_send(turn, error)) from error
+        raise endings.Halted(endings.cannot_send(turn, error)) from error
     except WireError as error:
         # A complete stream can still break while it is being closed: then the reply counts.
         if this.reply is None:
@@ -85,7 +85,7 @@ async def stream_once(
         raise
     if this.reply is None:
         this.book_failure("cut off by the time ceiling")
-        raise stop.Halted(stop.time_ceiling(turn))
+        raise endings.Halted(endings.time_ceiling(turn))
     this.book(this.reply)
     return this.reply
 

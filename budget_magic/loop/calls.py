@@ -17,10 +17,10 @@ from budget_magic.events import (
     ToolFinished,
     ToolStarted,
 )
-from budget_magic.loop import stop
+from budget_magic.loop import endings
+from budget_magic.loop.contexts import Decision, TaskContext, TurnContext
 from budget_magic.loop.conversation import NOT_RUN, OpenCall
 from budget_magic.loop.stuck import CompletedCall, is_stuck
-from budget_magic.loop.task import Decision, TaskContext, TurnContext
 from budget_magic.loop.tool_context import tool_context
 from budget_magic.meter.account import Amount
 from budget_magic.tools.approval import (
@@ -58,11 +58,11 @@ async def run_calls(turn: TurnContext) -> None:
                 if await _is_allowed(turn, call):
                     await _run_alone(turn, call)
         if turn.left_s is not None and turn.left_s <= 0:
-            raise stop.Halted(stop.time_ceiling(turn))
+            raise endings.Halted(endings.time_ceiling(turn))
     # A tool that cancelled itself leaves its call open: the task group swallows the cancellation.
     answer_open_calls(turn, "its tool was cancelled")
     if turn.repeated is not None:
-        raise stop.Halted(stop.stuck_loop(turn, turn.repeated))
+        raise endings.Halted(endings.stuck_loop(turn, turn.repeated))
 
 
 def answer_open_calls(turn: TurnContext, why: str) -> None:
@@ -116,7 +116,7 @@ async def _run_together(turn: TurnContext, calls: list[OpenCall]) -> None:
             for call in calls:
                 group.start_soon(run, call)
     if scope.cancelled_caught:
-        raise stop.Halted(stop.time_ceiling(turn))
+        raise endings.Halted(endings.time_ceiling(turn))
 
 
 async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:

@@ -16,9 +16,9 @@ from budget_magic.events import (
     MessagesWithdrawn,
     NoticePosted,
 )
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.conversation import text_block
 from budget_magic.loop.step import Answered, take_step
-from budget_magic.loop.task import TurnContext
 
 ASK: Final = (
     "This conversation has grown long: its history will be replaced by a summary that you write"

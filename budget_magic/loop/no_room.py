@@ -9,8 +9,8 @@ from typing import Final
 
 from budget_magic.events import Reason, Suggestion
 from budget_magic.events.suggestion import Value
-from budget_magic.loop.stop import Ending, halted, place_of, resume
-from budget_magic.loop.task import TurnContext
+from budget_magic.loop.contexts import TurnContext
+from budget_magic.loop.endings import Ending, halted, place_of, resume
 from budget_magic.meter.account import Account, Amount
 from budget_magic.report.labels import held_for
 from budget_magic.report.numbers import ceiling_dollars, dollars, spent_dollars

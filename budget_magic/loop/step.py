@@ -10,10 +10,10 @@ import anyio.lowlevel
 
 from budget_magic.errors import WireError
 from budget_magic.events import Ceilings, Reason, RetryScheduled, StepStarted
-from budget_magic.loop import stop
+from budget_magic.loop import endings
 from budget_magic.loop.admit import admit
 from budget_magic.loop.attempt import stream_once
-from budget_magic.loop.task import TurnContext
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.meter.reserve import Granted
 from budget_magic.report.numbers import plural
 from budget_magic.wire import MAX_ATTEMPTS, Reply, retry_wait_s
@@ -50,7 +50,7 @@ async def take_step(turn: TurnContext, ask: str | None = None) -> Answered:
             task.emit(_started(turn, granted, is_last=last_before is not None))
         if task.recording_failure():
             task.gate.settle(granted, task.accounts)
-            raise stop.Halted(stop.cannot_record(turn))
+            raise endings.Halted(endings.cannot_record(turn))
         try:
             reply = await stream_once(turn, granted, attempt=attempt, started_s=started_s)
         except WireError as error:
@@ -77,11 +77,11 @@ def _started(turn: TurnContext, granted: Granted, *, is_last: bool) -> StepStart
 async def _wait_before_retry(turn: TurnContext, error: WireError, attempt: int) -> None:
     wait_s = retry_wait_s(error, attempt=attempt, jitter=turn.task.jitter())
     if wait_s is None:
-        raise stop.Halted(stop.failed(turn, error, attempt)) from error
+        raise endings.Halted(endings.failed(turn, error, attempt)) from error
     left_s = turn.left_s
     if left_s is not None and wait_s >= left_s:
         why = f"the next attempt is {plural(math.ceil(wait_s), 'second')} away"
-        raise stop.Halted(stop.time_ceiling(turn, why, wait_s)) from error
+        raise endings.Halted(endings.time_ceiling(turn, why, wait_s)) from error
     turn.task.emit(
         RetryScheduled(
             turn=turn.turn,

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.conversation import OpenCall
-from budget_magic.loop.task import TurnContext
 from budget_magic.meter.account import Amount
 from budget_magic.report.numbers import dollars
 from budget_magic.tools.context import Reservation, ToolContext, amount

@@ -1,6 +1,6 @@
 """What is known about each model: prices, budgets, effort and thinking, with date and source."""
 
-from budget_magic.models.listed import listed_prices
+from budget_magic.models.genai_list import listed_prices
 from budget_magic.models.prices import (
     REGION_FACTORS,
     US_INFERENCE,

@@ -6,7 +6,7 @@ import sys
 
 from budget_magic.events import Suggestion
 from budget_magic.loop import Approver
-from budget_magic.loop.task import Decision
+from budget_magic.loop.contexts import Decision
 from budget_magic.report.approval_card import approval_card
 from budget_magic.session.caller_executor import CallerExecutor
 from budget_magic.session.host import Host

@@ -25,7 +25,7 @@ from budget_magic.events import (
 from budget_magic.loop import History
 from budget_magic.meter import Reading, advance
 from budget_magic.session.redaction import LiveRedactor, redacted
-from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.text import explained
 
 F = TypeVar("F", bound=Fact)

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from budget_magic.loop import Approver
-from budget_magic.loop.task import Decision
+from budget_magic.loop.contexts import Decision
 from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.view_models import CeilingKind
 from budget_magic.session.approvers import by_input
-from budget_magic.session.live import raised, raises, rewrite_cost
+from budget_magic.session.live_changes import raised, raises, rewrite_cost
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion, TurnSettings
 from budget_magic.loop import TaskContext
-from budget_magic.loop.task import Approver
+from budget_magic.loop.contexts import Approver
 from budget_magic.meter.account import Account
 from budget_magic.meter.cost import price_table
 from budget_magic.session.accounts import set_ceilings

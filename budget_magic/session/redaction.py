@@ -15,7 +15,7 @@ from budget_magic.events import BlockStarted, Delta, Live
 from budget_magic.report.numbers import plural
 from budget_magic.session.session import Session
 from budget_magic.tools.credentials import is_placeholder
-from budget_magic.tools.secrets import MINIMUM_LENGTH, Redactor, StreamRedactor
+from budget_magic.tools.redactor import MINIMUM_LENGTH, Redactor, StreamRedactor
 
 F = TypeVar("F")
 

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 
 from budget_magic.events import Reason, TurnFinished
 from budget_magic.loop import TurnContext, run_turn
-from budget_magic.loop.stop import Stopped
+from budget_magic.loop.endings import Stopped
 from budget_magic.session.caller_executor import CallerExecutor, interrupts_call
 from budget_magic.session.portal import Portal, cancel
 from budget_magic.session.turns import Turn

@@ -15,11 +15,11 @@ from budget_magic.loop import Approver, Stopwatch, TurnContext
 from budget_magic.meter import Spend
 from budget_magic.session.approvers import by_input
 from budget_magic.session.bus import Sink
+from budget_magic.session.low_budget import low_budget_warning
 from budget_magic.session.prepare import Prepared, prepare
 from budget_magic.session.redaction import no_secrets_in_errors
 from budget_magic.session.runner import Run
 from budget_magic.session.turns import Prompt, Turn, turn_key
-from budget_magic.session.warnings import low_budget_warning
 from budget_magic.settings import Settings
 from budget_magic.tools.context import CURRENT_CALL
 

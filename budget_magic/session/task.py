@@ -29,7 +29,7 @@ from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
-from budget_magic.session.live import apply_changes
+from budget_magic.session.live_changes import apply_changes
 from budget_magic.session.prepare import (
     Prepared,
     checked,
@@ -216,6 +216,8 @@ class Task:
 
     def run(self, prompt: str) -> Outcome:
         """Run one turn and wait for it; Ctrl-C stops it.
+
+        A turn that failed returns its outcome, as one that halted does; a cell raises `TaskFailed`.
 
         Raises
         ------

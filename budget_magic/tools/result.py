@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.text import capped, without_lone_surrogates
 
 Block = dict[str, Any]

@@ -12,8 +12,8 @@ from anyio.to_thread import run_sync
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools.context import CURRENT_CALL, ToolContext
 from budget_magic.tools.loop_thread import run_coroutine
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.result import RESULT_CAP_BYTES, ToolAnswer, ToolResult, to_answer
-from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool, ToolOutput
 

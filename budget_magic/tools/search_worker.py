@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING or __name__ != "__main__":
     from budget_magic.tools.directory_handle import DirectoryHandle
 else:
-    # Last on the path: `secrets` beside this file must not hide the standard library's.
+    # Last on the path: no file beside this one may hide a module of the standard library.
     sys.path.append(str(Path(__file__).parent))
     from directory_handle import DirectoryHandle
 

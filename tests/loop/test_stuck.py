@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic import Task, tool
-from budget_magic.loop.stop import BUDGET_TOO_SMALL
+from budget_magic.loop.endings import BUDGET_TOO_SMALL
 from budget_magic.loop.stuck import CompletedCall, is_stuck
 from budget_magic.settings import StuckRule
 from budget_magic.simulator import SCENES, Call, Reply, SceneContext, Simulator

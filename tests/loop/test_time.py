@@ -22,7 +22,7 @@ from budget_magic.meter import Reading, advance
 from budget_magic.meter.account import Account
 from budget_magic.simulator import Reply, SceneContext, Simulator
 from budget_magic.tools.loop_thread import FunctionLoop
-from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.toolbox import build_toolbox
 from budget_magic.wire.sdk import SdkClient, simulated_client
 from tests.loop.running import LOOK, lookup

@@ -11,7 +11,7 @@ import pytest
 
 from budget_magic import Task, tool
 from budget_magic.events import ApprovalAsked, ApprovalGiven, ToolFinished, ToolStarted
-from budget_magic.loop.task import Decision
+from budget_magic.loop.contexts import Decision
 from budget_magic.simulator import Call, Reply, Scripted, Simulator
 from budget_magic.tools.approval import Call as AskedCall
 from tests.loop.running import facts, results, sent, task_on

@@ -15,7 +15,7 @@ from budget_magic.events import (
     TurnFinished,
 )
 from budget_magic.session.bus import Bus
-from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.redactor import Redactor
 from tests.planted import ENVIRON, KEY
 
 LABEL = "[secret PLANTED_API_KEY]"

@@ -13,7 +13,7 @@ from budget_magic import Ceilings, ConfigurationError, Task
 from budget_magic.events import Fact, Record, RetryScheduled, StepStarted, TurnFinished
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.compaction import ASK
-from budget_magic.loop.task import Decision
+from budget_magic.loop.contexts import Decision
 from budget_magic.meter import Outcome
 from budget_magic.session import Session, set_default_session
 from budget_magic.session.start import Start, start_turn

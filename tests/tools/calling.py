@@ -11,9 +11,9 @@ from budget_magic.tools import Tool, ToolContext
 from budget_magic.tools.context import Reservation, RunInCaller
 from budget_magic.tools.files import file_tools
 from budget_magic.tools.loop_thread import FunctionLoop
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.result import ToolAnswer
 from budget_magic.tools.run_tool import run_tool
-from budget_magic.tools.secrets import Redactor
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools import Tool, ToolContext, ToolResult
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.run_tool import run_tool
-from budget_magic.tools.secrets import Redactor
 from budget_magic.tools.text import as_text, capped
 from tests.tools.calling import NOTHING_SECRET, call, context, text_of
 

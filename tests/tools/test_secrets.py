@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget_magic.tools.secrets import Redactor, StreamRedactor
+from budget_magic.tools.redactor import Redactor, StreamRedactor
 from tests.planted import encoded_everyhow
 
 KEY = "sk-ant-Pl4nt/ed+k\"ey='ü"

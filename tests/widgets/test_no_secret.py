@@ -25,7 +25,7 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.events.codec import to_json
-from budget_magic.loop.task import Decision
+from budget_magic.loop.contexts import Decision
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
 from budget_magic.simulator import (

@@ -26,7 +26,7 @@ from budget_magic.settings import StuckRule
 from budget_magic.tools.approval import Call, Policy
 from budget_magic.tools.context import RunInCaller
 from budget_magic.tools.loop_thread import FunctionLoop
-from budget_magic.tools.secrets import Redactor
+from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Final
 from budget_magic.errors import ApiError, ConfigurationError, WireError
 from budget_magic.events import Reason, State, Suggestion
 from budget_magic.events.suggestion import Value
+from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.stuck import CompletedCall
-from budget_magic.loop.task import TurnContext
 from budget_magic.report.labels import span_text
 from budget_magic.report.numbers import clock, dollars, plural, step_time
 from budget_magic.settings import StuckRule

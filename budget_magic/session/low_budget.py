@@ -7,7 +7,7 @@ from typing import Final
 from budget_magic.events import NoticePosted, Suggestion
 from budget_magic.loop import TaskContext
 from budget_magic.report.numbers import compact, dollars, exact
-from budget_magic.session.live import rewrite_cost
+from budget_magic.session.live_changes import rewrite_cost
 
 LITTLE_TOKENS: Final = 10_000
 LITTLE_SHARE: Final = 0.2
