@@ -43,8 +43,8 @@ SCOPE_CHARS: Final = 200
 _COMMAND: Final = re.compile(r"`([^`]+)`")
 CENT: Final = Decimal("0.01")
 SIMULATED: Final = (
-    "A script answers instead of Claude, and nothing is billed; the simulator counts the tokens and "
-    "prices them as the model's."
+    "A script answers instead of Claude, and nothing is billed; the simulator counts the tokens "
+    "and prices them as the model's."
 )
 
 
