@@ -6,8 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CLIENTS := .venv-clients
-# One worker a core; tests are handed out in order, so that those in a browser come last in each.
-PARALLEL := -n auto --dist load
+# One worker a core; one of them begins with the tests in JupyterLab (tests/conftest.py).
+PARALLEL := -n auto --dist loadgroup
 
 # Without compiled modules every start of a kernel would compile them again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -33,8 +33,11 @@ settings.load_profile(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in JupyterLab come last: Playwright leaves a loop running on the main thread."""
-    items.sort(key=lambda item: item.path.is_relative_to(IN_JUPYTERLAB))
+    """Tests in JupyterLab come first, all on one worker: they take longest and share a server."""
+    items.sort(key=lambda item: not item.path.is_relative_to(IN_JUPYTERLAB))
+    for item in items:
+        if item.path.is_relative_to(IN_JUPYTERLAB):
+            item.add_marker(pytest.mark.xdist_group("jupyterlab"))
 
 
 @pytest.fixture(autouse=True)

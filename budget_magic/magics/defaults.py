@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import traitlets
 from traitlets.config import Configurable
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.session.session import default_session
 from budget_magic.settings import TABLE, Defaults, evolve
 
 
@@ -27,10 +27,10 @@ class TaskDefaults(Configurable):
         try:
             return TABLE[name].parse(value)
         except ConfigurationError as error:
-            from budget_magic.session.redaction import session_redactor  # noqa: PLC0415 - heavy
+            from budget_magic.tools.redactor import Redactor  # noqa: PLC0415 - loading stays cheap
 
-            redact = session_redactor(default_session()).redact
-            raise traitlets.TraitError(redact(f"{name} = {value!r}: {error}")) from None
+            told = Redactor(os.environ).redact(f"{name} = {value!r}: {error}")
+            raise traitlets.TraitError(told) from None
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""

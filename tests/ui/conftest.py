@@ -16,9 +16,9 @@ expect.set_options(timeout=30_000)
 OpenNotebook = Callable[..., Window]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, headless."""
+    """Chromium, headless; Playwright's loop, on the main thread, ends with the module."""
     path = require("chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(
     browser: Browser,  # noqa: ARG001 - without Chromium no server is started
     tmp_path_factory: pytest.TempPathFactory,
@@ -37,7 +37,7 @@ def lab(
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dark_lab(
     browser: Browser,  # noqa: ARG001 - without Chromium no server is started
     tmp_path_factory: pytest.TempPathFactory,

@@ -150,7 +150,7 @@ def test_effort_changes_now_at_a_price_that_is_said_before(
         open_notebook,
         lab,
         SET_UP + "long = [Reply(text=LONG, calls=[note(text)]) for text in 'ab']\n"
-        "sim, mine = scripted(*long, Reply(text='Done.'), pace=250)",
+        "sim, mine = scripted(*long, Reply(text='Done.'), pace=100)",
         "%%claude_task audit --client mine -t save_note --approve all\nSave notes.",
     )
     panel = window.panel()
