@@ -6,8 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CLIENTS := .venv-clients
-# One worker a core; one of them begins with the tests in JupyterLab (tests/conftest.py).
-PARALLEL := -n auto --dist loadgroup
+# Tests wait now and then, so there is one worker more than cores. They begin with the tests in
+# JupyterLab (tests/conftest.py).
+PARALLEL := -n $(shell echo $$(($$(nproc) + 1))) --dist loadgroup
 
 # Without compiled modules every start of a kernel would compile them again.
 unexport PYTHONDONTWRITEBYTECODE

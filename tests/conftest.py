@@ -33,11 +33,11 @@ settings.load_profile(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in JupyterLab come first, all on one worker: they take longest and share a server."""
+    """Tests in JupyterLab come first, each file on one worker: they take longest."""
     items.sort(key=lambda item: not item.path.is_relative_to(IN_JUPYTERLAB))
     for item in items:
         if item.path.is_relative_to(IN_JUPYTERLAB):
-            item.add_marker(pytest.mark.xdist_group("jupyterlab"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True)

@@ -90,13 +90,14 @@ class TaskControls:
         """
 
         async def ask(call: Call) -> Decision:
-            run = self._task.current_run
-            if run is not None and not await answers():
-                return await by_input(run.caller, self._task.session.host)(call)
+            # Before `answers`: the panel shows the call already, and may be answered meanwhile.
             answered: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             with self._lock:
                 self._waiting[call.id] = answered
             try:
+                run = self._task.current_run
+                if run is not None and not await answers() and not answered.done():
+                    return await by_input(run.caller, self._task.session.host)(call)
                 return await answered
             finally:
                 with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 
 from budget_magic import Ceilings, Task
-from budget_magic.events import SettingsChanged
+from budget_magic.events import ApprovalAsked, SettingsChanged
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
-from budget_magic.simulator import Signal, Simulator, hold
+from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.requests import Requests
-from tests.loop.running import facts, steps, task_on
+from tests.loop.running import facts, note, results, steps, task_on
+
+GUARD_S = 10.0
 
 
 @contextmanager
@@ -84,3 +87,22 @@ def test_a_raise_to_something_else_than_was_offered_is_not_made() -> None:
         64_000,
     )
     assert not facts(task, SettingsChanged)
+
+
+def test_an_answer_that_comes_while_the_panel_is_looked_for_counts() -> None:
+    simulator = Simulator([Reply(calls=[Call("note", {"text": "x"})]), Reply(text="Done.")])
+    task = task_on(simulator, tools=[note], approve="ask")
+    controls = TaskControls(task, LiveTurn(task.fold, task.ratios))
+
+    async def answers() -> bool:
+        (asked,) = facts(task, ApprovalAsked)
+        controls.decide(asked.call_id, "once", "")
+        return True
+
+    guard = threading.Timer(GUARD_S, task.stop)
+    guard.start()
+    task.start("Look.", approver=controls.approver(answers))
+
+    assert task.wait().state == "completed"
+    assert results(task) == ["noted: x"]
+    guard.cancel()
