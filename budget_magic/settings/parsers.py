@@ -209,6 +209,8 @@ def names(value: Any) -> tuple[str, ...]:
 
 def prices(value: object) -> dict[str, PriceTable]:
     """Parse prices by model id: USD per million tokens, or what was parsed before."""
+    if value == {}:
+        return {}
     from budget_magic.models import PriceTable, user_prices  # noqa: PLC0415 - keeps loading cheap
 
     if not isinstance(value, Mapping):

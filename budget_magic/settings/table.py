@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -194,6 +193,8 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
 
 
 def _unknown(name: str, group: Defaults | Settings | Ceilings) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - keeps loading cheap
+
     if name in TABLE:
         return f"{name} is a setting of the session, not of a task"
     names = {row.name: row.name for row in _rows(group)}
