@@ -60,11 +60,12 @@ class Actions:
             task, note = self.cells.configure(parsed)
             if note:
                 print(note)
-            changed = options.typed(parsed.given)
+            # Redacted before it is shortened, so that no first part of a secret is left.
+            given = session_redactor(self.session).redact(dict(parsed.given))
+            changed = options.typed(given)
             if changed:
                 when = "request" if task.is_running else "turn"
-                redact = session_redactor(self.session).redact
-                print(redact(f"{task.name}: {changed} from the next {when} on"))
+                print(f"{task.name}: {changed} from the next {when} on")
             if "release_held" in parsed.given:
                 print(task.release_held())
             running = self._background.get(task.name)

@@ -27,11 +27,15 @@ class TaskDefaults(Configurable):
         try:
             return TABLE[name].parse(value)
         except ConfigurationError as error:
-            from budget_magic.tools.redactor import Redactor  # noqa: PLC0415 - loading stays cheap
-
-            told = Redactor(os.environ).redact(f"{name} = {value!r}: {error}")
-            raise traitlets.TraitError(told) from None
+            raise traitlets.TraitError(without_secrets(f"{name} = {value!r}: {error}")) from None
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""
         return evolve(Defaults(), {name: getattr(self, name) for name in TABLE})
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which the credentials of the environment are replaced."""
+    from budget_magic.tools.redactor import Redactor  # noqa: PLC0415 - loading stays cheap
+
+    return Redactor(os.environ).redact(text)

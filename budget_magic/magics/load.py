@@ -11,6 +11,7 @@ from budget_magic.errors import ConfigurationError
 from budget_magic.magics.cell_transform import make_transform
 from budget_magic.magics.claude_task import ClaudeTaskMagics
 from budget_magic.magics.complete import make_matcher
+from budget_magic.magics.defaults import without_secrets
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.session.host import PythonHost
 from budget_magic.session.session import default_session
@@ -70,7 +71,8 @@ def _drop_invalid_defaults(shell: InteractiveShell) -> None:
         try:
             TABLE[name].parse(configured[name])
         except ConfigurationError as error:
-            logger.warning("ClaudeTaskMagics.%s = %r is ignored: %s", name, configured[name], error)
+            told = f"ClaudeTaskMagics.{name} = {configured[name]!r} is ignored: {error}"
+            logger.warning("%s", without_secrets(told))
             del configured[name]
 
 

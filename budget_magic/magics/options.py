@@ -157,14 +157,15 @@ def apply(
     client = given.get("client")
     if client is not None and client not in OPTIONS["client"].values:
         try:
-            changes |= {"client": lookup(client), "client_name": client}
-            if isinstance(changes["client"], str):
-                raise ConfigurationError(f"--client {client}: {client} is a text, not a client")
+            found = lookup(client)
         except LookupError:
             raise ConfigurationError(
                 f"--client {client}: there is no {client} in the notebook; create it first, or use"
                 " auto or simulator"
             ) from None
+        if isinstance(found, str):
+            raise ConfigurationError(f"--client {client}: {client} is a text, not a client")
+        changes |= {"client": found, "client_name": client}
     return evolve(settings, changes)
 
 

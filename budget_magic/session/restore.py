@@ -53,37 +53,34 @@ def restore_task(task: Task, records: Sequence[Record]) -> None:
                 task.turns[fact.turn - 1].note_call(fact.name, toolbox)
             case TurnFinished() as fact:
                 task.keep_outcome(fact, task.reports.fold.reading, record.at)
-    open_step = _open_step(records)
-    if open_step is not None:
-        task.session.portal.call(lambda: _book_open_step(task, open_step))
+    cut_off = _cut_off(records)
+    if cut_off is not None:
+        book(cut_off, (task.account,))
+        task.session.portal.call(lambda: task.bus.emit(cut_off))
 
 
-def _open_step(records: Sequence[Record]) -> StepStarted | None:
-    """Return the step whose request was under way when the records end."""
-    started = under_way = None
+def _cut_off(records: Sequence[Record]) -> AttemptFailed | None:
+    """Return the end of a request that was under way when the records end: its cost is unknown."""
+    started: StepStarted | None = None
+    attempt = 0  # of the request under way; 0 if there is none
     for record in records:
         match record.fact:
             case StepStarted() as fact:
-                started = under_way = fact
-            case RetryScheduled():
-                under_way = started
+                started, attempt = fact, 1
+            case RetryScheduled() as fact:
+                attempt = fact.attempt
             case StepFinished() | AttemptFailed() | TurnFinished() | TurnStarted():
-                under_way = None
-    return under_way
-
-
-def _book_open_step(task: Task, step: StepStarted) -> None:
-    """Book a request of a process that has ended: its reply, and what it cost, are unknown."""
-    failed = AttemptFailed(
-        turn=step.turn,
-        step=step.step,
-        attempt=1,
+                attempt = 0
+    if started is None or not attempt:
+        return None
+    return AttemptFailed(
+        turn=started.turn,
+        step=started.step,
+        attempt=attempt,
         why="the process ended",
-        unconfirmed_usd=step.held_usd or Decimal(0),
-        unconfirmed_tokens=step.held_tokens,
+        unconfirmed_usd=started.held_usd or Decimal(0),
+        unconfirmed_tokens=started.held_tokens,
     )
-    book(failed, (task.account,))
-    task.bus.emit(failed)
 
 
 def settings_of(records: Sequence[Record], session: Session) -> Settings:

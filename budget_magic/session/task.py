@@ -10,13 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
-from budget_magic.events import (
-    HeldReleased,
-    Reason,
-    Record,
-    Suggestion,
-    TurnFinished,
-)
+from budget_magic.events import HeldReleased, Reason, Record, Suggestion, TurnFinished
 from budget_magic.loop import Approver, TaskContext
 from budget_magic.meter import Outcome, Spend
 from budget_magic.meter.account import Account
@@ -30,11 +24,7 @@ from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.live_changes import apply_changes
-from budget_magic.session.prepare import (
-    Prepared,
-    checked,
-    refuse_another_client,
-)
+from budget_magic.session.prepare import Prepared, checked, refuse_another_client
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.restore import restore_task, settings_of
@@ -270,11 +260,11 @@ class Task:
             New values of settings by name, such as `max_cost=15`; see `change`.
         """
         turn = self.turn_to_resume()
+        if turn.outcome is not None and turn.outcome.state == "completed":
+            self.change(**changes)
+            return turn.outcome
         with no_secrets_in_errors(self._redact):
             settings = evolve(self._settings, changes)
-        if turn.outcome is not None and turn.outcome.state == "completed":
-            self.change(settings)
-            return turn.outcome
         return self._to_the_end(turn, Start(settings=settings))
 
     def wait(self) -> Outcome:

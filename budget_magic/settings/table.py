@@ -197,10 +197,10 @@ def _unknown(name: str, group: Defaults | Settings | Ceilings) -> str:
 
     if name in TABLE:
         return f"{name} is a setting of the session, not of a task"
-    names = {row.name: row.name for row in _rows(group)}
-    fields_of_ceilings = {row.argument.partition(".")[2]: row.name for row in _rows(group)}
-    close = get_close_matches(name, names | fields_of_ceilings, n=1)
-    hint = f"; did you mean {(names | fields_of_ceilings)[close[0]]}?" if close else ""
+    names = {row.argument.rpartition(".")[2]: row.name for row in _rows(group)}
+    names |= {row.name: row.name for row in _rows(group)}
+    close = get_close_matches(name, names, n=1)
+    hint = f"; did you mean {names[close[0]]}?" if close else ""
     return f"there is no setting {name}{hint}"
 
 

@@ -41,6 +41,27 @@ def test_a_secret_that_is_filled_in_is_neither_sent_nor_shown(notebook: Notebook
     assert not leaks(again.out + again.err + repr(tasks()["audit"].turns))
 
 
+@pytest.mark.parametrize("before", range(40, 60, 4))
+def test_a_changed_setting_that_is_shown_shortened_shows_no_part_of_a_secret(
+    notebook: Notebook, before: int
+) -> None:
+    ran = notebook(f'%claude_task audit --new --system "{"x" * before}{WORD}"')
+
+    assert ran.error is None
+    assert "--system xxx" in ran.out
+    assert WORD[:6] not in ran.out
+
+
+def test_an_ignored_default_shows_no_secret(
+    notebook: Notebook, caplog: pytest.LogCaptureFixture
+) -> None:
+    notebook(f"%config ClaudeTaskMagics.budget = {WORD!r}")
+    notebook("%reload_ext budget_magic")
+
+    assert "budget = '[secret PLANTED_WORD_TOKEN]' is ignored" in caplog.text
+    assert not leaks(caplog.text)
+
+
 @pytest.mark.parametrize(
     ("line", "body"),
     [

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 
 from budget_magic import Ceilings, ConfigurationError, Task
-from budget_magic.events import Fact, Record, RetryScheduled, StepStarted, TurnFinished
+from budget_magic.events import (
+    AttemptFailed,
+    Fact,
+    Record,
+    RetryScheduled,
+    StepStarted,
+    TurnFinished,
+)
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.compaction import ASK
 from budget_magic.loop.contexts import Decision
@@ -218,9 +225,9 @@ def test_records_that_are_not_those_of_a_whole_task_are_refused(
         assert not session.tasks
 
 
-@pytest.mark.parametrize("kind", [StepStarted, RetryScheduled])
+@pytest.mark.parametrize(("kind", "attempt"), [(StepStarted, 1), (RetryScheduled, 2)])
 def test_a_request_of_a_dead_process_counts_at_its_worst_case(
-    journal: Journal, kind: type[Fact]
+    journal: Journal, kind: type[Fact], attempt: int
 ) -> None:
     simulator = Simulator(scene, faults=[status_error(529, on=0, retry_after=0.0)])
     task = task_on(simulator, tools=[lookup, note])
@@ -235,6 +242,7 @@ def test_a_request_of_a_dead_process_counts_at_its_worst_case(
             cut, session=session, client=task.settings.client, tools=[lookup, note]
         )
 
+        assert facts(rebuilt, AttemptFailed)[-1].attempt == attempt
         assert rebuilt.held.usd == rebuilt.spend.unconfirmed_usd == started.held_usd
         assert rebuilt.account.unconfirmed.usd == started.held_usd
         assert rebuilt.events[-1].sequence == len(cut) + 1
