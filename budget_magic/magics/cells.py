@@ -49,7 +49,12 @@ class CellTurn:
 
     def start(self) -> None:
         """Start and show the turn; if starting is refused, nothing was sent."""
-        self.begin(self.run)
+        self.display.prepare()
+        try:
+            self.begin(self.run)
+        except BaseException:
+            self.display.withdraw()
+            raise
         self.display.start(self.turn.number)
 
     @property
@@ -147,7 +152,10 @@ class Cells:
     ) -> CellTurn:
         # Without an interactive user the cell waits anyway.
         background = "background" in given and self._shell_context.has_stdin()
-        show = make_display(self._shell_context, task, self.ended_panels, background=background)
+        settings = start.settings or task.settings
+        show = make_display(
+            self._shell_context, task, settings, self.ended_panels, background=background
+        )
         start = replace(
             start, sinks=show.sinks, approver=show.approver, background="background" in given
         )

@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import anyio
-from IPython.display import display, update_display
+from IPython.display import clear_output, display, update_display
 
 from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
@@ -16,7 +16,9 @@ from budget_magic.magics.shell_context import ShellContext
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.plain import plain_report, progress_line, step_line
 from budget_magic.session.bus import Sink
+from budget_magic.session.prepare import provisional_start
 from budget_magic.session.task import Task
+from budget_magic.settings import Settings
 
 if TYPE_CHECKING:
     from budget_magic.widgets import Panel
@@ -26,6 +28,9 @@ HELLO_WITHIN_S = 2.0
 HELLO_BEAT_S = 0.05
 TERMINAL_BEAT_S = 0.25
 BLOCK_BEAT_S = 1.0
+SAVED_BEAT_S = 15.0
+"""Least time between two updates of the saved form: each builds the view in the page anew."""
+SDK = "anthropic"
 KEPT_PANELS = 8
 """How many panels of ended turns keep their widget."""
 CLEAR_LINE = "\r\x1b[K"
@@ -49,9 +54,15 @@ class TurnDisplay:
     def live(self, event: Live) -> None:
         """Handle one streaming event."""
 
+    def prepare(self) -> None:
+        """Show that the turn is about to start, where preparing it takes long."""
+
     def start(self, turn: int) -> None:
         """Show that the turn runs."""
         self._turn = turn
+
+    def withdraw(self) -> None:
+        """Take away what `prepare` showed: the turn was refused."""
 
     def show_again(self) -> None:
         """Show it in another cell too, while it runs."""
@@ -103,41 +114,75 @@ class PanelDisplay(TurnDisplay):
     once the cell is over.
     """
 
-    def __init__(self, task: Task, ended: list[Panel]) -> None:
+    def __init__(self, task: Task, ended: list[Panel], settings: Settings, cell_id: str) -> None:
         from budget_magic.session.controls import TaskControls  # noqa: PLC0415 - imports widgets
 
         super().__init__(task)
         self._live_turn = LiveTurn(task.fold, task.ratios)
+        self._settings, self._cell_id = settings, cell_id
         self._controls = TaskControls(task, self._live_turn)
         self._ended = ended
         self._panel: Panel | None = None
         self._ids: list[str] = []
         self._is_dead = False
+        self._saved_at, self._steps_saved = 0.0, 0
         self.sinks = (self._live_turn,)
         self.approver = self._controls.approver(self._answers)
 
+    def prepare(self) -> None:
+        """Show the panel before the SDK is imported, which takes seconds in a kernel's first cell."""
+        if SDK not in sys.modules:
+            self._live_turn.starting(provisional_start(self._task, self._settings))
+            self.show_again()
+
     def start(self, turn: int) -> None:
         """Show the panel, with the saved form beside it for readers without a kernel."""
-        from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
+        self._turn = turn
+        if self._panel is None:
+            self.show_again()
+        self._shown_at = self._saved_at = time.monotonic()
 
-        self._turn, self._shown_at = turn, time.monotonic()
-        self._panel = Panel(self._live_turn, self._controls)
-        self.show_again()
+    def withdraw(self) -> None:
+        """Take the panel away."""
+        if self._panel is not None:
+            clear_output()
+            self._panel.close()
 
     def show_again(self) -> None:
         """Show the same panel in one more place."""
-        if self._panel is None:
-            return
         self._ids.append(_new_id())
-        shown = {**self._panel.mime_bundle(), **self._task.report(self._turn)}
-        display(shown, raw=True, display_id=self._ids[-1])
+        display(self._live_form(), raw=True, display_id=self._ids[-1])
 
     def beat(self) -> None:
-        """Say once if the buttons do not work while the cell runs."""
-        if self._panel and not self._is_dead and self._has_passed(HELLO_WITHIN_S):
+        """Say once if the buttons do not work while the cell runs; keep the saved form current."""
+        if self._panel is None:
+            return
+        if not self._is_dead and self._has_passed(HELLO_WITHIN_S):
             self._is_dead = True
             if not self._panel.said_hello.is_set():
                 self._panel.say_no_events()
+        self._refresh_saved_form(self._panel)
+
+    def _refresh_saved_form(self, panel: Panel) -> None:
+        """Show the panel again with a new report beside it, unless a page does that silently."""
+        steps = self._live_turn.fold.reading.this_turn.steps
+        is_due = time.monotonic() - self._saved_at >= SAVED_BEAT_S
+        if is_due and steps > self._steps_saved and not panel.is_saved_by_page:
+            self._steps_saved, self._saved_at = steps, time.monotonic()
+            for display_id in self._ids:
+                update_display(self._live_form(), raw=True, display_id=display_id)
+
+    def _live_form(self) -> dict[str, object]:
+        from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
+
+        if self._panel is None:
+            self._panel = Panel(self._live_turn, self._controls, self._report, self._cell_id)
+        return {**self._panel.mime_bundle(), **self._report()}
+
+    def _report(self) -> dict[str, object]:
+        if self._turn:
+            return self._task.report(self._turn)
+        return {"text/plain": f"{self._task.name}: starting; nothing has been sent yet"}
 
     def finish(self) -> None:
         """Put the static report in place of the panel."""
@@ -230,9 +275,16 @@ def _is_utf8() -> bool:
 
 
 def make_display(
-    shell_context: ShellContext, task: Task, ended: list[Panel], *, background: bool = False
+    shell_context: ShellContext,
+    task: Task,
+    settings: Settings,
+    ended: list[Panel],
+    *,
+    background: bool = False,
 ) -> TurnDisplay:
     """Return the display for this host: a panel only if a user is attached."""
     if shell_context.kernel is None:
         return BackgroundDisplay(task) if background else TerminalDisplay(task)
-    return PanelDisplay(task, ended) if shell_context.has_stdin() else NotebookDisplay(task)
+    if not shell_context.has_stdin():
+        return NotebookDisplay(task)
+    return PanelDisplay(task, ended, settings, shell_context.cell_id or "")

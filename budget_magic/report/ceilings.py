@@ -28,7 +28,7 @@ from budget_magic.report.view_models import (
 )
 
 NEAR: Final = 0.9
-"""From this share of spent and held on, a ceiling is near."""
+"""From this share spent on, a ceiling is near; what is only held is a precaution."""
 _REASONS: Final[dict[Reason, CeilingKind]] = {
     "cost_ceiling": "cost", "token_ceiling": "tokens",
     "step_ceiling": "steps", "time_ceiling": "time",
@@ -63,7 +63,7 @@ def ceiling_views(
         _row("time", clock(time_s), time_s, ceilings.elapsed_s, clock),
     )  # fmt: skip
     halted = _REASONS.get(facts.finished.reason) if facts.finished else None
-    largest = max(rows, key=lambda row: row.share + row.held_share)
+    largest = max(rows, key=lambda row: (row.share, row.held_share))
     nearest = halted or (largest.kind if largest.share + largest.held_share else None)
     has_ended = facts.finished is not None
     return tuple(_judged(row, nearest, halted, has_ended=has_ended) for row in rows)
@@ -72,17 +72,19 @@ def ceiling_views(
 def _row(  # noqa: PLR0913, PLR0917 - one row of the table above
     kind: CeilingKind,
     shown: str,
-    spent: Decimal | float,
+    spent: Any,
     ceiling: Any,
     show_ceiling: Callable[[Any], str],
     held: Decimal | int | None = None,
     held_shown: str = "",
 ) -> CeilingView:
+    show_left = dollars if kind == "cost" else show_ceiling
     return CeilingView(
         kind=kind,
         spent=shown,
         held=held_shown if held else "",
         ceiling="" if ceiling is None else show_ceiling(ceiling),
+        left="" if ceiling is None else show_left(max(ceiling - spent, 0)),
         share=_share(spent, ceiling),
         held_share=0.0 if held is None else _share(held, ceiling),
     )
@@ -95,7 +97,7 @@ def _judged(
     if is_reached or row.kind == halted:
         word: CeilingWord = "reached" if is_reached else "halted here"
         return replace(row, nearest=is_nearest, level="reached", word=word)
-    level: CeilingLevel = "near" if row.share + row.held_share >= NEAR else ""
+    level: CeilingLevel = "near" if row.share >= NEAR else ""
     return replace(row, nearest=is_nearest, level=level, word="nearest" if is_nearest else level)
 
 

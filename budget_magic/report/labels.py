@@ -11,7 +11,6 @@ from budget_magic.errors import join_clauses
 from budget_magic.events import HeldReleased, Suggestion, Word
 from budget_magic.meter import Reading
 from budget_magic.meter.reading import Held
-from budget_magic.report.gauges import turn_cost
 from budget_magic.report.numbers import clock, compact, dollars, plural
 from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import TurnFacts
@@ -24,6 +23,7 @@ from budget_magic.report.view_models import (
 )
 
 _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
+    "starting": ("Starting", "▶", "RUN"),
     "running": ("Running", "▶", "RUN"),
     "retrying": ("Retrying", "▶", "RUN"),
     "waiting": ("Waiting for you", "?", "ASK"),
@@ -60,8 +60,8 @@ def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
     if facts.finished is not None:
         return facts.finished.state
     doing = live.doing if live else ""
-    if doing == "stopping":
-        return "stopping"
+    if doing in {"starting", "stopping"}:
+        return "starting" if doing == "starting" else "stopping"
     if facts.open_approvals or doing == "waiting for approval":
         return "waiting"
     step = facts.live_step
@@ -77,15 +77,16 @@ def now(  # noqa: PLR0911 - one for each state
 ) -> str:
     """Return what happens now; after the end, what the turn did and cost."""
     if facts.finished is not None:
-        time = clock(facts.finished.elapsed_s)
-        return f"{steps_text(reading)}, {turn_cost(reading)} in {time}"
+        steps = plural(reading.this_turn.steps, "step")
+        return f"{steps}, {clock(facts.finished.elapsed_s)}"
     name = _state_name(facts, live)
     number = live.step if live else (facts.steps[-1].number if facts.steps else 1)
+    if name == "starting":
+        return "loading the SDK"
     if name == "stopping":
         return f"cancelling step {number}"
     if name == "waiting":
-        names = " and ".join(dict.fromkeys(one_line(a.name, 40) for a in facts.open_approvals))
-        return f"step {number}, {names or 'a tool'}; the clock is paused"
+        return f"step {number}, clock paused"
     if facts.waiting_for_room is not None:
         account = one_line(facts.waiting_for_room.account, 60)
         return f"step {number}, waiting for room under {account}; the clock is paused"
@@ -102,7 +103,7 @@ def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
         return "trying again"
     left = retry.wait_s if live is None or live.retry_in_s is None else live.retry_in_s
     why = one_line(retry.why, 120)
-    return f"{why}; try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s"
+    return f"try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s: {why}"
 
 
 def _last_before(ceilings: Sequence[CeilingView]) -> str:

@@ -14,7 +14,7 @@ from budget_magic.meter import Kinds
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
 from budget_magic.report.text import clean_text
-from budget_magic.report.turn_fold import TurnFold
+from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import LiveState, TurnView
 
@@ -90,6 +90,11 @@ class LiveTurn:
         self._retry_at_s: float | None = None
         self._run_s = self._step_began_s = 0.0
         self._running_since_s: float | None = None
+
+    def starting(self, start: events.TurnStarted) -> None:
+        """Show a turn that is being prepared; `start` says what is known of it."""
+        with self._lock:
+            self.fold, self._doing = advance(self._latest(), start), "starting"
 
     def stopping(self) -> None:
         """Show that a person asked the turn to stop."""
@@ -169,6 +174,7 @@ class LiveTurn:
     def _take(self, fact: events.Fact) -> None:
         match fact:
             case events.TurnStarted():
+                self._doing = "thinking"
                 self._run_s = self._step_began_s = self.fold.reading.this_turn.elapsed_s
             case events.StepStarted():
                 self._drop_blocks(fact.step)
@@ -180,6 +186,8 @@ class LiveTurn:
                 self._retry_at_s = self._now() + fact.wait_s
             case events.StepFinished():
                 self._replied = tuple(self._blocks.values())
+                for block in self._replied:
+                    block.ended = True
                 self._blocks, self._result_characters = {}, 0
                 self._doing = "thinking"
             case events.ToolStarted():

@@ -14,7 +14,7 @@ from budget_magic.report.text import one_line
 
 TITLE_CHARS: Final = 96
 StateName = Literal[
-    "running", "retrying", "waiting", "wrapping_up", "stopping",
+    "starting", "running", "retrying", "waiting", "wrapping_up", "stopping",
     "completed", "halted", "interrupted", "failed",
 ]  # fmt: skip
 CeilingKind = Literal["cost", "tokens", "steps", "time"]
@@ -39,7 +39,8 @@ class LiveState:
 
     step: int
     doing: str
-    """`thinking`, `writing`, a tool's name, `waiting for approval`, `retrying` or `stopping`."""
+    """`starting`, `thinking`, `writing`, a tool's name, `waiting for approval`, `retrying` or
+    `stopping`."""
     elapsed_s: float
     """Running time of the turn, without waiting."""
     step_elapsed_s: float = 0.0
@@ -149,6 +150,8 @@ class CeilingView:
     """Empty if there is none."""
     share: float
     held_share: float
+    left: str = ""
+    """What may still be spent; empty if there is no ceiling."""
     level: CeilingLevel = ""
     nearest: bool = False
     word: CeilingWord = ""
@@ -356,6 +359,8 @@ class TurnView:
     meters: MetersView
     answer: str
     """Markdown, cleaned; empty while the turn runs."""
+    answer_cut: bool = False
+    prompt: str = ""
     steps: tuple[StepView, ...]
     steps_text: str
     scope: str

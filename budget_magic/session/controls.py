@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Any, Literal
 
 from budget_magic.loop import Approver
 from budget_magic.loop.contexts import Decision
@@ -17,8 +17,7 @@ from budget_magic.session.live_changes import raised, raises, rewrite_cost
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
-
-BUDGET_FACTOR: Final = 2
+from budget_magic.widgets.controls import When
 
 
 class TaskControls:
@@ -42,20 +41,20 @@ class TaskControls:
             decision = Decision(kind=kind, reason=reason)
             waiting.get_loop().call_soon_threadsafe(_answer, waiting, decision)
 
-    def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
+    def set_effort(self, level: str, when: When) -> None:
         """Change the effort, from the next step or the next cell on."""
-        if level not in self.offers().levels:
-            return
-        if when == "now":
-            self._task.change(effort=level)
-        else:
-            self._task.change_next(level)
+        if level in self.offers().levels:
+            self._change(when, effort=level)
 
-    def raise_budget(self, value: int, total: int) -> None:
-        """Raise the task's budget, unless it has changed since the raise was offered."""
+    def set_budget(self, value: int | None, to: str, when: When) -> None:
+        """Change the task's budget, unless it has changed since the panel showed `value`."""
         with self._lock:
-            if self._task.settings.budget == value < total:
-                self._task.change(budget=total)
+            if self.offers().budget == value:
+                self._change(when, budget=to)
+
+    def _change(self, when: When, **changes: Any) -> None:
+        change = self._task.change if when == "now" else self._task.change_next
+        change(**changes)
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """Raise a ceiling, unless it has changed since the raise was offered."""
@@ -78,8 +77,8 @@ class TaskControls:
             rewrite_tokens=tokens,
             rewrite_usd=usd,
             by_message=model is not None and model.effort_per_message,
-            next_budget=None if settings.budget is None else settings.budget * BUDGET_FACTOR,
-            budget=settings.budget,
+            budget=settings.budget if context is None else context.settings.budget,
+            next_budget=settings.budget,
             ceilings=raises(settings.ceilings),
         )
 

@@ -12,7 +12,7 @@ import anyio
 from budget_magic.events import Ceilings, SettingsChanged
 from budget_magic.loop import TaskContext, TurnContext
 from budget_magic.meter.cost import rewrite_usd
-from budget_magic.report.numbers import clock, compact
+from budget_magic.report.numbers import ceiling_dollars, clock, compact, exact
 from budget_magic.report.view_models import CeilingKind
 from budget_magic.widgets.controls import Raise
 
@@ -27,6 +27,9 @@ class _Increment(NamedTuple):
     more: Callable[[Any], Any]
     """Returns what a raise adds to a ceiling."""
     text: Callable[[Any], str]
+    """Returns that as text."""
+    whole: Callable[[Any], str]
+    """Returns the raised ceiling as text."""
 
 
 _INCREMENTS: Final[dict[CeilingKind, _Increment]] = {
@@ -34,12 +37,16 @@ _INCREMENTS: Final[dict[CeilingKind, _Increment]] = {
         "cost_usd",
         lambda usd: _share(usd, Decimal("0.50")),
         lambda by: f"+${by:.2f}".removesuffix(".00"),
+        ceiling_dollars,
     ),
     "tokens": _Increment(
-        "total_tokens", lambda tokens: int(_share(tokens, 100_000)), lambda by: f"+{compact(by)}"
+        "total_tokens",
+        lambda tokens: int(_share(tokens, 100_000)),
+        lambda by: f"+{compact(by)}",
+        compact,
     ),
-    "steps": _Increment("steps", lambda _: 25, lambda by: f"+{by} steps"),
-    "time": _Increment("elapsed_s", lambda _: 600.0, lambda by: f"+{clock(by)}"),
+    "steps": _Increment("steps", lambda _: 25, lambda by: f"+{by} steps", exact),
+    "time": _Increment("elapsed_s", lambda _: 600.0, lambda by: f"+{clock(by)}", clock),
 }
 
 
@@ -51,10 +58,15 @@ def raises(ceilings: Ceilings) -> dict[CeilingKind, Raise]:
     """Return the raise that is offered for each ceiling; open ceilings have none.
 
     >>> raises(Ceilings(cost_usd=0.9, total_tokens=1_000_000))["tokens"]
-    Raise(by='+400k', value='1000000', to='1400000')
+    Raise(by='+400k', value='1000000', to='1400000', text='1.40M')
     """
     return {
-        kind: Raise(by=increment.text(more), value=str(value), to=str(value + more))
+        kind: Raise(
+            by=increment.text(more),
+            value=str(value),
+            to=str(value + more),
+            text=increment.whole(value + more),
+        )
         for kind, increment in _INCREMENTS.items()
         if (value := getattr(ceilings, increment.field)) is not None
         for more in [increment.more(value)]
@@ -63,7 +75,7 @@ def raises(ceilings: Ceilings) -> dict[CeilingKind, Raise]:
 
 def raised(ceilings: Ceilings, kind: CeilingKind) -> Ceilings:
     """Return the ceilings with one raised as offered; an open one stays open."""
-    field, more, _ = _INCREMENTS[kind]
+    field, more, *_ = _INCREMENTS[kind]
     value: Any = getattr(ceilings, field)
     return ceilings if value is None else replace(ceilings, **{field: value + more(value)})
 

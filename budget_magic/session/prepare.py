@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.events import Suggestion, TurnSettings
+from budget_magic.events import Suggestion, TurnSettings, TurnStarted
 from budget_magic.loop import TaskContext
 from budget_magic.loop.contexts import Approver
 from budget_magic.meter.account import Account
@@ -112,7 +112,12 @@ def prepare(
         context.approved_tools = task.context.approved_tools
     return Prepared(
         settings=settings,
-        sent=turn_settings(settings, chosen, system=redactor.redact(settings.system_text)),
+        sent=turn_settings(
+            settings,
+            client=chosen.name,
+            simulated=chosen.simulated,
+            system=redactor.redact(settings.system_text),
+        ),
         context=context,
         chosen=chosen,
         after=task.current_run,
@@ -205,12 +210,20 @@ def _called(client: str) -> str:
     return {"anthropic": "the real API", "simulator": "the simulator"}.get(client, client)
 
 
-def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSettings:
+def provisional_start(task: Task, settings: Settings) -> TurnStarted:
+    """Return the start of the next turn as far as it is known before its client is."""
+    sent = turn_settings(settings, client="", simulated=None, system="")
+    return TurnStarted(turn=len(task.turns) + 1, settings=sent)
+
+
+def turn_settings(
+    settings: Settings, *, client: str, simulated: str | None, system: str
+) -> TurnSettings:
     """Return the settings as they are recorded."""
     return TurnSettings(
         **settings.as_asked(),
-        client=chosen.name,
-        simulated=chosen.simulated,
+        client=client,
+        simulated=simulated,
         max_tokens=settings.reply_tokens,
         system=system,
         tools=settings.tool_names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -399,9 +399,10 @@ class Task:
             self.bus.emit(_released(turn, held))
         return released_text(_released(reading.turn, reading.held))
 
-    def change_next(self, effort: str) -> None:
-        """Change the effort from the next turn on, even while one runs."""
-        self._settings = checked(replace(self._settings, effort=effort), self.session)
+    def change_next(self, **changes: Any) -> None:
+        """Change effort or budget from the next turn on, even while one runs."""
+        with no_secrets_in_errors(self._redact):
+            self._settings = checked(evolve(self._settings, changes), self.session)
 
     # For the code that starts its turns
 

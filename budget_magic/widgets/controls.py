@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
-from budget_magic.report.numbers import dollars, exact
+from budget_magic.models import MINIMUM_BUDGET_TOKENS
+from budget_magic.report.numbers import compact, dollars
 from budget_magic.report.view_models import CeilingKind
 
 Decision: TypeAlias = Literal["once", "task", "denied"]
+When: TypeAlias = Literal["now", "next"]
+"""From the next step or from the next cell on."""
+BUDGET: Final = 64_000
+BUDGET_FACTORS: Final = (1.5, 2, 3)
+"""The budgets that are offered, as multiples of the one in force."""
+FREE: Final = "$0.00"
 CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
 
@@ -23,6 +30,8 @@ class Raise:
     value: str
     """The ceiling from which it was computed; once another is in force, the offer is stale."""
     to: str
+    text: str
+    """`to` as the button shows it, such as `$7.00`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +50,10 @@ class Offers:
     """What that costs; None if no price is known."""
     by_message: bool = False
     """Whether the model takes effort per message, which keeps the cache."""
-    next_budget: int | None = None
-    """Total that the budget can be raised to; None offers none."""
     budget: int | None = None
-    """The budget from which that was computed."""
+    """The budget in force, in tokens; None if there is none."""
+    next_budget: int | None = None
+    """The budget from the next cell on."""
     ceilings: Mapping[CeilingKind, Raise] = field(default_factory=dict)
     """Shown from 90 % on."""
 
@@ -58,11 +67,11 @@ class Controls(Protocol):
     def decide(self, call_id: str, kind: Decision, reason: str) -> None:
         """Answer a call that waits for a person."""
 
-    def set_effort(self, level: str, when: Literal["now", "next"]) -> None:
+    def set_effort(self, level: str, when: When) -> None:
         """Change the effort, from the next step or the next cell on."""
 
-    def raise_budget(self, value: int, total: int) -> None:
-        """Raise the task's budget to `total` tokens, if it is still `value`."""
+    def set_budget(self, value: int | None, to: str, when: When) -> None:
+        """Change the task's budget to what a person typed, if it is still `value`."""
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """Raise a ceiling as offered, if it is still `value`."""
@@ -71,39 +80,61 @@ class Controls(Protocol):
         """Return the changes that the panel offers now."""
 
 
-def offers_json(offers: Offers) -> dict[str, Any]:
-    """Return the offers as JSON values, their cost in words; an unknown `price` is empty."""
-    price = _price(offers.rewrite_usd) if offers.rewrite_tokens else ""
-    again = f"{exact(offers.rewrite_tokens)} tokens, "
-    again += f"{price} once" if price else "at an unknown price"
-    if offers.rewrite_tokens:
-        now = f"Now takes effect at the next step and writes the cached prefix again: {again}."
-        raised = f"Raising it writes the cached prefix again: {again}."
-    else:
-        now = "Now takes effect at the next step; nothing is cached yet, so it is free."
-        raised = "Nothing is cached yet, so raising it is free."
-    kept = "Next cell keeps the cache." if offers.by_message else "Next cell costs the same."
+def offers_json(offers: Offers, step: int) -> dict[str, Any]:
+    """Return the offers as JSON values, each with its cost in words; `step` is under way."""
+    price, cached = _price(offers.rewrite_usd), f"{compact(offers.rewrite_tokens)} tokens"
+    rewrites = offers.rewrite_tokens > 0
+    now = f"From step {step + 1}"
+    free = _choice(now, FREE, "Nothing is in the cache yet.")
+    effort_now = _choice(
+        now,
+        price,
+        f"The {cached} in the cache are written again: effort is part of what is cached.",
+    )
+    budget_now = _choice(
+        now, price, f"The {cached} in the cache are written again: the budget is part of it."
+    )
+    effort_next = _choice(
+        "Next cell", FREE, f"Keeps the cache. This turn stays at {offers.effort}."
+    )
+    if rewrites and not offers.by_message:
+        why = f"The cache is written again then too. This turn stays at {offers.effort}."
+        effort_next = _choice("Next cell", f"{price} or more", why)
+    budget_next = _choice(
+        "Next cell",
+        f"{price} or more" if rewrites else FREE,
+        "The cache is written again then too, with what this turn still adds.",
+    )
     return {
         "levels": list(offers.levels),
         "effort": offers.effort,
         "next": offers.next_effort or offers.effort,
-        "now": now,
-        "kept": kept if offers.rewrite_tokens else "",
-        "price": price,
-        "budget": offers.next_budget,
-        "budget_from": offers.budget,
-        "budget_text": "" if offers.next_budget is None else exact(offers.next_budget),
-        "raised": raised,
+        "effort_now": effort_now if rewrites else free,
+        "effort_next": effort_next,
+        "budget": offers.budget,
+        "next_budget": offers.next_budget,
+        "least_budget": MINIMUM_BUDGET_TOKENS,
+        "budgets": [_thousands(factor * (offers.budget or BUDGET)) for factor in BUDGET_FACTORS],
+        "budget_now": budget_now if rewrites else free,
+        "budget_next": budget_next,
         "ceilings": dict.fromkeys(CEILINGS)
         | {
-            kind: {"by": one.by, "from": one.value, "to": one.to}
+            kind: {"by": one.by, "from": one.value, "to": one.to, "text": one.text}
             for kind, one in offers.ceilings.items()
         },
     }
 
 
+def _choice(title: str, price: str, why: str) -> dict[str, str]:
+    return {"title": title, "price": price, "why": why}
+
+
+def _thousands(tokens: float) -> int:
+    return round(tokens / 1000) * 1000
+
+
 def _price(usd: Decimal | None) -> str:
     if usd is None:
-        return ""
+        return "unknown price"
     shown = dollars(usd)
-    return f"less than +{shown[1:]}" if shown.startswith("<") else f"about +{shown}"
+    return f"under +{shown[1:]}" if shown.startswith("<") else f"+{shown} once"

@@ -18,13 +18,18 @@ from budget_magic.report.turn_fold import TurnFold
 from budget_magic.widgets.controls import Controls, Offers, offers_json
 from budget_magic.widgets.panel_sync import Message, PanelSync
 from budget_magic.widgets.requests import Requests
+from budget_magic.widgets.serialize import current_step
 
 logger = logging.getLogger("budget_magic")
 
 WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 STATIC: Final = Path(__file__).parent / "static"
-TEXT_S: Final = 0.045
+TEXT_S: Final = 0.07
+"""Most time between messages while text streams."""
+LEAST_S: Final = 0.02
 """Least time between messages."""
+PAUSE_S: Final = 0.008
+"""A pause of the stream after which its text is sent at once."""
 GAUGE_S: Final = 0.1
 """Least time between views while text streams."""
 IDLE_S: Final = 1.0
@@ -35,29 +40,50 @@ CLOSE_S: Final = 5.0
 
 
 class PanelWidget(anywidget.AnyWidget):
-    """The widget; its `snapshot` is computed when it is sent, never before."""
+    """The widget; `snapshot` and `saved` are computed when they are sent, never before."""
 
     _esm = STATIC / "panel.js"
     _css = STATIC / "panel.css"
     snapshot = traitlets.Dict().tag(sync=True)
+    """The turn for a page that loads now, or missed a message."""
+    saved = traitlets.Dict().tag(sync=True)
+    """The report for the notebook's file, for a page that loads now."""
 
-    def __init__(self, snapshot: Callable[[], dict[str, Any]]) -> None:
-        self._snapshot = snapshot
+    def __init__(self, **computed: Callable[[], dict[str, Any]]) -> None:
+        self._computed = computed
         super().__init__()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - the signature of ipywidgets
         """Return the state for a page that loads now: what was sent so far."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        if key is None or key == "snapshot" or (not isinstance(key, str) and "snapshot" in key):
-            state["snapshot"] = self._snapshot()
-        return state
+        asked = self._computed if key is None else {key} if isinstance(key, str) else key
+        return state | {name: make() for name, make in self._computed.items() if name in asked}
 
 
 class Panel:
-    """Shows one turn while it runs; created on the thread that runs the cell."""
+    """Shows one turn while it runs; created on the thread that runs the cell.
 
-    def __init__(self, turn: LiveTurn, controls: Controls) -> None:
+    Parameters
+    ----------
+    turn
+        What happens.
+    controls
+        What the buttons do.
+    report
+        Returns the static report as it is now, by MIME type, for the notebook's file.
+    cell_id
+        Id of the notebook's cell; empty if it has none.
+    """
+
+    def __init__(
+        self,
+        turn: LiveTurn,
+        controls: Controls,
+        report: Callable[[], Mapping[str, object]] = dict,
+        cell_id: str = "",
+    ) -> None:
         self._turn, self._controls = turn, controls
+        self._report, self._cell_id = report, cell_id
         self._sync = PanelSync()
         self._requests = Requests(controls)
         self._closed = threading.Event()
@@ -70,7 +96,7 @@ class Panel:
             self._look()  # the view begins with the first state
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the panel", error)
-        self.widget = PanelWidget(self._sync.snapshot)
+        self.widget = PanelWidget(snapshot=self._sync.snapshot, saved=self._saved)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
         self._thread.start()
@@ -80,6 +106,11 @@ class Panel:
     def said_hello(self) -> threading.Event:
         """Set when a view in a browser says hello, so that events arrive while the cell runs."""
         return self._requests.hello
+
+    @property
+    def is_saved_by_page(self) -> bool:
+        """Whether a page keeps the report in the notebook's file."""
+        return self._requests.saves.is_set()
 
     def say_no_events(self) -> None:
         """Show that the buttons do not work, unless a view says hello."""
@@ -119,12 +150,25 @@ class Panel:
 
     def _run(self) -> None:
         timeout: float | None = None
+        sent_at = 0.0
         while not self._closed.is_set():
-            self._turn.news.wait(timeout)
-            self._turn.news.clear()
+            if self._turn.news.wait(timeout):
+                self._let_text_gather(sent_at)
             timeout = self._beat(last=False)
-            self._closed.wait(TEXT_S)
+            sent_at = time.monotonic()
         self._beat(last=True)
+        self._tell_saved()
+
+    def _let_text_gather(self, sent_at: float) -> None:
+        """Wait for more text, so that messages are few; end with its first pause."""
+        news = self._turn.news
+        while not self._closed.is_set():
+            news.clear()
+            since_s = time.monotonic() - sent_at
+            if since_s >= TEXT_S:
+                return
+            if not news.wait(PAUSE_S) and since_s >= LEAST_S:
+                return
 
     def _beat(self, *, last: bool) -> float | None:
         """Send what is new; return seconds until the next view, None to wait for the next event."""
@@ -137,9 +181,11 @@ class Panel:
                 return due_s
             before = self._steps_shown
             self._send(self._look())
-            if not self.said_hello.is_set() and self._steps_shown > before:
-                # A browser that cannot ask for a snapshot may have missed something.
-                self.widget.send_state("snapshot")
+            if self._steps_shown > before:
+                self._tell_saved()
+                if not self.said_hello.is_set():
+                    # A browser that cannot ask for a snapshot may have missed something.
+                    self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the panel", error)
         return None if self._ended else IDLE_S
@@ -151,12 +197,24 @@ class Panel:
         self._fold_shown, self._ended = look.fold, view.state.ended
         self._steps_shown = look.fold.reading.total.steps
         extra = {
-            "offers": offers_json(Offers() if self._ended else self._controls.offers()),
+            "offers": offers_json(
+                Offers() if self._ended else self._controls.offers(), current_step(view)
+            ),
             "no_events": self._no_events and not self.said_hello.is_set(),
         }
         message = self._sync.beat(view, look.blocks, extra)
         self._viewed_at = time.monotonic()
         return message
+
+    def _saved(self) -> dict[str, Any]:
+        """Return the report, and where it belongs."""
+        bundle = dict(self._report())
+        panel = self.widget.model_id if bundle else ""
+        return {"panel": panel, "cell": self._cell_id, "ended": self._ended, "bundle": bundle}
+
+    def _tell_saved(self) -> None:
+        if self.is_saved_by_page:
+            self._send({"saved": self._saved()})
 
     def _answer(self) -> None:
         """Send what the browser asked for."""

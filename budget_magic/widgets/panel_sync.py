@@ -12,7 +12,6 @@ from budget_magic.report.markdown import render_markdown
 from budget_magic.report.view_models import StepView, TurnView
 from budget_magic.widgets.requests import Part
 from budget_magic.widgets.serialize import (
-    LONG_TEXT_CHARS,
     blocks_json,
     cut_blocks_json,
     difference,
@@ -32,8 +31,8 @@ class PanelSync:
     """One turn as the browser knows it; may be used from any thread.
 
     Keys of a message: `r` its number, `n` new streams as (id, step, kind, name), `d` pieces as
-    (stream, offset in UTF-16 units, text), `m` rendered texts as (stream, html), `x` streams that
-    no longer count, `s` changes of steps, `h` changes of everything else.
+    (stream, offset, text), `m` finished Markdown as (stream, from, to, html), `x` streams that no
+    longer count, `s` changes of steps, `h` changes of everything else. Offsets are UTF-16 units.
     """
 
     def __init__(self) -> None:
@@ -65,13 +64,13 @@ class PanelSync:
         steps = {step.number: step for step in view.steps}
         with self._lock:
             message = self._stream(blocks)
+            message |= self._rendered()
             done: dict[int, list[Stream]] = {}
             for stream in list(self._streams.values()):
                 step = steps.get(stream.block.step)
                 if step is not None and step.state != "live":
                     done.setdefault(step.number, []).append(stream)
                     del self._streams[stream.block.id]
-            message |= self._rendered()
             told = [
                 self._step(step, done.get(number, []))
                 for number, step in steps.items()
@@ -138,14 +137,8 @@ class PanelSync:
         return {key: part for key, part in parts.items() if part}
 
     def _rendered(self) -> Message:
-        rendered = []
-        for stream in self._streams.values():
-            if stream.block.ended and stream.block.kind == "text" and stream.html is None:
-                text = stream.text
-                stream.html = self._render(text) if len(text) <= LONG_TEXT_CHARS else ""
-                if stream.html:
-                    rendered.append([stream.block.id, stream.html])
-        return {"m": rendered} if rendered else {}
+        rendered = [stream.new_html() for stream in self._streams.values()]
+        return {"m": list(filter(None, rendered))} if any(rendered) else {}
 
     def _step(self, step: StepView, streams: Sequence[Stream]) -> Message:
         """Return what changed in a step; empty if nothing did."""
@@ -163,7 +156,7 @@ class PanelSync:
         if patch := difference(self._rows.get(number, {}), row):
             told["row"] = patch
         if first < len(blocks) or len(before) != len(blocks):
-            rendered = {stream.block.id for stream in streams if stream.html}
+            rendered = {stream.block.id for stream in streams if stream.is_rendered}
             told |= {"from": first, "blocks": [_lean(b, rendered) for b in blocks[first:]]}
         self._views[number], self._rows[number], self._blocks[number] = step, row, blocks
         return {"number": number, **told} if told else {}

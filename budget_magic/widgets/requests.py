@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from budget_magic.widgets.controls import CEILINGS, Controls, Decision
 
 REASON_CHARS: Final = 2_000
+BUDGET_CHARS: Final = 40
 Part: TypeAlias = Literal["call", "result"]
 WAITING: Final = 100
 """Most requests of a kind that wait for an answer."""
@@ -20,6 +21,8 @@ class Requests:
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
         self.hello = threading.Event()
+        self.saves = threading.Event()
+        """Set when a page says that it keeps the report in the notebook's file."""
         self._known: deque[int] = deque(maxlen=WAITING)
         self._wholes: deque[tuple[Part, str]] = deque(maxlen=WAITING)
         self._steps: deque[int] = deque(maxlen=WAITING)
@@ -30,6 +33,8 @@ class Requests:
             case {"k": "hello", "r": int(revision)}:
                 self.hello.set()
                 self._known.append(revision)
+            case {"k": "saves"}:
+                self.saves.set()
             case {"k": "resync"}:
                 self._known.append(-1)
             case {"k": "whole", "id": str(call_id)}:
@@ -56,9 +61,11 @@ class Requests:
             case {"k": "effort", "level": str(level), "when": "now" | "next" as when}:
                 if level in controls.offers().levels:
                     controls.set_effort(level, when)
-            case {"k": "budget", "from": int(value), "total": int(total)}:
-                if total == controls.offers().next_budget:
-                    controls.raise_budget(value, total)
+            case {
+                "k": "budget", "from": int() | None as value, "to": str(to),
+                "when": "now" | "next" as when,
+            }:  # fmt: skip
+                controls.set_budget(value, to[:BUDGET_CHARS], when)
             case {"k": "ceiling", "ceiling": ceiling, "from": str(value), "to": str(to)}:
                 if ceiling in CEILINGS:
                     controls.raise_ceiling(ceiling, value, to)

@@ -13,6 +13,8 @@ from budget_magic.report.numbers import compact, exact
 from budget_magic.report.text import cut_text
 from budget_magic.report.view_models import (
     BlockView,
+    CeilingKind,
+    CeilingView,
     GaugeView,
     MetersView,
     PaceView,
@@ -31,6 +33,15 @@ LONG_TEXT_CHARS: Final = 40_000
 """Longer texts are not rendered: the browser keeps what has streamed, or gets both ends."""
 LONG_TEXT_LINES: Final = 400
 LONG_TEXT_KEPT: Final = 20_000
+SPENT: Final[dict[CeilingKind, str]] = {
+    "cost": "spent", "tokens": "used", "steps": "taken", "time": "used",
+}  # fmt: skip
+NEXT: Final[dict[CeilingKind, str]] = {
+    "cost": "when the next step no longer fits, the turn ends, if possible with a last answer",
+    "tokens": "when the next step no longer fits, the turn ends, if possible with a last answer",
+    "steps": "then the turn ends with a last answer",
+    "time": "then the turn is cut off, if possible after a last answer",
+}
 
 
 def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
@@ -39,28 +50,25 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
     Rows are keyed by kind, so that changes are small.
     """
     return {
-        **_picked(view, "task", "turn", "model", "now", "effort"),
+        **_picked(view, "task", "turn", "now", "simulated", "prompt"),
+        "step": current_step(view),
         "state": view.state.name,
         **_picked(view.state, "word", "ended"),
+        "settings": " · ".join(
+            filter(
+                None,
+                (f"{view.task}, turn {view.turn}", listed(view.model, view.effort), view.scope),
+            )
+        ),
         "verdict": None if view.verdict is None else astuple(view.verdict),
-        "tags": [["simulated", view.simulated]] if view.simulated else [],
         "notes": [*view.notes, *filter(None, (view.unconfirmed,))],
         "gauge": _gauge(view.gauge),
         "pace": _pace(view.pace),
-        "ceilings": {
-            row.kind: {
-                "label": row.kind,
-                **_picked(row, "spent", "held", "of", "level", "nearest", "word"),
-                "open": not row.ceiling,
-                "share": _share(row.share),
-                "held_share": _share(min(row.held_share, max(0.0, 1 - row.share))),
-            }
-            for row in view.ceilings
-        },
-        "input": _picked(view.input, "cached", "new", "percent", "share"),
+        "ceilings": {row.kind: _ceiling(row) for row in view.ceilings},
         "meters": _meters(view.meters, view.gauge),
         "answer": render(view.answer) if view.answer else "",
-        "steps_text": view.transcript_line,
+        "cut": view.answer_cut,
+        "steps_text": view.steps_text,
         "approvals": [
             {
                 "id": asked.call_id,
@@ -73,9 +81,15 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
     }
 
 
+def current_step(view: TurnView) -> int:
+    """Return the number of the step under way, else of the last one; 0 before the first."""
+    return view.steps[-1].number if view.steps else 0
+
+
 def _gauge(gauge: GaugeView) -> dict[str, Any]:
     return {
         **_picked(gauge, "budget", "used", "number", "caption", "used_text", "over", "turn_line"),
+        "estimated": any(kind.live_tokens for kind in gauge.kinds),
         "limit": None if gauge.limit_share is None else _share(gauge.limit_share),
         "began": None if gauge.began_share is None else _share(gauge.began_share),
         "kinds": {
@@ -85,18 +99,36 @@ def _gauge(gauge: GaugeView) -> dict[str, Any]:
     }
 
 
+def _ceiling(row: CeilingView) -> dict[str, Any]:
+    return {
+        **_picked(row, "spent", "of", "ceiling", "level", "nearest", "word"),
+        "held": row.held.rpartition(" ")[0],
+        "share": _share(row.share),
+        "held_share": _share(min(row.held_share, max(0.0, 1 - row.share))),
+        "near": _near(row) if row.level == "near" else None,
+    }
+
+
+def _near(row: CeilingView) -> tuple[str, str]:
+    """Return what is said of a ceiling that is nearly used up: the main clause, and the rest."""
+    unit = {"cost": "", "tokens": " tokens", "steps": " steps", "time": ""}[row.kind]
+    is_one = row.kind in {"cost", "time"}
+    told = f"{row.spent} {row.of}{unit} {'is' if is_one else 'are'} {SPENT[row.kind]}."
+    return told, f"{row.left} {'is' if is_one else 'are'} left; {NEXT[row.kind]}."
+
+
 def _pace(pace: PaceView) -> dict[str, Any]:
     return {
         "shares": [_share(share) for share in sampled(pace.shares, SPARK_POINTS)],
         "steps": max(0, len(pace.shares) - 1),
         "more": pace.more,
         "left": [compact(round(left)) for left in sampled(pace.left, SPARK_POINTS)],
-        "text": pace.text,
+        "text": pace.line,
     }
 
 
 def _meters(meters: MetersView, gauge: GaugeView) -> dict[str, Any]:
-    row = ("kind", "label", "tokens", "cost", "price", "token_share", "cost_share")
+    row = ("kind", "label", "tokens", "cost", "price", "token_share")
     return {
         "says": EXPLANATION,
         **_picked(meters, "counted", "billed", "source", "scope", "counted_share"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from budget_magic.report.live_turn import StreamedBlock
+from budget_magic.report.streamed_markdown import StreamedMarkdown
 
 SNAPSHOT_CHARS: Final = 200_000
-"""Most of a block's text that a snapshot holds: its end."""
+"""Most of a block's open text that a snapshot holds: its end."""
+RENDERED_CHARS: Final = 40_000
+"""A block that is longer than this stays text from there on."""
 
 
 def utf16_length(text: str) -> int:
@@ -29,13 +32,23 @@ class Stream:
     """Pieces that the browser has."""
     length: int = 0
     """UTF-16 units in these."""
-    html: str | None = None
-    """The text rendered, once its block has ended."""
+    html: list[str] = field(default_factory=list)
+    """The finished Markdown blocks of a text, rendered."""
+    rendered: int = 0
+    """UTF-16 units in these."""
+    _markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
+    _fed: int = 0
+    """Pieces that were given to it."""
 
     @property
     def text(self) -> str:
-        """What the browser has."""
+        """What the browser has, as text or rendered."""
         return "".join(self.block.pieces[: self.told])
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether the browser has all of it as HTML."""
+        return bool(self.html) and self.rendered == self.length and self.block.ended
 
     def new_piece(self) -> list[int | str] | None:
         """Return what arrived since the last call as (id, offset, text); it counts as told."""
@@ -47,15 +60,38 @@ class Stream:
         self.length += utf16_length(text)
         return [self.block.id, offset, text]
 
+    def new_html(self) -> list[int | str] | None:
+        """Return what was finished since the last call as (id, from, to, html)."""
+        if self.block.kind != "text" or self.block.characters > RENDERED_CHARS:
+            return None
+        has_ended, told = self.block.ended, self.told
+        finished = self._markdown.feed("".join(self.block.pieces[self._fed : told]))
+        self._fed = told
+        if has_ended and told == len(self.block.pieces):
+            finished += self._markdown.finish()
+        start, self.rendered = self.rendered, self.length - utf16_length(self._markdown.tail)
+        if not finished:
+            self.rendered = start
+            return None
+        self.html += finished
+        return [self.block.id, start, self.rendered, "".join(finished)]
+
     def as_json(self) -> dict[str, object]:
         """Return the block as told so far, for a view that missed a part."""
-        kept = self.text[-SNAPSHOT_CHARS:]
+        kept = self._open_text()[-SNAPSHOT_CHARS:]
         return {
             "id": self.block.id,
             "step": self.block.step,
             "kind": self.block.kind,
             "name": self.block.name,
+            "html": self.html,
+            "rendered": self.rendered,
             "from": self.length - utf16_length(kept),
             "text": kept,
-            "html": self.html,
         }
+
+    def _open_text(self) -> str:
+        if not self.rendered:
+            return self.text
+        units = self.text.encode("utf-16-le", "surrogatepass")[2 * self.rendered :]
+        return units.decode("utf-16-le", "surrogatepass")

@@ -1,16 +1,18 @@
 // What the panel computes before it draws, without a page.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import panel, {
+import { lineDiff } from "../../budget_magic/widgets/src/diff.js";
+import {
+  boxHeight,
   chunkBreak,
   follows,
-  halves,
   largestStep,
-  lineDiff,
   sparkPaths,
-  spokenGauge,
-  stopNote,
-} from "../../budget_magic/widgets/static/panel.js";
+} from "../../budget_magic/widgets/src/geometry.js";
+import { budgetText, spokenGauge } from "../../budget_magic/widgets/src/header.js";
+import { halves, stopNote } from "../../budget_magic/widgets/src/notes.js";
+import { readBudget } from "../../budget_magic/widgets/src/popovers.js";
+import panel from "../../budget_magic/widgets/static/panel.js";
 
 test("the module can be read where there is no page", () => {
   assert.deepEqual(Object.keys(panel()), ["initialize", "render"]);
@@ -58,19 +60,17 @@ const pace = (shares, steps, more) => ({ shares, steps, more, left: [], text: ""
 test("the pace is drawn from the first step to now, and on to where it leads", () => {
   const paths = sparkPaths(pace([1, 0.5], 1, 1));
   assert.equal(paths.line, "M0.0 3.0L100.0 21.5");
-  assert.equal(paths.area, "M0.0 3.0L100.0 21.5L100.0 40L0 40Z");
   assert.equal(paths.next, "M100.0 21.5L200 40");
-  assert.equal(paths.x, 0.5);
 });
 
 test("after the end the pace fills the width", () => {
   const paths = sparkPaths(pace([1, 0.6, 0.2], 2, null));
   assert.equal(paths.next, "");
-  assert.equal(paths.x, 1);
+  assert.match(paths.line, /L200\.0 32\.6$/);
 });
 
 test("a sampled pace spans all its steps", () => {
-  assert.equal(sparkPaths(pace([1, 0.5, 0], 90, 10)).x, 0.9);
+  assert.match(sparkPaths(pace([1, 0.5, 0], 90, 10)).line, /L180\.0 40\.0$/);
 });
 
 test("before the first step there is no pace to draw", () => {
@@ -131,4 +131,19 @@ test("a Stop that is not heard names what it waits for", () => {
     "Stop waits for look_up(); Kernel > Interrupt ends it now.",
   );
   assert.equal(stopNote("step 3, thinking"), "Stop waits; Kernel > Interrupt ends it now.");
+});
+
+test("the box keeps within its limits", () => {
+  assert.deepEqual([20, 360.4, 5000].map(boxHeight), [160, 360, 900]);
+});
+
+test("a budget is written as people write it, and read back", () => {
+  const texts = [20_000, 64_000, 64_500, 1_500_000, 65_432, 999, null].map(budgetText);
+  assert.deepEqual(texts, ["20k", "64k", "64.5k", "1.5M", "65,432", "999", "none"]);
+  assert.deepEqual(texts.map(readBudget), [20_000, 64_000, 64_500, 1_500_000, 65_432, 999, null]);
+});
+
+test("what is no budget is told apart", () => {
+  for (const text of ["", "a lot", "-5", "0", "1.5", "64kk", "k"])
+    assert.equal(readBudget(text), undefined, text);
 });

@@ -1,7 +1,7 @@
 // What the panel makes of the kernel's messages, without a page.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Feed, merge } from "../../budget_magic/widgets/static/panel.js";
+import { Feed, merge } from "../../budget_magic/widgets/src/feed.js";
 
 const NONE = { thinking: 0, calls: 0, results: 0, text: 0 };
 const ROW = {
@@ -99,9 +99,10 @@ test("a snapshot fills the gap and keeps what was there", () => {
     step: 1,
     kind: "text",
     name: "",
+    html: [],
+    rendered: 0,
     from: 0,
     text: "Hello world",
-    html: null,
   };
   feed.takeSnapshot(snapshot({ r: 3, streams: [stream] }));
   assert.equal(text(feed), "Hello world");
@@ -110,13 +111,46 @@ test("a snapshot fills the gap and keeps what was there", () => {
   assert.equal(text(feed), "Hello world!");
 });
 
-test("a snapshot without the beginning of a long text says so", () => {
+const stream = (more) => ({
+  id: 1,
+  step: 1,
+  kind: "text",
+  name: "",
+  html: [],
+  rendered: 0,
+  ...more,
+});
+
+test("a snapshot without the beginning of a long text goes on from there", () => {
   const feed = new Feed();
-  const stream = { id: 1, step: 1, kind: "text", name: "", from: 100, text: "end", html: null };
-  feed.takeSnapshot(snapshot({ r: 3, streams: [stream] }));
-  assert.equal(text(feed), "…end");
+  feed.takeSnapshot(snapshot({ r: 3, streams: [stream({ from: 100, text: "end" })] }));
+  assert.equal(text(feed), "end");
+  assert.equal(feed.streams.get(1).start, 100);
   feed.take({ r: 4, d: [[1, 103, "!"]] });
-  assert.equal(text(feed), "…end!");
+  assert.equal(text(feed), "end!");
+});
+
+test("finished Markdown takes the place of its text", () => {
+  const feed = started();
+  feed.take({ r: 1, n: [[1, 1, "text", ""]], d: [[1, 0, "# a\n\nb"]] });
+  assert.equal(feed.take({ r: 2, m: [[1, 0, 5, "<h1>a</h1>"]] }), false);
+  assert.equal(text(feed), "b");
+  feed.take({ r: 3, d: [[1, 6, "c"]], m: [[1, 5, 7, "<p>bc</p>"]] });
+  assert.equal(text(feed), "");
+  assert.deepEqual(feed.streams.get(1).html, ["<h1>a</h1>", "<p>bc</p>"]);
+});
+
+test("Markdown whose text was lost asks for a snapshot, which brings both", () => {
+  const feed = started();
+  feed.take({ r: 1, n: [[1, 1, "text", ""]], d: [[1, 0, "a\n"]] });
+  assert.equal(feed.take({ r: 3, m: [[1, 0, 6, "<p>a</p>"]] }), true);
+  assert.equal(text(feed), "a\n");
+  const now = stream({ html: ["<p>a</p>", "<p>b</p>"], rendered: 6, from: 6, text: "c" });
+  feed.takeSnapshot(snapshot({ r: 3, streams: [now] }));
+  assert.equal(text(feed), "c");
+  assert.deepEqual(feed.streams.get(1).html, ["<p>a</p>", "<p>b</p>"]);
+  assert.equal(feed.take({ r: 4, d: [[1, 7, "d"]] }), false);
+  assert.equal(text(feed), "cd");
 });
 
 test("a snapshot older than what is known is left aside", () => {

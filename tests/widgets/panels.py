@@ -37,9 +37,9 @@ OFFERS = Offers(
     rewrite_tokens=38_180,
     rewrite_usd=Decimal("0.1812"),
     by_message=True,
-    next_budget=128_000,
     budget=64_000,
-    ceilings={"cost": Raise(by="+$2", value="5", to="7.00")},
+    next_budget=64_000,
+    ceilings={"cost": Raise(by="+$2", value="5", to="7.00", text="$7.00")},
 )
 
 
@@ -66,9 +66,9 @@ class Pressed:
         """An effort was chosen."""
         self.said.append(("effort", level, when))
 
-    def raise_budget(self, value: int, total: int) -> None:
-        """The budget was raised."""
-        self.said.append(("budget", value, total))
+    def set_budget(self, value: int | None, to: str, when: Literal["now", "next"]) -> None:
+        """A budget was chosen."""
+        self.said.append(("budget", value, to, when))
 
     def raise_ceiling(self, ceiling: CeilingKind, value: str, to: str) -> None:
         """A ceiling was raised."""

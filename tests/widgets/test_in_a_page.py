@@ -32,7 +32,7 @@ from tests.widgets.hostile_panel import tell_all
 from tests.widgets.page import STATIC, InPage, PanelPage, panel_page
 from tests.widgets.panels import RecordedComm, Show
 
-EXTRA = {"offers": offers_json(Offers()), "no_events": False}
+EXTRA = {"offers": offers_json(Offers(), 1), "no_events": False}
 CODE = """```python
 @cache
 def same(a: str) -> bool:

@@ -1,0 +1,61 @@
+// @ts-check
+// The live panel of a turn, as anywidget loads it. The kernel sends small messages, which `Feed`
+// joins; each view paints what changed. Bundled into ../static/panel.js: see CONTRIBUTING.md.
+
+import { Feed } from "./feed.js";
+import { watchKernel } from "./kernel.js";
+import { SavedForm } from "./saved.js";
+import { View } from "./view.js";
+
+/**
+ * @typedef {import("./types").Message} Message
+ * @typedef {import("./types").Model} Model
+ * @typedef {import("./types").Saved} Saved
+ */
+
+/** One widget: its messages are joined from the start, also before there is a view. */
+export default function panel() {
+  const feed = new Feed();
+  /** @type {Set<View>} */
+  const views = new Set();
+  let gone = false;
+  return {
+    /** @param {{model: Model}} context */
+    initialize({ model }) {
+      const saved = new SavedForm(model);
+      /** @param {Message & {saved?: Saved}} message */
+      const heard = (message) => {
+        if (message.saved) saved.put(message.saved, false);
+        else if (feed.take(message)) model.send({ k: "resync" });
+      };
+      const refresh = () => feed.takeSnapshot(model.get("snapshot"));
+      refresh();
+      saved.put(model.get("saved"), true);
+      model.on("msg:custom", heard);
+      model.on("change:snapshot", refresh);
+      const unwatch = watchKernel(model, () => {
+        gone = true;
+        for (const view of views) view.lose();
+      });
+      if (saved.works) model.send({ k: "saves" });
+      return () => {
+        unwatch();
+        model.off("msg:custom", heard);
+        model.off("change:snapshot", refresh);
+      };
+    },
+    /** @param {{model: Model, el: HTMLElement}} context */
+    render({ model, el }) {
+      const view = new View(feed, (content) => model.send(content));
+      views.add(view);
+      if (gone) view.lose();
+      el.append(view.el);
+      view.paint();
+      model.send({ k: "hello", r: feed.revision });
+      return () => {
+        views.delete(view);
+        view.remove();
+      };
+    },
+  };
+}

@@ -1,0 +1,210 @@
+// What the panel does with a front end that lets it: the kernel's state, the notebook's file, the tab.
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { head, paint, row } from "./page.mjs";
+
+const { default: panel } = await import("../../budget_magic/widgets/src/panel.js");
+const { Attention } = await import("../../budget_magic/widgets/src/attention.js");
+const { SavedForm } = await import("../../budget_magic/widgets/src/saved.js");
+
+const WIDGET = "application/vnd.jupyter.widget-view+json";
+
+class Signal {
+  heard = new Set();
+  connect(call) {
+    this.heard.add(call);
+  }
+  disconnect(call) {
+    this.heard.delete(call);
+  }
+  emit(value) {
+    for (const call of this.heard) call(this, value);
+  }
+}
+
+const ended = [];
+afterEach(() => {
+  for (const end of ended.splice(0)) end();
+  sessionStorage.clear();
+});
+
+function open(more = {}) {
+  const kernel = { statusChanged: new Signal(), disposed: new Signal() };
+  const sessionContext = { statusChanged: new Signal(), kernelChanged: new Signal() };
+  const steps = [{ number: 6, row: row(), blocks: [] }];
+  const snapshot = { r: 0, head: head(more), steps, earlier: 0, streams: [] };
+  const model = {
+    get: (name) => ({ snapshot })[name],
+    send: () => {},
+    on: () => {},
+    off: () => {},
+    widget_manager: { kernel, context: { sessionContext } },
+  };
+  const widget = panel();
+  const el = document.createElement("main");
+  document.body.append(el);
+  const closeFeed = widget.initialize({ model });
+  ended.push(widget.render({ model, el }), closeFeed, () => el.remove());
+  return { q: (place) => el.querySelector(place), kernel, sessionContext, closeFeed };
+}
+
+for (const status of ["restarting", "autorestarting", "dead"])
+  test(`a kernel that is ${status} is said to be gone, and the buttons are off`, () => {
+    const { q, kernel } = open();
+    kernel.statusChanged.emit("busy");
+    paint();
+    assert.equal(q(".bm-state").textContent, "Running");
+    kernel.statusChanged.emit(status);
+    paint();
+    assert.equal(q(".bm-state").textContent, "No kernel");
+    assert.equal(q(".bm-now").textContent, "last seen: step 6, writing");
+    assert.match(q(".bm-note--gone").textContent, /^The kernel that ran this turn is gone\./);
+    assert.equal(q(".bm-mark").textContent, "broke off");
+    for (const name of ["stop", "effort-button", "budget-button"])
+      assert.equal(q(`.bm-${name}`).disabled, true, name);
+  });
+
+test("another kernel for the notebook means that this one is gone", () => {
+  const { q, sessionContext, kernel } = open();
+  sessionContext.kernelChanged.emit({ newValue: kernel });
+  paint();
+  assert.equal(q(".bm-state").textContent, "Running");
+  sessionContext.kernelChanged.emit({ newValue: {} });
+  paint();
+  assert.equal(q(".bm-state").textContent, "No kernel");
+});
+
+test("a turn that has ended does not mind", () => {
+  const { q, kernel } = open({ ended: true, state: "completed", word: "Completed" });
+  kernel.statusChanged.emit("dead");
+  paint();
+  assert.equal(q(".bm-state").textContent, "Completed");
+});
+
+test("nothing is watched once the widget is closed", () => {
+  const { kernel, sessionContext, closeFeed } = open();
+  closeFeed();
+  for (const signal of [...Object.values(kernel), ...Object.values(sessionContext)])
+    assert.equal(signal.heard.size, 0);
+});
+
+/** A notebook as JupyterLab models it: outputs that are rendered, and those that are saved. */
+function notebook(outputs, id = "cell-1") {
+  const shown = outputs.map((one) => ({ ...one }));
+  const file = outputs.map((one) => ({ ...one }));
+  const calls = [];
+  const cell = {
+    id,
+    type: "code",
+    outputs: {
+      get length() {
+        return shown.length;
+      },
+      get: (index) => shown[index],
+      set: (index, output) => {
+        shown[index] = output;
+        file[index] = output;
+      },
+      add: (output) => {
+        shown.push(output);
+        file.push(output);
+      },
+    },
+    sharedModel: {
+      updateOutputs: (start, end, put, origin) => {
+        calls.push(origin);
+        file.splice(start, end - start, ...put);
+      },
+    },
+  };
+  const cells = [{ id: "text", type: "markdown" }, cell];
+  cells.get = (index) => cells[index];
+  return { shown, file, calls, model: { widget_manager: { context: { model: { cells } } } } };
+}
+
+const live = { data: { [WIDGET]: { model_id: "p1" }, "text/html": "old" }, metadata: {} };
+const saved = (more = {}) => ({
+  panel: "p1",
+  cell: "cell-1",
+  ended: false,
+  bundle: { "text/html": "<b>report</b>" },
+  ...more,
+});
+
+test("the file gets the report while the page keeps the live view", () => {
+  const { shown, file, calls, model } = notebook([{ data: {}, metadata: {} }, live]);
+  new SavedForm(model).put(saved(), false);
+  assert.equal(shown[1].data[WIDGET].model_id, "p1");
+  assert.deepEqual(file[1].data, { "text/html": "<b>report</b>" });
+  assert.deepEqual(file[1].metadata, { budget_magic: { panel: "p1" } });
+  assert.deepEqual(calls, ["silent-change"]);
+});
+
+test("a page that was loaded while the turn ran gets the report in its place", () => {
+  const marked = { data: { "text/html": "old" }, metadata: { budget_magic: { panel: "p1" } } };
+  const { shown, model } = notebook([marked]);
+  new SavedForm(model).put(saved({ ended: true }), true);
+  assert.deepEqual(shown[0].data, { "text/html": "<b>report</b>" });
+  assert.deepEqual(shown[0].metadata, {});
+});
+
+test("a page that never had the output gets it below its cell, once", () => {
+  const { shown, model } = notebook([]);
+  const form = new SavedForm(model);
+  form.put(saved(), false);
+  assert.equal(shown.length, 0);
+  form.put(saved(), true);
+  form.put(saved({ ended: true }), true);
+  assert.deepEqual(
+    shown.map(({ data }) => data["text/html"]),
+    ["<b>report</b>"],
+  );
+});
+
+test("a front end that hands out no notebook is left alone", () => {
+  for (const model of [
+    {},
+    { widget_manager: {} },
+    { widget_manager: { context: { model: {} } } },
+  ]) {
+    const form = new SavedForm(model);
+    assert.equal(form.works, false);
+    form.put(saved(), true);
+  }
+});
+
+const hide = (hidden) =>
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+
+test("the tab of a hidden page says that a person is needed, until it is looked at", () => {
+  document.title = "audit.ipynb";
+  const attention = new Attention();
+  ended.push(() => attention.remove());
+  hide(true);
+  attention.update(head());
+  attention.update(head({ state: "waiting", word: "Waiting for you" }));
+  assert.equal(document.title, "(waiting for you) audit.ipynb");
+  hide(false);
+  document.dispatchEvent(new window.Event("visibilitychange"));
+  assert.equal(document.title, "audit.ipynb");
+});
+
+test("the end of a turn is marked if it ran for more than a minute", () => {
+  document.title = "audit.ipynb";
+  const end = head({ ended: true, state: "completed", word: "Completed" });
+  for (const [runs_ms, title] of [
+    [59_000, "audit.ipynb"],
+    [61_000, "(completed) audit.ipynb"],
+  ]) {
+    let now = 0;
+    const attention = new Attention(() => now);
+    hide(true);
+    attention.update(head());
+    now = runs_ms;
+    attention.update(end);
+    assert.equal(document.title, title);
+    attention.remove();
+    assert.equal(document.title, "audit.ipynb");
+    hide(false);
+  }
+});
