@@ -84,7 +84,7 @@ def _row(  # noqa: PLR0913, PLR0917 - one row of the table above
         spent=shown,
         held=held_shown if held else "",
         ceiling="" if ceiling is None else show_ceiling(ceiling),
-        left="" if ceiling is None else show_left(max(ceiling - spent, 0)),
+        left="" if ceiling is None else show_left(ceiling - min(spent, ceiling)),
         share=_share(spent, ceiling),
         held_share=0.0 if held is None else _share(held, ceiling),
     )
