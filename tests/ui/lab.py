@@ -90,6 +90,11 @@ class Server:
         )  # fmt: skip
         self._wait_until_it_answers(home / "server.log")
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return self._process.pid
+
     def api(self, path: str, method: str = "GET") -> Any:
         """What the server's REST API answers."""
         request = urllib.request.Request(self.url + path, method=method)  # noqa: S310 - loopback
@@ -148,6 +153,12 @@ class Server:
                 return
         self._log.close()
         raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
+
+
+def _children_running(module: str, parent: int) -> list[int]:
+    """Process ids of the parent's children that run a module, on Linux."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if module in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def _free_port() -> int:
@@ -259,6 +270,16 @@ class Window:
             code,
         )
         return printed.strip()
+
+    def restart_kernel(self) -> None:
+        """Restart the notebook's kernel."""
+        (kernel,) = self.server.api("/api/kernels")
+        self.server.api(f"/api/kernels/{kernel['id']}/restart", "POST")
+
+    def kill_kernel(self) -> None:
+        """Kill the process of the notebook's kernel, as running out of memory does."""
+        for pid in _children_running("ipykernel_launcher", self.server.pid):
+            os.kill(pid, signal.SIGKILL)
 
     def command(self, name: str) -> None:
         """Run a command of the front end without waiting for it."""

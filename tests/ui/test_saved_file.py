@@ -1,0 +1,99 @@
+"""What a notebook's file says of a turn that was saved, reloaded or lost while it ran."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.conftest import OpenNotebook
+from tests.ui.lab import Server, Window
+from tests.ui.scenes import LOAD, SET_UP
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+TWO_STEPS = (
+    SET_UP + "sim, mine = scripted(Reply(text='First I look.', calls=[note('a')]),"
+    " Reply(text='# Found\\n\\nAll *is* well.\\n\\n' + LONG * 3), pace=150)"
+)
+CELL = "%%claude_task audit --client mine -t save_note --approve all\nLook, then report."
+
+
+def running_second_step(open_notebook: OpenNotebook, server: Server) -> Window:
+    """A page in which the second step of a turn streams."""
+    window = open_notebook(server, LOAD, TWO_STEPS, CELL)
+    window.run_to_end(0, 1)
+    window.run(2)
+    expect(window.panel().locator(".bm-step")).to_have_count(2)
+    expect(window.panel().locator(".bm-prose strong, .bm-prose h1")).to_have_count(1)
+    return window
+
+
+def outputs_in_file(server: Server, name: str) -> list[dict[str, Any]]:
+    """The outputs of the last cell in the saved file."""
+    saved = json.loads(Path(server.notebooks / name).read_text())
+    outputs: list[dict[str, Any]] = saved["cells"][2]["outputs"]
+    return outputs
+
+
+def test_a_file_saved_in_mid_run_tells_the_story_so_far(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    window = running_second_step(open_notebook, lab)
+    window.save()
+    (output,) = outputs_in_file(lab, window.name)
+    assert WIDGET not in output["data"]
+    assert "Look, then report." in "".join(output["data"]["text/html"])
+    assert "save_note" in "".join(output["data"]["text/html"])
+    expect(window.panel().locator(".bm-state")).to_contain_text("Running")
+    window.wait_done(2)
+    window.save()
+    (output,) = outputs_in_file(lab, window.name)
+    assert WIDGET not in output["data"]
+    assert "budget_magic" not in output["metadata"]
+    assert "Completed" in "".join(output["data"]["text/html"])
+
+
+@pytest.mark.parametrize("saved_before", [True, False])
+def test_a_page_loaded_again_in_mid_run_keeps_the_answer(
+    lab: Server, open_notebook: OpenNotebook, saved_before: bool
+) -> None:
+    window = running_second_step(open_notebook, lab)
+    if saved_before:
+        window.save()
+    window.open(while_it_runs=True)
+    if saved_before:
+        expect(window.page.locator(".jp-OutputArea").last).to_contain_text("save_note")
+        window.shot("reloaded-in-mid-run")
+    output = window.page.locator(".jp-OutputArea").last
+    expect(output).to_contain_text("Completed", timeout=60_000)
+    expect(output).to_contain_text("All is well.")
+    window.save()
+    lab.shut_kernels_down()
+    window.open()
+    expect(window.page.locator(".jp-OutputArea").last).to_contain_text("All is well.")
+    assert all(WIDGET not in one["data"] for one in outputs_in_file(lab, window.name))
+    window.shot("reopened-after-reload")
+
+
+@pytest.mark.parametrize("how", ["restarted", "killed"])
+def test_a_panel_whose_kernel_is_gone_says_so_and_the_file_reads(
+    lab: Server, open_notebook: OpenNotebook, how: str
+) -> None:
+    window = running_second_step(open_notebook, lab)
+    if how == "restarted":
+        window.restart_kernel()
+    else:
+        window.kill_kernel()
+    panel = window.panel()
+    expect(panel.locator(".bm-state")).to_contain_text("No kernel")
+    expect(panel.locator(".bm-note--gone")).to_contain_text("The kernel that ran this turn is gone")
+    expect(panel.locator(".bm-stop")).to_be_disabled()
+    window.shot(f"kernel-{how}")
+    window.save()
+    (output,) = outputs_in_file(lab, window.name)
+    assert WIDGET not in output["data"]
+    window.open(while_it_runs=True)
+    expect(window.page.locator(".jp-OutputArea").last).to_contain_text("save_note")
