@@ -49,8 +49,14 @@ class PanelWidget(anywidget.AnyWidget):
     saved = traitlets.Dict().tag(sync=True)
     """The report for the notebook's file, for a page that loads now."""
 
-    def __init__(self, **computed: Callable[[], dict[str, Any]]) -> None:
-        self._computed = computed
+    def __init__(
+        self, snapshot: Callable[[], dict[str, Any]], saved: Callable[[str], dict[str, Any]]
+    ) -> None:
+        # It has no id before it is open, and then its output stands in the page.
+        self._computed: dict[str, Callable[[], dict[str, Any]]] = {
+            "snapshot": snapshot,
+            "saved": lambda: saved(self.model_id) if self.comm else {},
+        }
         super().__init__()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - the signature of ipywidgets
@@ -96,7 +102,7 @@ class Panel:
             self._look()  # the view begins with the first state
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the panel", error)
-        self.widget = PanelWidget(snapshot=self._sync.snapshot, saved=self._saved)
+        self.widget = PanelWidget(self._sync.snapshot, self._saved)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
         self._thread.start()
@@ -206,15 +212,14 @@ class Panel:
         self._viewed_at = time.monotonic()
         return message
 
-    def _saved(self) -> dict[str, Any]:
+    def _saved(self, panel: str) -> dict[str, Any]:
         """Return the report, and where it belongs."""
         bundle = dict(self._report())
-        panel = self.widget.model_id if bundle else ""
         return {"panel": panel, "cell": self._cell_id, "ended": self._ended, "bundle": bundle}
 
     def _tell_saved(self) -> None:
         if self.is_saved_by_page:
-            self._send({"saved": self._saved()})
+            self._send({"saved": self._saved(self.widget.model_id)})
 
     def _answer(self) -> None:
         """Send what the browser asked for."""
