@@ -9,6 +9,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from budget_magic import TaskInterrupted, tasks
+from budget_magic.magics.tables import TASK_COLUMNS
 from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator, silence
 from budget_magic.wire.sdk import simulated_client
@@ -57,6 +58,24 @@ def test_claude_tasks_is_a_table_with_a_row_each(notebook: Notebook) -> None:
     assert [row[0] for row in table.rows] == ["audit", "later"]
     assert [row[1] for row in table.rows] == ["completed", "not run yet"]
     assert "<td" in table._repr_html_()
+
+
+def test_claude_tasks_converts_to_a_pandas_table(notebook: Notebook) -> None:
+    pytest.importorskip("pandas", reason="pip install pandas")
+    notebook("%%claude_task audit --max-steps 1\nAudit this folder.")
+    notebook("%claude_task later -b none")
+    notebook("t = %claude_tasks")
+    frame, spend = notebook["t"].to_frame(), tasks()["audit"].spend
+
+    assert list(frame.columns) == list(TASK_COLUMNS)
+    audit, later = frame.to_dict("records")
+    assert (audit["task"], audit["state"], audit["reason"]) == ("audit", "halted", "step_ceiling")
+    assert (later["task"], later["state"], later["steps"]) == ("later", "not run yet", 0)
+    assert audit["cost_usd"] == float(spend.cost_usd or 0)
+    assert audit["budget_tokens"] == spend.budget_tokens
+    assert str(frame.dtypes["cost_usd"]) == str(frame.dtypes["budget"]) == "float64"
+    assert str(frame.dtypes["steps"]) == "int64"
+    assert frame.budget.isna().tolist() == [False, True]
 
 
 def test_claude_stop_of_nothing_says_so(notebook: Notebook) -> None:
