@@ -17,10 +17,10 @@ from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import shown_again
-from budget_magic.session.outcome import Outcome
 from budget_magic.meter.cost import price_table
 from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
+from budget_magic.session.outcome import Outcome
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.session.start import Start, start_turn

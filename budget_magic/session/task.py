@@ -13,7 +13,6 @@ from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clause
 from budget_magic.events import HeldReleased, Reason, Record, Suggestion, TurnFinished
 from budget_magic.loop import Approver, TaskContext
 from budget_magic.meter import Spend
-from budget_magic.session.outcome import Outcome
 from budget_magic.meter.account import Account
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
@@ -26,6 +25,7 @@ from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
 from budget_magic.session.frames import Records
 from budget_magic.session.live_changes import apply_changes
+from budget_magic.session.outcome import Outcome
 from budget_magic.session.prepare import Prepared, checked, refuse_another_client
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
