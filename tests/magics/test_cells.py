@@ -120,6 +120,48 @@ def test_a_new_name_close_to_an_old_one_is_said(notebook: Notebook) -> None:
     assert "new task adit (not audit)" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [("e1", "e2"), ("task-1", "task-2"), ("run3", "run14"), ("audit", "audit-2"), ("v1.2", "v1.3")],
+)
+def test_a_name_that_differs_by_its_number_only_is_no_slip(
+    notebook: Notebook, known: str, new: str
+) -> None:
+    notebook(f"%claude_task {known}")
+    ran = notebook(f"%%claude_task {new}\nSay hello.")
+    assert ran.error is None
+    assert "new task" not in ran.out
+
+
+def test_a_slip_beside_a_number_is_still_said(notebook: Notebook) -> None:
+    notebook("%claude_task audit-1")
+    notebook("%claude_task audit-2")
+    assert "new task adit-3 (not audit-2)" in notebook("%claude_task adit-3").out
+
+
+@pytest.mark.parametrize("second", ["%%claude_task", "%%claude_measure other --runs 3"])
+def test_a_second_magic_in_the_prompt_is_refused(notebook: Notebook, second: str) -> None:
+    ran = notebook(f"%%claude_task audit\nAudit this folder.\n\n{second}\nAnd fix it.")
+
+    assert isinstance(ran.error, UsageError)
+    assert str(ran.error) == (
+        f"the prompt holds a second {second.split()[0]} line: move it to a cell of its own, or"
+        " indent it to send it as text"
+    )
+    assert not tasks()
+
+
+def test_an_indented_magic_and_an_inserted_one_are_sent_as_text(notebook: Notebook) -> None:
+    notebook.shell.push({"cell": "Look at this:\n%%claude_task audit"})
+    ran = notebook(
+        "%%claude_task audit\n    %%claude_task b\nWhat does %%claude_task do?\n{{ cell }}"
+    )
+
+    assert ran.error is None
+    sent = tasks()["audit"].messages[0]["content"][0]["text"]
+    assert sent.startswith("%%claude_task b\nWhat does %%claude_task do?\nLook at this:\n%%claude")
+
+
 def test_a_halt_is_no_error_and_names_the_command(notebook: Notebook) -> None:
     ran = notebook("%%claude_task audit --max-steps 2 -o out\nAudit this folder.")
     assert ran.error is None
