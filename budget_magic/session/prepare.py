@@ -214,13 +214,13 @@ def turn_settings(settings: Settings, chosen: Chosen, *, system: str) -> TurnSet
         max_tokens=settings.reply_tokens,
         system=system,
         tools=settings.tool_names,
-        root=_shown(settings.root_path()) if "files" in settings.tools else "",
+        root=shown_path(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",
         user_prices=settings.model in settings.prices,
     )
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Return a path as a saved notebook may show it: the home folder as `~`."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

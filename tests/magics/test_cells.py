@@ -144,9 +144,10 @@ def test_a_second_magic_in_the_prompt_is_refused(notebook: Notebook, second: str
     ran = notebook(f"%%claude_task audit\nAudit this folder.\n\n{second}\nAnd fix it.")
 
     assert isinstance(ran.error, UsageError)
+    name = second.split(maxsplit=1)[0]
     assert str(ran.error) == (
-        f"the prompt holds a second {second.split()[0]} line: move it to a cell of its own, or"
-        " indent it to send it as text"
+        f"the prompt holds a second {name} line: move it to a cell of its own, or indent it to send"
+        " it as text"
     )
     assert not tasks()
 
