@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from budget_magic import TaskInterrupted, tasks
@@ -304,41 +303,6 @@ class TestLoading:
         notebook("%claude_stop")
         with pytest.raises(TaskInterrupted):
             notebook["t"].wait()
-
-
-def completions(notebook: Notebook, line: str) -> list[str]:
-    """What completing at the end of the line would make of its last word."""
-    with provisionalcompleter():
-        found = list(notebook.shell.Completer.completions(line, len(line)))
-    return [line[line.rfind(" ", 0, one.start) + 1 : one.start] + one.text for one in found]
-
-
-class TestCompletion:
-    @pytest.mark.parametrize(
-        ("line", "expected"),
-        [
-            ("%%claude_task audit --max-c", "cost"),
-            ("%%claude_task -e xh", "xhigh"),
-            ("%%claude_task -m claude-opus-5-", "5"),
-            ("%claude_resume au", "audit"),
-            ("%claude_stop au", "audit"),
-            ("%%claude_task audit -t fil", "files"),
-        ],
-    )
-    def test_options_values_and_names_complete(
-        self, notebook: Notebook, line: str, expected: str
-    ) -> None:
-        notebook("%claude_task audit")
-        assert any(text.endswith(expected) for text in completions(notebook, line))
-
-    def test_pythons_own_matches_are_silenced(self, notebook: Notebook) -> None:
-        line = "%%claude_task audit --"
-        found = completions(notebook, line)
-        assert "max-cost" in " ".join(found)
-        assert "print" not in " ".join(found)
-
-    def test_other_lines_are_left_alone(self, notebook: Notebook) -> None:
-        assert any("print" in text for text in completions(notebook, "pri"))
 
 
 @pytest.mark.parametrize("line", ["%claude_task audit", "%claude_resume audit"])
