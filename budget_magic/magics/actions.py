@@ -146,6 +146,9 @@ class Actions:
         """Start a turn in the background; a separate thread updates its display."""
         with interrupts_stop(cell.run), cell.run:
             cell.start()
+            if self.shell_context.kernel is None:  # a notebook's display shows them
+                for note in cell.task.view(cell.turn.number).notes:
+                    print(note)
             self._background[cell.task.name] = cell
             threading.Thread(
                 target=_finish_later, args=(cell,), name="budget_magic display", daemon=True

@@ -211,7 +211,7 @@ class Cells:
         except (KeyboardInterrupt, EOFError):
             said = ""
         if said.strip().lower() not in YES:
-            raise ConfigurationError(f"{sentence}: not sent; insert less text")
+            raise ConfigurationError(f"not sent: {sentence}; insert less text, or answer y")
 
 
 def _refuse_second_magic(body: str) -> None:

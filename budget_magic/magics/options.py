@@ -44,7 +44,7 @@ OPTIONS: Final[Mapping[str, Row]] = {
     **{row.name: row for row in (
         _of_turn("out", "bind the turn's Outcome to VAR in the notebook",
                  short="o", takes="VAR", parse=_variable, default=None),
-        _of_turn("new", "start over under NAME"),
+        _of_turn("new", "start a new task under NAME, in place of the old one"),
         _of_turn("again", "run this cell's turn anew, although it has completed"),
         _of_turn("background", "return at once, with read-only tools; task.wait() waits"),
         _of_turn("release_held", "%claude_task only: release what cut-off requests hold against"

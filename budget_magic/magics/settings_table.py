@@ -16,6 +16,7 @@ from budget_magic.session.prepare import shown_path
 from budget_magic.session.redaction import session_redactor
 from budget_magic.session.task import Task
 from budget_magic.settings import rows
+from budget_magic.settings.row import as_text
 
 WIDTH = 80
 
@@ -86,7 +87,7 @@ def _in_force(task: Task) -> dict[str, str]:
     settings = task.settings
     found = {"root": shown_path(settings.root_path())}
     if settings.max_tokens is None:
-        found["max_tokens"] = options.as_text(settings.reply_tokens)
+        found["max_tokens"] = as_text(settings.reply_tokens)
     if task.chosen is not None and settings.client == "auto":
         found["client"] = task.client_text
     return found
@@ -105,7 +106,7 @@ def _shared(account: Account) -> list[str]:
 def _html_table(lines: Iterable[tuple[Shown, str]]) -> str:
     cells = (
         f'<tr><td style="text-align:left">{_escaped(one.name)}</td>'
-        f'<td style="text-align:left"><b>{_escaped(one.value)}</b></td>'
+        f'<td style="text-align:left">{_escaped(one.value)}</td>'
         f'<td style="text-align:left;opacity:0.7">{_escaped(note)}</td></tr>'
         for one, note in lines
     )

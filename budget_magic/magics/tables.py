@@ -140,9 +140,9 @@ def _row(task: Task) -> tuple[str, ...]:
 def shown_again(task: Task, turn: Turn) -> dict[str, object]:
     """Return the report of a turn that is shown again, with a line that says so."""
     when = "" if turn.ended_at is None else f" on {turn.ended_at:%Y-%m-%d at %H:%M} UTC"
-    note = f"shown again: paid for{when}; --again in its cell runs it anew"
+    note = f"shown again, nothing was sent: paid for{when}; --again in its cell runs it anew"
     if turn.changed_things:
-        note += "; its tools were not run again, --again runs them"
+        note += "; its tools were not run again"
     shown = task.report(turn.number)
     shown["text/html"] = f"<p><i>{html.escape(note)}</i></p>{shown['text/html']}"
     shown["text/markdown"] = f"*{note}*\n\n{shown['text/markdown']}"

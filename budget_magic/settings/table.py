@@ -81,7 +81,7 @@ class Settings(RecordedSettings):
         parsers.tools, more="; also functions and tools themselves",
         short="t", takes="LIST", values=("files", "none"), counts=True))
     approve: object = field(default="ask", metadata=row(
-        "ask: read-only tools run, others ask; all: nothing asks; none: refused",
+        "ask: tools that are not read-only ask; all: nothing asks; none: what would ask is refused",
         parsers.policy, more="; or a function `(call) -> True, False or a reason`",
         takes="POLICY", values=("ask", "all", "none")))
     root: str | os.PathLike[str] = field(default=".", metadata=row(

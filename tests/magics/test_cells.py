@@ -215,7 +215,7 @@ class TestRunningACellAgain:
         sent = requests_of("audit")
         ran = notebook(AUDIT, cell_id="one")
         assert requests_of("audit") == sent
-        assert "shown again: paid for on" in ran.out
+        assert "shown again, nothing was sent: paid for on" in ran.out
         assert "--again in its cell runs it anew" in ran.out
 
     def test_ceilings_and_tags_do_not_count_as_a_change(self, notebook: Notebook) -> None:
@@ -332,3 +332,45 @@ def test_a_small_insertion_is_not_worth_a_word(notebook: Notebook) -> None:
     notebook("words = 'word ' * 10_000")
 
     assert "inserts" not in notebook("%%claude_task audit\nSum up {{ words }}.").out
+
+
+TOOLS = """
+from budget_magic import tool
+@tool(reads=True)
+def look() -> str:
+    "Look."
+    return "seen"
+def clean_up() -> str:
+    "Clean up."
+    return "clean"
+def rename() -> str:
+    "Rename."
+    return "renamed"
+"""
+
+
+@pytest.mark.parametrize("approve", ["ask", "all"])
+def test_background_says_which_tools_it_leaves_out(notebook: Notebook, approve: str) -> None:
+    notebook(TOOLS)
+    simulator = with_client(notebook, Reply(text="Done."))
+    ran = notebook(
+        f"%%claude_task audit --client mine -t look,clean_up,rename --approve {approve}"
+        " --background\nGo."
+    )
+
+    assert ran.error is None
+    offered = [tool["name"] for tool in simulator.requests[0].body["tools"]]
+    assert offered == ["look"]
+    told = (
+        "not offered in the background, where no cell waits to approve or run them: clean_up and"
+        " rename; declare a function that only reads with `@tool(reads=True)`"
+    )
+    assert told in " ".join(ran.out.split())
+
+
+def test_background_says_nothing_where_all_tools_are_offered(notebook: Notebook) -> None:
+    notebook(TOOLS)
+    with_client(notebook, Reply(text="Done."))
+    ran = notebook("%%claude_task audit --client mine -t files,look --background\nGo.")
+    assert "not offered" not in ran.out
+    assert "not offered" not in str(tasks()["audit"].report())

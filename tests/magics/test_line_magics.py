@@ -299,7 +299,7 @@ class TestLoading:
         notebook("t.start('x')")
         ran = notebook("%unload_ext budget_magic")
         assert isinstance(ran.error, UsageError)
-        assert "audit still runs" in str(ran.error)
+        assert str(ran.error) == "audit still runs: `%claude_stop audit`, then unload again"
         notebook("%claude_stop")
         with pytest.raises(TaskInterrupted):
             notebook["t"].wait()
