@@ -19,6 +19,7 @@ from budget_magic.settings import rows
 from budget_magic.settings.row import as_text
 
 WIDTH = 80
+CELL = "text-align:left;padding:2px 28px 2px 0"
 
 
 class Shown(NamedTuple):
@@ -105,9 +106,9 @@ def _shared(account: Account) -> list[str]:
 
 def _html_table(lines: Iterable[tuple[Shown, str]]) -> str:
     cells = (
-        f'<tr><td style="text-align:left">{_escaped(one.name)}</td>'
-        f'<td style="text-align:left">{_escaped(one.value)}</td>'
-        f'<td style="text-align:left;opacity:0.7">{_escaped(note)}</td></tr>'
+        f'<tr><td style="{CELL}">{_escaped(one.name)}</td>'
+        f'<td style="{CELL}">{_escaped(one.value)}</td>'
+        f'<td style="{CELL};opacity:0.7">{_escaped(note)}</td></tr>'
         for one, note in lines
     )
     return f"<table>{''.join(cells)}</table>"

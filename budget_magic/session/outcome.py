@@ -9,7 +9,7 @@ from functools import partial
 from budget_magic.events import Reason, State
 from budget_magic.meter import Spend
 from budget_magic.report.numbers import clock, dollars, exact, plural
-from budget_magic.report.text import clean_text, cut_text
+from budget_magic.report.text import clean_text
 
 SHOWN_LINES = 8
 SHOWN_CHARS = 800
@@ -65,7 +65,7 @@ class Outcome:
         return "\n".join(self._lines())
 
     def __repr__(self) -> str:
-        figures = f"{plural(self.spend.steps, 'step')}, {dollars(self.spend.cost_usd)}"
+        figures = f"{plural(self.spend.steps, 'step')}, {self._cost}"
         return f"Outcome({self.task!r}, turn={self.turn}, {self._ending}, {figures})"
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
@@ -75,6 +75,10 @@ class Outcome:
     def _ending(self) -> str:
         return self.state if self.state == "completed" else f"{self.state}: {self.reason}"
 
+    @property
+    def _cost(self) -> str:
+        return "cost unknown" if self.spend.cost_usd is None else dollars(self.spend.cost_usd)
+
     def _lines(self) -> Iterator[str]:
         yield f"{self.task}, turn {self.turn}: {self._ending}"
         if self.state != "completed":  # then it says what the next line says
@@ -83,7 +87,7 @@ class Outcome:
         figures = [
             plural(spend.steps, "step"),
             plural(spend.tool_calls, "tool call"),
-            f"{dollars(spend.cost_usd)} in {clock(spend.elapsed_s)}",
+            f"{self._cost} in {clock(spend.elapsed_s)}",
         ]
         if spend.unconfirmed_usd:
             figures.append(f"{dollars(spend.unconfirmed_usd)} unconfirmed")
@@ -91,7 +95,8 @@ class Outcome:
         if self.budget is not None and self.remaining is not None:
             yield f"{exact(self.remaining)} of {exact(self.budget)} tokens left"
         if self.text.strip():
-            cut = cut_text(clean_text(self.text.strip()), lines=SHOWN_LINES, chars=SHOWN_CHARS)
-            yield f"\n{cut.text}"
-            if cut.note:
-                yield f"({cut.note}; all of it is in `.text`)"
+            text = clean_text(self.text.strip())
+            first = "\n".join(text.split("\n")[:SHOWN_LINES])[:SHOWN_CHARS].rstrip()
+            yield f"\n{first}"
+            if first != text:
+                yield "… (all of it is in `.text`)"

@@ -103,7 +103,7 @@ def test_printing_an_outcome_shows_state_figures_and_the_first_lines() -> None:
     assert lines[1].startswith("1 step, 0 tool calls, ")
     assert lines[2] == f"{outcome.remaining:,} of 64,000 tokens left"
     assert lines[4] == "Paragraph 0."
-    assert lines[-1] == "(first 6 and last 2 of 79 lines; all of it is in `.text`)"
+    assert lines[-2:] == ["Paragraph 3.", "… (all of it is in `.text`)"]
     assert "\x1b" not in str(outcome)
     assert repr(outcome) == f"Outcome('audit', turn=1, completed, {', '.join(figures_of(outcome))})"
 
