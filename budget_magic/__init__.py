@@ -14,8 +14,8 @@ if TYPE_CHECKING:
         TaskFailed,
         TaskInterrupted,
     )
-    from budget_magic.meter import Outcome, Spend
-    from budget_magic.session import Task, tasks
+    from budget_magic.meter import Spend
+    from budget_magic.session import Outcome, Task, tasks
     from budget_magic.settings import Ceilings
     from budget_magic.tools import tool
 
@@ -39,8 +39,8 @@ __all__ = [
 
 _EXPORTS = {
     "errors": {"BudgetMagicError", "ConfigurationError", "TaskFailed", "TaskInterrupted"},
-    "meter": {"Outcome", "Spend"},
-    "session": {"Task", "tasks"},
+    "meter": {"Spend"},
+    "session": {"Outcome", "Task", "tasks"},
     "settings": {"Ceilings"},
     "tools": {"tool"},
 }

@@ -16,7 +16,7 @@ import budget_magic
 from budget_magic import Ceilings, Outcome, Spend, Task
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Reason, State
-from budget_magic.magics.options import OPTIONS, help_text, parse
+from budget_magic.magics.options import OPTIONS, help_text, parse, texts
 from budget_magic.settings import Settings
 from tests.notebook_runs import environment
 
@@ -114,7 +114,8 @@ def test_loading_imports_nothing_heavy_opens_nothing_but_code_and_starts_no_thre
 
 
 def test_the_help_lists_the_fixed_options() -> None:
-    rows = [line.strip() for line in help_text("%%claude_task", frozenset(OPTIONS)).splitlines()]
+    told = help_text("%%claude_task", frozenset(OPTIONS), texts(Settings()))
+    rows = [line.strip() for line in told.splitlines()]
 
     assert {row.split("  ")[0] for row in rows if row.startswith("-")} >= set(OPTION_TABLE)
 

@@ -13,6 +13,8 @@ from IPython.display import display
 from budget_magic.errors import ConfigurationError, TaskFailed, TaskInterrupted
 from budget_magic.magics import options
 from budget_magic.magics.cells import Cells, CellTurn
+from budget_magic.magics.help import MAGICS, help_of
+from budget_magic.magics.settings_table import SettingsTable
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import TaskTable
 from budget_magic.session.caller_executor import interrupts_stop
@@ -54,7 +56,7 @@ class Actions:
     def configure(self, line: str) -> Task | None:
         """Change a task's settings without running it, and show it; live while it runs."""
         with self._usage_errors():
-            parsed = self._parse("%claude_task [NAME]", line, options.LINE)
+            parsed = self._parse("%claude_task", line)
             if parsed is None:
                 return None
             task, note = self.cells.configure(parsed)
@@ -68,10 +70,11 @@ class Actions:
                 print(f"{task.name}: {changed} from the next {when} on")
             if "release_held" in parsed.given:
                 print(task.release_held())
+            display(SettingsTable(task))
             running = self._background.get(task.name)
             if running is not None and task.is_running:
                 running.display.show_again()
-            else:
+            elif task.turns:
                 display(task)
             return task
 
@@ -90,7 +93,7 @@ class Actions:
     def stop(self, line: str) -> None:
         """Stop a turn that runs in the background or in another cell's thread."""
         with self._usage_errors():
-            parsed = self._parse("%claude_stop [NAME]", line, frozenset())
+            parsed = self._parse("%claude_stop", line)
             if parsed is None:
                 return
             running = [task for task in self.session.tasks.values() if task.is_running]
@@ -104,24 +107,25 @@ class Actions:
     def list_tasks(self, line: str) -> TaskTable | None:
         """Return a table of the tasks in this kernel."""
         with self._usage_errors():
-            if self._parse("%claude_tasks", line, frozenset()) is None:
+            if self._parse("%claude_tasks", line) is None:
                 return None
             return TaskTable(list(self.session.tasks.values()))
 
-    def _parse(self, usage: str, line: str, allowed: frozenset[str]) -> options.Line | None:
-        """Parse a line; for `--help`, print the help and return None."""
-        parsed = options.parse(options.split(line, self.shell_context.expand), allowed)
-        if parsed.wants_help:
-            # The line magic and the cell magic of one name share their help.
-            shown = frozenset(options.OPTIONS) if allowed == options.LINE else allowed
-            print(options.help_text(usage, shown))
-            return None
-        return parsed
+    def _parse(self, name: str, line: str) -> options.Line | None:
+        """Parse the line of a magic; for `--help`, print the help and return None."""
+        magic = MAGICS[name]
+        parsed = options.parse(options.split(line, self.shell_context.expand), magic.options)
+        if not parsed.wants_help:
+            return parsed
+        if name == "%claude_task":  # for whoever looks for an option of the cell
+            magic = magic._replace(options=frozenset(options.OPTIONS))
+        print(help_of(magic, self.session))
+        return None
 
     def _prepare_cell(self, line: str, cell: str) -> CellTurn | None:
         """Return the turn to wait for, if any."""
         with self._usage_errors():
-            parsed = self._parse("%%claude_task [NAME]", line, options.CELL)
+            parsed = self._parse("%%claude_task", line)
             if parsed is None:
                 return None
             prepared = self.cells.prepare(parsed, cell)
@@ -132,7 +136,7 @@ class Actions:
 
     def _prepare_resume(self, line: str) -> tuple[Task | None, CellTurn | None]:
         with self._usage_errors():
-            parsed = self._parse("%claude_resume [NAME]", line, options.SETTINGS | {"out"})
+            parsed = self._parse("%claude_resume", line)
             if parsed is None:
                 return None, None
             task = self.cells.existing(parsed.task)
@@ -142,6 +146,9 @@ class Actions:
         """Start a turn in the background; a separate thread updates its display."""
         with interrupts_stop(cell.run), cell.run:
             cell.start()
+            if self.shell_context.kernel is None:  # a notebook's display shows them
+                for note in cell.task.view(cell.turn.number).notes:
+                    print(note)
             self._background[cell.task.name] = cell
             threading.Thread(
                 target=_finish_later, args=(cell,), name="budget_magic display", daemon=True

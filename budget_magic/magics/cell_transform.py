@@ -9,7 +9,7 @@ from typing import Final
 from budget_magic.magics.shell_context import ShellContext
 
 AWAITED_CELL: Final = "_claude_task_awaited"
-_HELP: Final = re.compile(r"get_ipython\(\)\.run_cell_magic\(('claude_task'), (.*--help.*), ''\)")
+_HELP: Final = re.compile(r"(get_ipython\(\)\.run_cell_magic\('claude_task', .*--help.*), ''\)")
 """A cell with an empty body, which IPython would refuse."""
 _NO_BODY: Final = ", '')"
 AWAITED_RESUME: Final = "_claude_resume_awaited"
@@ -32,7 +32,7 @@ def make_transform(shell_context: ShellContext) -> Callable[[list[str]], list[st
 
     def transform(lines: list[str]) -> list[str]:
         if lines and lines[0].rstrip().endswith(_NO_BODY):
-            return [_HELP.sub(r"get_ipython().run_line_magic(\1, \2)", lines[0]), *lines[1:]]
+            return [_HELP.sub(r"\1, ' ')", lines[0]), *lines[1:]]
         if shell_context.depth or not lines or not _can_await(shell_context):
             return [_SHOWN.sub(r"\g<call> and None", line) for line in lines]
         if lines[0].startswith(_CELL):

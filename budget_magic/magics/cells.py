@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
@@ -17,10 +18,10 @@ from budget_magic.magics.fill import Filled, fill, insert_sentence
 from budget_magic.magics.options import Line
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.magics.tables import shown_again
-from budget_magic.meter import Outcome
 from budget_magic.meter.cost import price_table
 from budget_magic.session.approvers import YES
 from budget_magic.session.caller_executor import interrupts_raise
+from budget_magic.session.outcome import Outcome
 from budget_magic.session.runner import Run
 from budget_magic.session.session import Session
 from budget_magic.session.start import Start, start_turn
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from budget_magic.widgets import Panel
 
 FIRST_NAME = "task-1"
+_SECOND_MAGIC: Final = re.compile(r"^%%claude_\w*", re.MULTILINE)
+_NUMBER: Final = re.compile(r"[-_.]?\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Cells:
             )
         if not body.strip():
             raise ConfigurationError("the prompt is empty; write it below the first line")
+        _refuse_second_magic(body)
         cell_id = self._shell_context.cell_id
         name = line.task or self._task_of_cell(cell_id) or self._session.last_used or FIRST_NAME
         task, is_new = self._task(name, is_new="new" in given)
@@ -188,7 +192,8 @@ class Cells:
         return Task.from_settings(name, self._session.defaults.settings, self._session), True
 
     def _note_on_name(self, name: str) -> str:
-        others = [known for known in self._session.tasks if known != name]
+        # Not a slip: run-1, run-2, and audit, audit-2.
+        others = [one for one in self._session.tasks if _unnumbered(one) != _unnumbered(name)]
         close = difflib.get_close_matches(name, others, n=1)
         return f"new task {name} (not {close[0]})" if close else ""
 
@@ -214,4 +219,18 @@ class Cells:
         except (KeyboardInterrupt, EOFError):
             said = ""
         if said.strip().lower() not in YES:
-            raise ConfigurationError(f"{sentence}: not sent; insert less text")
+            raise ConfigurationError(f"not sent: {sentence}; insert less text, or answer y")
+
+
+def _refuse_second_magic(body: str) -> None:
+    """Raise ConfigurationError if a line of the prompt begins as another cell would."""
+    found = _SECOND_MAGIC.search(body)
+    if found is not None:
+        raise ConfigurationError(
+            f"the prompt holds a second {found[0]} line: move it to a cell of its own, or indent it"
+            " to send it as text"
+        )
+
+
+def _unnumbered(name: str) -> str:
+    return _NUMBER.sub("", name)

@@ -11,6 +11,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from budget_magic.magics.cell_transform import AWAITED_CELL, AWAITED_RESUME
 from budget_magic.magics.defaults import TaskDefaults
 from budget_magic.magics.shell_context import ShellContext
+from budget_magic.session.session import default_session
 
 if TYPE_CHECKING:
     from budget_magic.magics.actions import Actions
@@ -23,7 +24,14 @@ def _magic(kind: Any, name: str, action: str, doc: str) -> Any:
     def run(magics: ClaudeTaskMagics, *line_and_cell: str) -> Any:
         return getattr(magics.actions, action)(*line_and_cell)
 
+    def getdoc() -> str:
+        from budget_magic.magics.help import MAGICS, help_of  # noqa: PLC0415 - keeps loading cheap
+
+        known = MAGICS.get(f"{'%%' if kind is cell_magic else '%'}{name}")
+        return doc if known is None else help_of(known, default_session())
+
     run.__name__, run.__doc__ = action, doc  # IPython finds the method by this name
+    run.getdoc = getdoc  # type: ignore[attr-defined] # what `?` shows instead of `__doc__`
     return no_var_expand(kind(name)(run))
 
 

@@ -55,7 +55,8 @@ def unload(shell: InteractiveShell) -> None:
     running = [task.name for task in magics.session.tasks.values() if task.is_running]
     if running:
         raise UsageError(
-            f"{', '.join(running)} still runs; `%claude_stop` stops it, then unload again"
+            f"{' and '.join(running)} still {'runs' if len(running) == 1 else 'run'}:"
+            f" {' and '.join(f'`%claude_stop {name}`' for name in running)}, then unload again"
         )
     if "actions" in vars(magics):
         for panel in magics.actions.cells.ended_panels:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from IPython.utils.process import arg_split  # type: ignore[attr-defined] # re-exported there
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.settings import TABLE, Settings, evolve
+from budget_magic.settings import TABLE, Settings, evolve, rows
 from budget_magic.settings.parsers import flag
 from budget_magic.settings.row import Row, as_text
 
@@ -44,9 +44,9 @@ OPTIONS: Final[Mapping[str, Row]] = {
     **{row.name: row for row in (
         _of_turn("out", "bind the turn's Outcome to VAR in the notebook",
                  short="o", takes="VAR", parse=_variable, default=None),
-        _of_turn("new", "start over under NAME"),
+        _of_turn("new", "start a new task under NAME, in place of the old one"),
         _of_turn("again", "run this cell's turn anew, although it has completed"),
-        _of_turn("background", "return at once; task.wait() waits"),
+        _of_turn("background", "return at once, with read-only tools; task.wait() waits"),
         _of_turn("release_held", "%claude_task only: release what cut-off requests hold against"
                  " the ceilings"),
     )},
@@ -58,6 +58,8 @@ CELL: Final = frozenset(OPTIONS) - {"release_held"}
 """Options of `%%claude_task`."""
 LINE: Final = SETTINGS | {"new", "release_held"}
 """Options of `%claude_task`."""
+RESUME: Final = SETTINGS | {"out"}
+"""Options of `%claude_resume`."""
 FLAGS: Final[Mapping[str, Row]] = {
     **{f"--{row.option}": row for row in OPTIONS.values()},
     **{f"-{row.short}": row for row in OPTIONS.values() if row.short},
@@ -179,16 +181,45 @@ def typed(given: Mapping[str, Any]) -> str:
 
 def _as_typed(value: Any) -> str:
     pairs = [f"{key}={label}" for key, label in value.items()] if isinstance(value, dict) else []
-    text = ",".join(pairs) or as_text(value)
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
+    return shortened(",".join(pairs) or as_text(value))
 
 
-def help_text(usage: str, allowed: frozenset[str]) -> str:
-    """Return what `--help` prints: the options that a magic takes."""
+def texts(settings: Settings) -> dict[str, str]:
+    """Return the values of settings as options take them, by name of the setting."""
+    found = {row.name: as_text(row.default) for row in rows(settings)}
+    found["tools"] = ",".join(settings.tool_names) or "none"
+    found["tags"] = ",".join(f"{key}={label}" for key, label in settings.tags.items())
+    found["prices"] = ",".join(settings.prices)
+    if not isinstance(settings.client, str):
+        found["client"] = settings.client_name
+    if not isinstance(settings.approve, str):
+        found["approve"] = getattr(settings.approve, "__name__", "function")
+    return found
+
+
+def shortened(text: str) -> str:
+    """Return a value on one line, cut to what a line of help or a table has room for."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}..."
+
+
+def help_text(usage: str, allowed: frozenset[str], defaults: Mapping[str, str]) -> str:
+    """Return what `--help` prints: the options that a magic takes.
+
+    Parameters
+    ----------
+    usage
+        How the magic is called, without its options.
+    allowed
+        The options that it takes, by name of the setting.
+    defaults
+        The defaults in force, by name of the setting.
+    """
     rows = [row for row in OPTIONS.values() if row.name in allowed]
     lines = [f"{usage} [options]" if rows else usage]
     width = max((len(f"-x, --{row.option} {row.takes}") for row in rows), default=0)
     for row in rows:
         short = f"-{row.short}, " if row.short else "    "
-        lines.append(f"  {f'{short}--{row.option} {row.takes}':<{width}}  {row.option_help}")
+        help_ = row.help_with(shortened(defaults.get(row.name, "")))
+        lines.append(f"  {f'{short}--{row.option} {row.takes}':<{width}}  {help_}")
     return "\n".join(lines)

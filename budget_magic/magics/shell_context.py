@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from inspect import getattr_static
 from typing import Any, Final
 
 from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
@@ -57,8 +58,26 @@ class ShellContext:
 
     def candidates(self) -> Iterable[str]:
         """Return the names of the functions that the notebook defines."""
-        names = self.shell.user_ns.items()
-        return [name for name, value in names if callable(value) and not name.startswith("_")]
+        return [
+            name
+            for name, value in self._defined()
+            if callable(value) and not isinstance(value, type)
+        ]
+
+    def clients(self) -> Iterable[str]:
+        """Return the names of the client objects that the notebook defines."""
+        return [
+            name
+            for name, value in self._defined()
+            if getattr_static(value, "beta", None) is not None and not isinstance(value, type)
+        ]
+
+    def _defined(self) -> Iterator[tuple[str, object]]:
+        """Yield the names that the notebook defines, without those of IPython itself."""
+        hidden = self.shell.user_ns_hidden
+        for name, value in list(self.shell.user_ns.items()):
+            if not name.startswith("_") and hidden.get(name, self) is not value:
+                yield name, value
 
     def expand(self, word: str) -> str:
         """Expand `$x` and `{x}` as IPython does, by the notebook's variables only."""

@@ -1,6 +1,6 @@
 """What was spent and what is left: pure arithmetic."""
 
 from budget_magic.meter.reading import Kinds, Reading, advance, read
-from budget_magic.meter.spend import Outcome, Spend
+from budget_magic.meter.spend import Spend
 
-__all__ = ["Kinds", "Outcome", "Reading", "Spend", "advance", "read"]
+__all__ = ["Kinds", "Reading", "Spend", "advance", "read"]

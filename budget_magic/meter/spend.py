@@ -1,14 +1,10 @@
-"""Spend and Outcome: what was used, and how a turn ended."""
+"""Spend: what was used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from functools import partial
 from typing import Any
-
-from budget_magic.events import Reason, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,40 +50,3 @@ class Spend:
             name: str(value) if isinstance(value, Decimal) else value
             for name, value in asdict(self).items()
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a turn ended."""
-
-    task: str
-    turn: int
-    state: State
-    reason: Reason
-    detail: str
-    """One sentence with the way out, in the host's words."""
-    text: str
-    """Final text of the assistant; the turn's text so far if a last answer had none."""
-    spend: Spend
-    """What this turn used."""
-    total: Spend
-    """What the task used over all its turns."""
-    budget: int | None
-    """The task budget in tokens; None without one."""
-    remaining: int | None
-    """Left of it by our own meter; may be negative."""
-    bundle: Callable[[], dict[str, object]] | None = field(default=None, repr=False, compare=False)
-    """Returns the static report by MIME type; None if nothing was recorded."""
-
-    def to_dict(self) -> dict[str, object]:
-        """Return JSON values by field, without `bundle`; dollars are exact decimal strings."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)[:-1]}
-        return {**values, "spend": self.spend.as_json(), "total": self.total.as_json()}
-
-    def __getstate__(self) -> list[object]:
-        """Return the pickled state, with the report as it is now, since the records stay here."""
-        *values, _ = (getattr(self, one.name) for one in fields(self))
-        return [*values, None if self.bundle is None else partial(dict, self.bundle())]
-
-    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
-        return {"text/plain": repr(self)} if self.bundle is None else self.bundle()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budget_magic.session.host import Host, PythonHost
+    from budget_magic.session.outcome import Outcome
     from budget_magic.session.session import (
         Session,
         default_session,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Host": "host",
+    "Outcome": "outcome",
     "PythonHost": "host",
     "Session": "session",
     "Task": "task",
@@ -30,6 +32,7 @@ _MODULES = {
 
 __all__ = [
     "Host",
+    "Outcome",
     "PythonHost",
     "Session",
     "Task",

@@ -24,6 +24,7 @@ from budget_magic.session.session import Session
 from budget_magic.settings import Settings
 from budget_magic.tools.approval import Policy
 from budget_magic.tools.context import CURRENT_CALL
+from budget_magic.tools.tool import Tool
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Prepared:
     chosen: Chosen
     after: Run | None
     """The task's last run when the turn was prepared."""
+    left_out: tuple[Tool, ...] = ()
+    """Tools that are not offered, since nobody waits for the turn."""
 
 
 class RecordedClient(NamedTuple):
@@ -78,7 +81,8 @@ def prepare(
     """Return what the next turn needs, or raise ConfigurationError; the task is not changed."""
     session = task.session
     check(settings)
-    toolbox = make_toolbox(settings, session)
+    every = make_toolbox(settings, session)
+    toolbox = every.for_background() if reads_only else every
     refuse_unreadable_secrets(session)
     chosen = choose(task, settings)
     bus = task.bus
@@ -89,7 +93,7 @@ def prepare(
         session=session,
         client=chosen.client,
         history=bus.history,
-        toolbox=toolbox.for_background() if reads_only else toolbox,
+        toolbox=toolbox,
         policy=cast("Policy", settings.approve),  # checked by its parser
         approver=approver,
         run_in_caller=caller.run,
@@ -121,6 +125,7 @@ def prepare(
         context=context,
         chosen=chosen,
         after=task.current_run,
+        left_out=every.without(toolbox),
     )
 
 
@@ -227,13 +232,13 @@ def turn_settings(
         max_tokens=settings.reply_tokens,
         system=system,
         tools=settings.tool_names,
-        root=_shown(settings.root_path()) if "files" in settings.tools else "",
+        root=shown_path(settings.root_path()) if "files" in settings.tools else "",
         approve=settings.approve if isinstance(settings.approve, str) else "function",
         user_prices=settings.model in settings.prices,
     )
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Return a path as a saved notebook may show it: the home folder as `~`."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)

@@ -14,6 +14,7 @@ from budget_magic.events import NoticePosted, ToolsOffered, ToolStarted, TurnFin
 from budget_magic.loop import Approver, Stopwatch, TurnContext
 from budget_magic.meter import Spend
 from budget_magic.session.approvers import by_input
+from budget_magic.session.background import left_out_notice
 from budget_magic.session.bus import Sink
 from budget_magic.session.low_budget import low_budget_warning
 from budget_magic.session.prepare import Prepared, prepare
@@ -136,6 +137,8 @@ def _record_start(
     task.context = context
     if start.note:
         bus.emit(NoticePosted(turn=turn.number, text=start.note))
+    if prepared.left_out:
+        bus.emit(left_out_notice(prepared.left_out, turn.number))
     warning = low_budget_warning(context, turn.number, task.remaining)
     if warning is not None:
         bus.emit(warning)

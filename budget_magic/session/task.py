@@ -12,7 +12,7 @@ from typing import Any, Final
 from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
 from budget_magic.events import HeldReleased, Reason, Record, Suggestion, TurnFinished
 from budget_magic.loop import Approver, TaskContext
-from budget_magic.meter import Outcome, Spend
+from budget_magic.meter import Spend
 from budget_magic.meter.account import Account
 from budget_magic.meter.estimate import Ratios
 from budget_magic.meter.reading import Held, Reading
@@ -23,7 +23,9 @@ from budget_magic.session.arguments import TaskArguments, takes_arguments
 from budget_magic.session.bus import Bus, Sink
 from budget_magic.session.caller_executor import interrupts_stop
 from budget_magic.session.clients import Chosen
+from budget_magic.session.frames import Records
 from budget_magic.session.live_changes import apply_changes
+from budget_magic.session.outcome import Outcome
 from budget_magic.session.prepare import Prepared, checked, refuse_another_client
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
@@ -182,9 +184,12 @@ class Task:
         return None if budget is None else budget - self.spend.budget_tokens
 
     @property
-    def events(self) -> list[Record]:
-        """Everything that happened, oldest first: records whose `fact` says what."""
-        return list(self.bus.records)
+    def events(self) -> Records:
+        """Everything that happened, oldest first: a list of records whose `fact` says what.
+
+        `task.events.to_frame()` is a pandas table with a row a record.
+        """
+        return Records(self.bus.records)
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from budget_magic.meter import Outcome
+from budget_magic.session.outcome import Outcome
 from budget_magic.settings import TABLE, Settings
 from budget_magic.tools.toolbox import Toolbox
 

@@ -10,6 +10,7 @@ from budget_magic.settings.table import (
     RecordedSettings,
     Settings,
     evolve,
+    rows,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "Settings",
     "StuckRule",
     "evolve",
+    "rows",
 ]

@@ -144,8 +144,12 @@ def _checked(is_right: Callable[[object], bool], expected: str) -> Callable[[Any
 
 
 text = _checked(lambda value: isinstance(value, str) and value != "", "give a text")
-text_or_none = _checked(lambda value: isinstance(value, str | None) and value != "", "give a text")
 flag = _checked(lambda value: isinstance(value, bool), "give True or False")
+
+
+def text_or_none(value: Any) -> str | None:
+    """Parse a text, or None, also written `none`."""
+    return None if value is None or value == "none" else str(text(value))
 
 
 def folder(value: Any) -> str | os.PathLike[str]:

@@ -45,11 +45,16 @@ class Row(NamedTuple):
 
     @property
     def option_help(self) -> str:
-        """The help of the option; a switch does the opposite of the default."""
+        """The help of the option; a switch does the opposite of the built-in default."""
+        return self.help_with(self.default_text)
+
+    def help_with(self, default: str) -> str:
+        """Return the help of the option with another default than the built-in one."""
         text = self.help.replace("{none}", "none")
         if not self.takes:
-            return f"do not {text}" if self.default else text
-        return f"{text} (default {self.default_text})" if self.default_text else text
+            told = f"do not {text}" if self.default else text
+            return f"{told} (the default)" if self.default and default == "False" else told
+        return f"{text} (default {default})" if default else text
 
     @property
     def default_text(self) -> str:

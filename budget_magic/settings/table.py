@@ -81,7 +81,7 @@ class Settings(RecordedSettings):
         parsers.tools, more="; also functions and tools themselves",
         short="t", takes="LIST", values=("files", "none"), counts=True))
     approve: object = field(default="ask", metadata=row(
-        "ask: read-only tools run, others ask; all: nothing asks; none: refused",
+        "ask: tools that are not read-only ask; all: nothing asks; none: what would ask is refused",
         parsers.policy, more="; or a function `(call) -> True, False or a reason`",
         takes="POLICY", values=("ask", "all", "none")))
     root: str | os.PathLike[str] = field(default=".", metadata=row(
@@ -183,7 +183,7 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
         if isinstance(value, Settings | Ceilings):
             inner = {
                 row.name: parsed(row.name, row.parse, left.pop(row.name))
-                for row in _rows(value)
+                for row in rows(value)
                 if row.name in left
             }
             changes[part.name] = evolve(value, inner)
@@ -197,8 +197,8 @@ def _unknown(name: str, group: Defaults | Settings | Ceilings) -> str:
 
     if name in TABLE:
         return f"{name} is a setting of the session, not of a task"
-    names = {row.argument.rpartition(".")[2]: row.name for row in _rows(group)}
-    names |= {row.name: row.name for row in _rows(group)}
+    names = {row.argument.rpartition(".")[2]: row.name for row in rows(group)}
+    names |= {row.name: row.name for row in rows(group)}
     close = get_close_matches(name, names, n=1)
     hint = f"; did you mean {names[close[0]]}?" if close else ""
     return f"there is no setting {name}{hint}"
@@ -209,21 +209,22 @@ def _name(part: Field[Any]) -> str:
     return (found.name if found else "") or part.name
 
 
-def _rows(group: Defaults | Settings | Ceilings, path: str = "") -> Iterator[Row]:
+def rows(group: Defaults | Settings | Ceilings, path: str = "") -> Iterator[Row]:
+    """Yield the rows of the table for a group, with the values of the group as their defaults."""
     for part in fields(group):
         default, name = getattr(group, part.name), _name(part)
         found: Row | None = part.metadata.get("row")
         if isinstance(default, Settings):
-            yield from _rows(default)
+            yield from rows(default)
         elif isinstance(default, Ceilings):
-            yield from _rows(default, f"{part.name}.")
+            yield from rows(default, f"{part.name}.")
         elif found is not None:
             option = found.option or (name.replace("_", "-") if found.takes else "")
             argument = "" if found.scope == "session" else path + part.name
             yield found._replace(name=name, default=default, option=option, argument=argument)
 
 
-TABLE: Final[Mapping[str, Row]] = {found.name: found for found in _rows(Defaults())}
+TABLE: Final[Mapping[str, Row]] = {found.name: found for found in rows(Defaults())}
 """All settings by name."""
 LIVE: Final = frozenset(row.argument.partition(".")[0] for row in TABLE.values() if row.live)
 """Fields of `Settings` that can change while a turn runs."""

@@ -81,6 +81,10 @@ class Toolbox:
             if not tool.needs_approval and tool.thread != "caller"
         )
 
+    def without(self, others: Toolbox) -> tuple[Tool, ...]:
+        """Return the tools that `others` does not have, sorted by name."""
+        return tuple(tool for name, tool in self._tools.items() if name not in others.names)
+
 
 async def _open(tool: Tool) -> None:
     try:

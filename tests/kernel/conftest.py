@@ -94,10 +94,11 @@ class Kernel:
             if message["parent_header"].get("msg_id") == message_id and _take(message, ran):
                 break
         ran.took_after_s = time.monotonic() - since
-        ran.status = self._reply_to(message_id)["status"]
+        ran.status = self.ask(message_id)["status"]
         return ran
 
-    def _reply_to(self, message_id: str) -> dict[str, Any]:
+    def ask(self, message_id: str) -> dict[str, Any]:
+        """Return the reply to a request."""
         # Others may still lie there, such as one to a question whether the kernel is ready.
         while True:
             reply = self.client.get_shell_msg(timeout=GUARD_S)

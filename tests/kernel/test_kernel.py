@@ -337,3 +337,25 @@ def test_keys_and_prompts_never_reach_the_log(kernel: Kernel) -> None:
     assert "sk-planted" not in str(ran.displays)
     messages = kernel.run("print('sk-planted' in str(tasks()['audit'].messages))")
     assert messages.text == "False\n"
+
+
+def test_a_front_end_completes_options_folders_and_values(kernel: Kernel) -> None:
+    kernel.run("import os; os.mkdir('src'); os.mkdir('data')\ndef rows(): pass")
+
+    def matches(cell: str) -> list[str]:
+        reply = kernel.ask(kernel.client.complete(cell))
+        return [cell[: reply["cursor_start"]] + one for one in reply["matches"]]
+
+    line = "%%claude_task audit "
+    assert matches(f"{line}--root d") == [f"{line}--root data/"]
+    assert matches(f"{line}--root=s") == [f"{line}--root=src/"]
+    assert matches(f"{line}-t files,ro") == [f"{line}-t files,rows"]
+    assert matches(f"{line}--max-c") == [f"{line}--max-cost"]
+    assert matches(f"{line}--root pri") == [f"{line}--root pri"]
+
+
+def test_a_front_end_shows_the_help_of_a_magic(kernel: Kernel) -> None:
+    for cell in ("%claude_task", "%%claude_task", "%claude_stop", "%claude_tasks"):
+        told = kernel.ask(kernel.client.inspect(cell))["data"]["text/plain"]
+        assert f"{cell.lstrip('%')}" in told
+        assert "Examples:" in told

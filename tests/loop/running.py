@@ -19,7 +19,7 @@ from budget_magic.events import (
     StepStarted,
     ToolFinished,
 )
-from budget_magic.meter import Outcome
+from budget_magic.session.outcome import Outcome
 from budget_magic.settings import StuckRule
 from budget_magic.simulator import Call, Reply, RequestRecord, Simulator
 from budget_magic.wire.sdk import simulated_client

@@ -120,6 +120,49 @@ def test_a_new_name_close_to_an_old_one_is_said(notebook: Notebook) -> None:
     assert "new task adit (not audit)" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [("e1", "e2"), ("task-1", "task-2"), ("run3", "run14"), ("audit", "audit-2"), ("v1.2", "v1.3")],
+)
+def test_a_name_that_differs_by_its_number_only_is_no_slip(
+    notebook: Notebook, known: str, new: str
+) -> None:
+    notebook(f"%claude_task {known}")
+    ran = notebook(f"%%claude_task {new}\nSay hello.")
+    assert ran.error is None
+    assert "new task" not in ran.out
+
+
+def test_a_slip_beside_a_number_is_still_said(notebook: Notebook) -> None:
+    notebook("%claude_task audit-1")
+    notebook("%claude_task audit-2")
+    assert "new task adit-3 (not audit-2)" in notebook("%claude_task adit-3").out
+
+
+@pytest.mark.parametrize("second", ["%%claude_task", "%%claude_measure other --runs 3"])
+def test_a_second_magic_in_the_prompt_is_refused(notebook: Notebook, second: str) -> None:
+    ran = notebook(f"%%claude_task audit\nAudit this folder.\n\n{second}\nAnd fix it.")
+
+    assert isinstance(ran.error, UsageError)
+    name = second.split(maxsplit=1)[0]
+    assert str(ran.error) == (
+        f"the prompt holds a second {name} line: move it to a cell of its own, or indent it to send"
+        " it as text"
+    )
+    assert not tasks()
+
+
+def test_an_indented_magic_and_an_inserted_one_are_sent_as_text(notebook: Notebook) -> None:
+    notebook.shell.push({"cell": "Look at this:\n%%claude_task audit"})
+    ran = notebook(
+        "%%claude_task audit\n    %%claude_task b\nWhat does %%claude_task do?\n{{ cell }}"
+    )
+
+    assert ran.error is None
+    sent = tasks()["audit"].messages[0]["content"][0]["text"]
+    assert sent.startswith("%%claude_task b\nWhat does %%claude_task do?\nLook at this:\n%%claude")
+
+
 def test_a_halt_is_no_error_and_names_the_command(notebook: Notebook) -> None:
     ran = notebook("%%claude_task audit --max-steps 2 -o out\nAudit this folder.")
     assert ran.error is None
@@ -172,7 +215,7 @@ class TestRunningACellAgain:
         sent = requests_of("audit")
         ran = notebook(AUDIT, cell_id="one")
         assert requests_of("audit") == sent
-        assert "shown again: paid for on" in ran.out
+        assert "shown again, nothing was sent: paid for on" in ran.out
         assert "--again in its cell runs it anew" in ran.out
 
     def test_ceilings_and_tags_do_not_count_as_a_change(self, notebook: Notebook) -> None:
@@ -289,3 +332,45 @@ def test_a_small_insertion_is_not_worth_a_word(notebook: Notebook) -> None:
     notebook("words = 'word ' * 10_000")
 
     assert "inserts" not in notebook("%%claude_task audit\nSum up {{ words }}.").out
+
+
+TOOLS = """
+from budget_magic import tool
+@tool(reads=True)
+def look() -> str:
+    "Look."
+    return "seen"
+def clean_up() -> str:
+    "Clean up."
+    return "clean"
+def rename() -> str:
+    "Rename."
+    return "renamed"
+"""
+
+
+@pytest.mark.parametrize("approve", ["ask", "all"])
+def test_background_says_which_tools_it_leaves_out(notebook: Notebook, approve: str) -> None:
+    notebook(TOOLS)
+    simulator = with_client(notebook, Reply(text="Done."))
+    ran = notebook(
+        f"%%claude_task audit --client mine -t look,clean_up,rename --approve {approve}"
+        " --background\nGo."
+    )
+
+    assert ran.error is None
+    offered = [tool["name"] for tool in simulator.requests[0].body["tools"]]
+    assert offered == ["look"]
+    told = (
+        "not offered in the background, where no cell waits to approve or run them: clean_up and"
+        " rename; declare a function that only reads with `@tool(reads=True)`"
+    )
+    assert told in " ".join(ran.out.split())
+
+
+def test_background_says_nothing_where_all_tools_are_offered(notebook: Notebook) -> None:
+    notebook(TOOLS)
+    with_client(notebook, Reply(text="Done."))
+    ran = notebook("%%claude_task audit --client mine -t files,look --background\nGo.")
+    assert "not offered" not in ran.out
+    assert "not offered" not in str(tasks()["audit"].report())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from budget_magic import TaskInterrupted, tasks
+from budget_magic.magics.settings_table import SettingsTable
+from budget_magic.magics.tables import TASK_COLUMNS
 from budget_magic.session import default_session
 from budget_magic.simulator import Reply, Simulator, silence
 from budget_magic.wire.sdk import simulated_client
@@ -59,6 +60,24 @@ def test_claude_tasks_is_a_table_with_a_row_each(notebook: Notebook) -> None:
     assert "<td" in table._repr_html_()
 
 
+def test_claude_tasks_converts_to_a_pandas_table(notebook: Notebook) -> None:
+    pytest.importorskip("pandas", reason="pip install pandas")
+    notebook("%%claude_task audit --max-steps 1\nAudit this folder.")
+    notebook("%claude_task later -b none")
+    notebook("t = %claude_tasks")
+    frame, spend = notebook["t"].to_frame(), tasks()["audit"].spend
+
+    assert list(frame.columns) == list(TASK_COLUMNS)
+    audit, later = frame.to_dict("records")
+    assert (audit["task"], audit["state"], audit["reason"]) == ("audit", "halted", "step_ceiling")
+    assert (later["task"], later["state"], later["steps"]) == ("later", "not run yet", 0)
+    assert audit["cost_usd"] == float(spend.cost_usd or 0)
+    assert audit["budget_tokens"] == spend.budget_tokens
+    assert str(frame.dtypes["cost_usd"]) == str(frame.dtypes["budget"]) == "float64"
+    assert str(frame.dtypes["steps"]) == "int64"
+    assert frame.budget.isna().tolist() == [False, True]
+
+
 def test_claude_stop_of_nothing_says_so(notebook: Notebook) -> None:
     notebook("%claude_task audit")
     ran = notebook("%claude_stop audit")
@@ -105,6 +124,86 @@ def test_help_prints_what_a_magic_takes_and_does_nothing(
     assert ("--max-cost" in ran.out) is has_options
     assert ("--again" in ran.out) is line.endswith(("claude_task --help", "--help\nx"))
     assert not tasks()
+
+
+def test_help_shows_the_defaults_in_force(notebook: Notebook) -> None:
+    notebook("%config ClaudeTaskMagics.budget = '128k'")
+    notebook("%config ClaudeTaskMagics.max_time = '90m'")
+    notebook("%config ClaudeTaskMagics.wrap_up = False")
+    notebook("%config ClaudeTaskMagics.system = '" + "Be short. " * 40 + "'")
+
+    for line in ("%%claude_task --help", "%claude_task --help", "%claude_resume --help"):
+        told = notebook(line).out
+        assert "none sends no budget (default 128k)" in told
+        assert "(90s, 10m, 1h) (default 90m)" in told
+        assert "a ceiling (the default)" in told
+        assert "(default simulator)" in told
+        assert max(map(len, told.splitlines())) < 180
+
+
+def test_help_shows_no_secret(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "planted-0123456789")
+    notebook("%config ClaudeTaskMagics.system = 'use planted-0123456789'")
+    notebook("%claude_task other")
+    shown = notebook("%claude_task --help").out + notebook("%claude_task other").out
+    assert "planted" not in shown
+    assert "[secret MY_API_KEY]" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "usage", "says"),
+    [
+        ("%claude_task?", "%claude_task [NAME] [options]", "--max-cost USD"),
+        ("%%claude_task?", "%%claude_task [NAME] [options]", "--background"),
+        ("%claude_resume?", "%claude_resume [NAME] [options]", "without a new prompt"),
+        ("%claude_stop?", "%claude_stop [NAME]", "the only task that runs"),
+        ("%claude_tasks?", "%claude_tasks", "to_frame()"),
+    ],
+)
+def test_a_question_mark_shows_the_help(
+    notebook: Notebook, asked: str, usage: str, says: str
+) -> None:
+    told = notebook(asked).out
+    assert usage in told.splitlines()
+    assert says in told
+    assert "Examples:" in told
+
+
+def test_claude_task_on_a_line_shows_settings_that_differ_first_and_then_the_report(
+    notebook: Notebook,
+) -> None:
+    notebook("%%claude_task audit --max-cost 2 --tag pr=1 --tag who=me\nSay hello.")
+    lines = notebook("%claude_task audit").out.splitlines()
+
+    assert lines[0] == "audit: settings"
+    assert [line.split() for line in lines[1:3]] == [
+        ["--max-cost", "2", "default", "5"],
+        ["--tag", "pr=1,who=me", "default", "none"],
+    ]
+    usual = " ".join(lines[3:10])
+    for setting in ("--approve ask", "--effort high", "--tools files", "--client simulator"):
+        assert setting in usual
+    assert "--max-tokens none (32k)" in " ".join(usual.split())
+    assert any("audit turn 1" in line for line in lines[4:])
+
+
+def test_the_settings_are_html_without_colours_of_its_own(notebook: Notebook) -> None:
+    notebook("%claude_task audit --max-cost 2 --system '<b>$1 & $2'")
+    data, _ = notebook.shell.display_formatter.format(SettingsTable(tasks()["audit"]))
+
+    html = data["text/html"]
+    assert html.index("--max-cost") < html.index("<details>") < html.index("--approve")
+    assert "&lt;b&gt;<span>$</span>1 &amp; <span>$</span>2" in html
+    assert "color" not in html
+    assert data["text/plain"].splitlines()[0] == "audit: settings, not run yet"
+
+
+def test_a_ceiling_of_all_tasks_stands_below_the_settings(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_COST_BUDGET", "20")
+    told = notebook("%claude_task audit").out
+    assert "all tasks together: at most $20.00, set by ANTHROPIC_COST_BUDGET" in told
 
 
 def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -> None:
@@ -200,45 +299,10 @@ class TestLoading:
         notebook("t.start('x')")
         ran = notebook("%unload_ext budget_magic")
         assert isinstance(ran.error, UsageError)
-        assert "audit still runs" in str(ran.error)
+        assert str(ran.error) == "audit still runs: `%claude_stop audit`, then unload again"
         notebook("%claude_stop")
         with pytest.raises(TaskInterrupted):
             notebook["t"].wait()
-
-
-def completions(notebook: Notebook, line: str) -> list[str]:
-    """What completing at the end of the line would make of its last word."""
-    with provisionalcompleter():
-        found = list(notebook.shell.Completer.completions(line, len(line)))
-    return [line[line.rfind(" ", 0, one.start) + 1 : one.start] + one.text for one in found]
-
-
-class TestCompletion:
-    @pytest.mark.parametrize(
-        ("line", "expected"),
-        [
-            ("%%claude_task audit --max-c", "cost"),
-            ("%%claude_task -e xh", "xhigh"),
-            ("%%claude_task -m claude-opus-5-", "5"),
-            ("%claude_resume au", "audit"),
-            ("%claude_stop au", "audit"),
-            ("%%claude_task audit -t fil", "files"),
-        ],
-    )
-    def test_options_values_and_names_complete(
-        self, notebook: Notebook, line: str, expected: str
-    ) -> None:
-        notebook("%claude_task audit")
-        assert any(text.endswith(expected) for text in completions(notebook, line))
-
-    def test_pythons_own_matches_are_silenced(self, notebook: Notebook) -> None:
-        line = "%%claude_task audit --"
-        found = completions(notebook, line)
-        assert "max-cost" in " ".join(found)
-        assert "print" not in " ".join(found)
-
-    def test_other_lines_are_left_alone(self, notebook: Notebook) -> None:
-        assert any("print" in text for text in completions(notebook, "pri"))
 
 
 @pytest.mark.parametrize("line", ["%claude_task audit", "%claude_resume audit"])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.magics.options import OPTIONS, help_text, parse, split
+from budget_magic.magics.options import OPTIONS, help_text, parse, split, texts
+from budget_magic.settings import Settings
 
 
 def read(line: str) -> Any:
@@ -42,8 +43,8 @@ def test_every_option_is_read() -> None:
     }
 
 
-def test_none_opens_a_ceiling_and_drops_the_budget() -> None:
-    given = read("-b none --max-cost none --max-steps none --max-time none").given
+def test_none_opens_a_ceiling_and_drops_budget_and_system_prompt() -> None:
+    given = read("-b none --max-cost none --max-steps none --max-time none --system none").given
     assert set(given.values()) == {None}
 
 
@@ -99,12 +100,12 @@ def test_quoted_words_are_not_expanded_and_others_are() -> None:
 
 
 def test_help_lists_every_option() -> None:
-    told = help_text("%%claude_task", frozenset(OPTIONS))
+    told = help_text("%%claude_task", frozenset(OPTIONS), texts(Settings()))
     assert all(f"--{row.option}" in told for row in OPTIONS.values())
 
 
 def test_help_shows_the_documented_defaults() -> None:
-    told = help_text("%%claude_task", frozenset(OPTIONS))
+    told = help_text("%%claude_task", frozenset(OPTIONS), texts(Settings()))
     shown = dict(re.findall(r"--(\S+) .*\(default (.*)\)", told))
     assert (
         shown.items()

@@ -11,9 +11,9 @@ from typing import Any, Final
 from budget_magic import Ceilings, Task, tool
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import Delta, Live, Record
-from budget_magic.meter import Outcome
 from budget_magic.meter.account import Account
 from budget_magic.session.accounts import group_account
+from budget_magic.session.outcome import Outcome
 from budget_magic.simulator import Scripted, Simulator, scene_from_data
 from budget_magic.wire.sdk import simulated_client
 

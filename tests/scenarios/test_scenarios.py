@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from budget_magic.events import StepFinished, ToolFinished
-from budget_magic.meter import Outcome
+from budget_magic.session.outcome import Outcome
 from tests.loop.running import facts, last_content
 from tests.scenarios.playing import FIRST, Agent, Play, scenarios
 

@@ -11,8 +11,8 @@ from budget_magic import Ceilings
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import AttemptFailed, StepFinished, StepStarted, TurnFinished
 from budget_magic.loop.admit import LAST_ANSWER
-from budget_magic.meter import Outcome
 from budget_magic.meter.reserve import LAST_REPLY_TOKENS
+from budget_magic.session.outcome import Outcome
 from budget_magic.simulator import Reply, Simulator, silence
 from tests.loop.running import LOOK, facts, last_start, resumed, steps, task_on
 

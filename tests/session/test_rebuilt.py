@@ -21,8 +21,8 @@ from budget_magic.events import (
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.loop.compaction import ASK
 from budget_magic.loop.contexts import Decision
-from budget_magic.meter import Outcome
 from budget_magic.session import Session, set_default_session
+from budget_magic.session.outcome import Outcome
 from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt
 from budget_magic.simulator import Call, Reply, SceneContext, Simulator, status_error

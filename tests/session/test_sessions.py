@@ -19,8 +19,8 @@ from budget_magic.events import (
     ToolStarted,
     TurnFinished,
 )
-from budget_magic.meter import Outcome
 from budget_magic.session import PythonHost, Session, default_session
+from budget_magic.session.outcome import Outcome
 from budget_magic.settings import Defaults
 from budget_magic.simulator import Call, Reply, SceneContext, Signal, Simulator, hold
 from budget_magic.wire.sdk import simulated_client

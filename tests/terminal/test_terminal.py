@@ -172,6 +172,14 @@ def test_a_background_turn_says_in_one_line_that_it_ended_and_leaves_what_is_typ
     assert "\n" not in rest
 
 
+def test_a_background_turn_says_which_tools_it_leaves_out(terminal: Terminal) -> None:
+    terminal.run("def clean_up() -> str: return 'clean'")
+    terminal.run("sim, mine = play(Reply(text='Done.'), faults=[])")
+    said = terminal.run("%%claude_task audit --client mine -t clean_up --background\nGo.")
+    assert "where no cell waits to approve or run it: clean_up; declare a function" in said
+    terminal.run("tasks()['audit'].wait()")
+
+
 def test_a_bare_resume_shows_its_turn_once(terminal: Terminal) -> None:
     terminal.run("sim, mine = play(Reply(text='Done here.'), faults=[])")
     terminal.run("%%claude_task audit --client mine -t none\nWrite.")
