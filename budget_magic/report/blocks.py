@@ -16,11 +16,12 @@ _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
 
-def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView, ...]:
-    """Return the blocks of a finished step in order, each result after its call."""
-    sent = following.finished if following else None
-    # The next prompt measures all results together.
-    alone = sent.tool_result_tokens or None if sent and len(step.results) == 1 else None
+def block_views(step: StepFacts, measured: StepFinished | None) -> tuple[BlockView, ...]:
+    """Return the blocks of a finished step in order, each result after its call.
+
+    `measured` is the reply to the prompt that held the results; it measures all of them together.
+    """
+    alone = measured.tool_result_tokens or None if measured and len(step.results) == 1 else None
     rest = dict(step.results)
     blocks: list[BlockView] = []
     for index, block in enumerate(step.content):
@@ -45,6 +46,12 @@ def block_views(step: StepFacts, following: StepFacts | None) -> tuple[BlockView
     return (*blocks, *(_result(result, alone) for result in rest.values()))
 
 
+def cut_blocks(streamed: str) -> tuple[BlockView, ...]:
+    """Return the blocks of a step without a reply: the text that had streamed, if any."""
+    text = clean_text(streamed)
+    return (BlockView(kind="text", label="text", text=text, cut_off=True),) if text.strip() else ()
+
+
 def _result(result: ToolFinished, tokens: int | None) -> BlockView:
     word = "not run" if not result.ran else "✕ error" if result.is_error else "result"
     cut = f"{exact(result.cut_bytes)} bytes left out before it was sent" if result.cut_bytes else ""
@@ -60,16 +67,18 @@ def _result(result: ToolFinished, tokens: int | None) -> BlockView:
     )
 
 
-def why_text(reply: StepFinished) -> str:
-    """Return a step's tokens by kind, and its input by price."""
+def why_text(reply: StepFinished, counted: int, results: str) -> str:
+    """Return a step's tokens by kind, and its input by price.
+
+    `counted` is their sum, and `results` the tokens of the results of its calls.
+    """
     usage = reply.usage
     if not reply.usage_known:
-        return f"invalid usage; ≈ {exact(reply.budget_tokens)} tokens counted"
+        return f"invalid usage; ≈ {exact(counted)} tokens counted"
     split = "≈ " if reply.split_estimated else ""
-    sized = "≈ " if reply.tool_result_tokens_estimated else ""
     return (
         f"thinking {exact(usage.thinking_tokens)}, calls {split}{exact(reply.call_tokens)}, "
-        f"text {split}{exact(reply.text_tokens)}, results {sized}{exact(reply.tool_result_tokens)} "
+        f"text {split}{exact(reply.text_tokens)}, results {results} "
         f"· input {exact(usage.cache_read_input_tokens)} cached, "
         f"{exact(usage.cache_creation_input_tokens)} written, {exact(usage.input_tokens)} fresh"
     )

@@ -151,6 +151,23 @@ after='')
     )
 
 
+def unattended_text(facts: TurnFacts) -> str:
+    """Return how many calls were denied because no user was attached, and the way out."""
+    unasked = [
+        given
+        for step in facts.steps
+        for given in step.given.values()
+        if given.decision == "denied" and given.by == "nobody"
+    ]
+    if not unasked:
+        return ""
+    names = ", ".join(dict.fromkeys(one_line(given.name, 40) for given in unasked))
+    denied = plural(len(unasked), "call was denied", "calls were denied")
+    # The approver has said the way out in the host's words; it differs for calls with secrets.
+    ways_out = dict.fromkeys(given.reason.partition("; ")[2] for given in unasked)
+    return join_clauses(f"No user is attached to approve {names}: {denied}", filter(None, ways_out))
+
+
 def simulated_text(facts: TurnFacts) -> str:
     """Return why and how Claude is simulated; empty if it is not."""
     why = facts.settings.simulated if facts.settings else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
 from budget_magic.events import StepFinished, ToolFinished
 from budget_magic.meter import Kinds
-from budget_magic.report.blocks import block_views, is_call, why_text
+from budget_magic.report.blocks import block_views, cut_blocks, is_call, why_text
 from budget_magic.report.call_labels import approval_sentence, input_fields, title_parts
 from budget_magic.report.gauges import kinds_sum, live_mark
 from budget_magic.report.numbers import dollars, exact, marked, plural, step_time
@@ -19,6 +20,7 @@ from budget_magic.report.view_models import (
     MarkView,
     StepView,
     TitlePart,
+    listed,
 )
 
 STEP_PLACES: Final = 3
@@ -29,14 +31,23 @@ _CUT: Final = "cut off"
 def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> StepView:
     """Return the step at an index of `facts.steps`; `live` is the state of the one under way.
 
-    Of later steps, only the next one affects it: once that has replied, this view is final.
+    Its tool results are those of its own calls, which the next reply measures; until then they are
+    an estimate. Once that reply is there, this view is final. Results of an earlier turn's calls
+    stay in the row of the reply that measured them.
     """
     step = facts.steps[place]
     following = facts.steps[place + 1] if place + 1 < len(facts.steps) else None
     if step.finished is not None:
         has_ended = facts.finished is not None
-        return _done(step, step.finished, following, has_ended=has_ended)
-    return _live(step, live) if step is facts.live_step else _cut(step)
+        results = _row_results(facts, place, live)
+        return _done(step, step.finished, following, results, has_ended=has_ended)
+    if step is not facts.live_step:
+        return _cut(step)
+    before = facts.replied_before(place)
+    if live is not None and before is not None and facts.steps[before].results:
+        streaming = replace(live.streaming, results=0)  # they stand in the row of their calls
+        live = replace(live, streaming=streaming)
+    return _live(step, live)
 
 
 def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
@@ -54,10 +65,55 @@ def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RowResults:
+    """The tool results of a step's row."""
+
+    tokens: int = 0
+    is_estimated: bool = False
+    """Whether what was measured is an estimate."""
+    streaming: int = 0
+    """Estimated tokens of results that no reply has measured yet."""
+    reply: StepFinished | None = None
+    """The reply that measured the results of the step's own calls."""
+    note: str = ""
+
+
+def _row_results(facts: TurnFacts, place: int, live: LiveState | None) -> _RowResults:
+    step, before, after = (
+        facts.steps[place],
+        facts.replied_before(place),
+        facts.replied_after(place),
+    )
+    own, later = step.finished, None if after is None else facts.steps[after].finished
+    replies = []
+    if own is not None and (before is None or not facts.steps[before].results):
+        replies.append(own)
+    if not step.results:
+        later = None
+    if later is not None:
+        replies.append(later)
+    is_open = bool(step.results) and after is None
+    return _RowResults(
+        tokens=sum(reply.tool_result_tokens for reply in replies),
+        is_estimated=any(reply.tool_result_tokens_estimated for reply in replies),
+        streaming=live.streaming.results if live and is_open else 0,
+        reply=later,
+        note="not sent" if is_open and facts.finished is not None else "",
+    )
+
+
 def _done(
-    step: StepFacts, reply: StepFinished, following: StepFacts | None, *, has_ended: bool
+    step: StepFacts,
+    reply: StepFinished,
+    following: StepFacts | None,
+    results: _RowResults,
+    *,
+    has_ended: bool,
 ) -> StepView:
     is_last = following is None
+    output = reply.budget_tokens - reply.tool_result_tokens
+    counted = output + results.tokens + results.streaming
     calls = [(str(b.get("name", "")), b.get("input")) for b in step.content if is_call(b)]
     words = _words(step, reply, is_last=is_last and has_ended)
     parts = title_parts(calls) or (TitlePart(detail=words),)
@@ -70,18 +126,25 @@ def _done(
         tokens=Kinds(
             thinking=reply.usage.thinking_tokens,
             calls=reply.call_tokens,
-            results=reply.tool_result_tokens,
+            results=results.tokens,
             text=reply.text_tokens,
         ),
-        counted=exact(reply.budget_tokens),
-        counted_tokens=reply.budget_tokens,
+        streaming=Kinds(results=results.streaming),
+        counted=marked(exact(counted), estimated=results.streaming > 0),
+        counted_tokens=counted,
         cost=marked(dollars(reply.cost_usd, STEP_PLACES), estimated=reply.cost_estimated),
         cost_usd=reply.cost_usd,
         time=step_time(reply.elapsed_s),
-        blocks=block_views(step, following),
-        why=why_text(reply),
+        blocks=block_views(step, results.reply),
+        why=why_text(reply, counted, _results_text(results)),
         notable=any(mark.kind in {"error", "approved", "denied"} for mark in marks),
     )
+
+
+def _results_text(results: _RowResults) -> str:
+    is_estimated = results.is_estimated or results.streaming > 0
+    tokens = marked(exact(results.tokens + results.streaming), estimated=is_estimated)
+    return listed(tokens if results.tokens or not results.note else "", results.note)
 
 
 def _live(step: StepFacts, live: LiveState | None) -> StepView:
@@ -117,6 +180,7 @@ def _cut(step: StepFacts) -> StepView:
     held = sum((failure.unconfirmed_usd for failure in step.failures), Decimal(0))
     why = one_line(last.why, 200) if last else ""
     was_stopped = why == _CUT
+    streamed = next((f.streamed_text for f in reversed(step.failures) if f.streamed_text), "")
     return StepView(
         number=step.number,
         state="cut",
@@ -126,7 +190,9 @@ def _cut(step: StepFacts) -> StepView:
         counted_tokens=0,
         cost=("up to " if held else "") + dollars(held, STEP_PLACES),
         cost_usd=Decimal(0),
+        blocks=cut_blocks(streamed),
         why="" if was_stopped else why,  # the mark says so
+        notable=bool(streamed),
     )
 
 

@@ -46,6 +46,8 @@ class TurnFacts:
 
     settings: events.TurnSettings | None = None
     """Those in force, or at the end."""
+    prompt: str = ""
+    """As it was typed."""
     finished: events.TurnFinished | None = None
     """None while the turn runs, also after a resume."""
     inserted: tuple[str, ...] = ()
@@ -73,6 +75,16 @@ class TurnFacts:
         """Calls that wait for a person, oldest first."""
         return [] if self.finished is not None else list(self.waiting.values())
 
+    def replied_before(self, place: int) -> int | None:
+        """Return the index in `steps` of the last finished step before `place`; None without."""
+        last_first = range(min(place, len(self.steps)) - 1, -1, -1)
+        return next((at for at in last_first if self.steps[at].finished is not None), None)
+
+    def replied_after(self, place: int) -> int | None:
+        """Return the index in `steps` of the first finished step after `place`; None without."""
+        later = range(place + 1, len(self.steps))
+        return next((at for at in later if self.steps[at].finished is not None), None)
+
     def place(self, step: int) -> int:
         """Return the index in `steps` of the last step with this number; the end without one."""
         last_first = range(len(self.steps) - 1, -1, -1)
@@ -84,7 +96,13 @@ def add_fact(facts: TurnFacts, fact: events.Fact) -> TurnFacts:  # noqa: C901, P
     """Return the facts of a turn after one more fact of that turn."""
     match fact:
         case events.TurnStarted():
-            return replace(facts, settings=fact.settings, finished=None, inserted=fact.inserted)
+            return replace(
+                facts,
+                settings=fact.settings,
+                finished=None,
+                inserted=fact.inserted,
+                prompt=fact.prompt_typed or fact.prompt_sent or facts.prompt,
+            )
         case events.SettingsChanged():
             return facts if facts.finished else replace(facts, settings=fact.settings)
         case events.TurnFinished():

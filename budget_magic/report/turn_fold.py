@@ -34,8 +34,8 @@ class TurnFold:
 def advance(fold: TurnFold, fact: Fact) -> TurnFold:
     """Return the fold after one more fact of the task.
 
-    A step is rendered once, after the reply that follows it, which shows the size of its tool
-    results. If a later fact still concerns it, that step and those after it are rendered again.
+    A step is rendered once, after the reply that follows it, which measures its tool results. If a
+    later fact still concerns it, that step and those after it are rendered again.
     """
     reading = advance_reading(fold.reading, fact)
     facts, settled, bill = fold.facts, fold.settled, fold.bill
@@ -56,5 +56,5 @@ def _settle(facts: TurnFacts, settled: tuple[StepView, ...], fact: Fact) -> tupl
     place = facts.place(step)
     if not isinstance(fact, StepFinished):
         return settled[:place]
-    settled = settled[: max(0, place - 1)]  # the reply shows the size of the results before it
+    settled = settled[: facts.replied_before(place) or 0]  # its results are measured now
     return settled + tuple(step_view(facts, number) for number in range(len(settled), place))

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from budget_magic.errors import join_clauses
-from budget_magic.events import Suggestion
+from budget_magic.events import CUT_OFF_MARK, Suggestion
 from budget_magic.models import find_model
 from budget_magic.report import labels
 from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
 from budget_magic.report.gauges import gauge_view, input_view, pace_view
 from budget_magic.report.steps import approval_views, step_view
-from budget_magic.report.text import clean_text, one_line
+from budget_magic.report.text import clean_text, cut_text, one_line
+from budget_magic.report.turn_facts import TurnFacts
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import LiveState, TurnView
 
 NOTE_CHARS: Final = 600
+PROMPT_CHARS: Final = 2_000
+PROMPT_LINES: Final = 40
 
 
 def view_turn(
@@ -25,7 +28,7 @@ def view_turn(
     """Return the last turn of a fold as a reader sees it.
 
     `live` is the state of the stream; None shows only what was recorded. Without `save_transcript`,
-    saved output keeps only figures and answer.
+    saved output keeps only figures, prompt and answer.
     """
     task, facts, reading = one_line(fold.task, 80), fold.facts, fold.reading
     if facts.finished is not None:
@@ -37,7 +40,10 @@ def view_turn(
     gauge = gauge_view(reading, live)
     ceilings = ceiling_views(facts, reading, live)
     verdict = labels.verdict_view(facts, fold.word)
+    answer, is_cut_off = _answer(facts)
+    prompt = cut_text(clean_text(facts.prompt).strip(), lines=PROMPT_LINES, chars=PROMPT_CHARS)
     notes = [join_clauses(note.text, map(fold.word, note.suggestions)) for note in facts.notes]
+    notes = [labels.unattended_text(facts), *notes, labels.tasks_text(reading)]
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,
@@ -48,15 +54,16 @@ def view_turn(
         now=labels.now(facts, reading, live, ceilings),
         verdict=verdict,
         simulated=labels.simulated_text(facts),
-        notes=tuple(
-            one_line(note, NOTE_CHARS) for note in (*notes, labels.tasks_text(reading)) if note
-        ),
+        notes=tuple(one_line(note, NOTE_CHARS) for note in notes if note),
         gauge=gauge,
         pace=pace_view(facts, reading, gauge),
         ceilings=ceilings,
         input=input_view(reading.total),
         meters=meters_view(fold.bill, settings, reading),
-        answer=clean_text(facts.finished.text) if facts.finished else "",
+        prompt=prompt.text,
+        prompt_note=prompt.note,
+        answer=answer,
+        answer_cut_off=is_cut_off,
         steps=fold.settled + tuple(step_view(facts, place, live) for place in rest),
         steps_text=labels.steps_text(reading),
         scope=labels.scope_text(facts),
@@ -65,3 +72,13 @@ def view_turn(
         transcript=fold.word(Suggestion(action="transcript", task=task)),
         save_transcript=save_transcript,
     )
+
+
+def _answer(facts: TurnFacts) -> tuple[str, bool]:
+    """Return the answer of a turn that ended, and whether its last reply was cut off."""
+    text = clean_text(facts.finished.text) if facts.finished else ""
+    last = facts.steps[-1] if facts.steps else None
+    if last is None or last.finished is not None or not any(f.streamed_text for f in last.failures):
+        return text, False
+    whole = text.removesuffix(CUT_OFF_MARK)
+    return whole.rstrip("\n"), whole != text

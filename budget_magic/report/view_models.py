@@ -13,6 +13,8 @@ from budget_magic.meter import Kinds
 from budget_magic.report.text import one_line
 
 TITLE_CHARS: Final = 96
+CUT_OFF: Final = "cut off here"
+"""Follows the text of a reply that did not end."""
 StateName = Literal[
     "starting", "running", "retrying", "waiting", "wrapping_up", "stopping",
     "completed", "halted", "interrupted", "failed",
@@ -272,6 +274,8 @@ class BlockView:
     """`thinking`, `text`, `call`, "result, 2,266 tokens", "✕ error, 64 tokens"."""
     cut: str = ""
     """What is not in `text`: "1,024 bytes left out before it was sent"."""
+    cut_off: bool = False
+    """Whether the request ended here: `CUT_OFF` follows the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,8 +288,9 @@ class StepView:
     parts: tuple[TitlePart, ...]
     marks: tuple[MarkView, ...]
     tokens: Kinds = field(default_factory=Kinds)
+    """Its own, and those of the results of its calls."""
     streaming: Kinds = field(default_factory=Kinds)
-    """Estimated tokens that stream now."""
+    """Estimated tokens that stream now, and of results that are not measured yet."""
     counted: str
     counted_tokens: int
     cost: str
@@ -350,6 +355,10 @@ class TurnView:
     """None while the turn runs, and if it completed."""
     simulated: str
     """Why and how Claude is simulated, in full sentences; empty if it is not."""
+    prompt: str
+    """As it was typed, cleaned; head and tail if it is long."""
+    prompt_note: str
+    """What of it is shown, such as "first 1,400 and last 600 of 9,000 characters"; empty if all."""
     notes: tuple[str, ...]
     gauge: GaugeView
     pace: PaceView
@@ -359,8 +368,8 @@ class TurnView:
     meters: MetersView
     answer: str
     """Markdown, cleaned; empty while the turn runs."""
-    answer_cut: bool = False
-    prompt: str = ""
+    answer_cut_off: bool
+    """Whether its last reply did not end: `CUT_OFF` follows it."""
     steps: tuple[StepView, ...]
     steps_text: str
     scope: str
@@ -370,7 +379,7 @@ class TurnView:
     """What cut-off requests may have cost; empty if there is none or the verdict says it."""
     transcript: str
     save_transcript: bool
-    """False: saved output keeps only figures and answer; the live panel shows all."""
+    """False: saved output keeps only figures, prompt and answer; the live panel shows all."""
 
     @property
     def heading(self) -> str:

@@ -152,7 +152,7 @@ class Defaults:
         "ceiling of all tasks in tokens; {none}: ANTHROPIC_TOKEN_BUDGET",
         parsers.tokens, scope="session"))
     save_transcript: bool = field(default=True, metadata=row(
-        "whether saved outputs hold the steps, or only figures and the answer",
+        "whether saved outputs hold the steps, or only figures, prompt and answer",
         parsers.flag, scope="session"))
     secrets: tuple[str, ...] = field(default=(), metadata=row(
         "names of more variables whose values are redacted everywhere",

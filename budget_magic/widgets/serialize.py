@@ -50,7 +50,7 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
     Rows are keyed by kind, so that changes are small.
     """
     return {
-        **_picked(view, "task", "turn", "now", "simulated", "prompt"),
+        **_picked(view, "task", "turn", "now", "simulated", "prompt", "prompt_note"),
         "step": current_step(view),
         "state": view.state.name,
         **_picked(view.state, "word", "ended"),
@@ -67,7 +67,7 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
         "ceilings": {row.kind: _ceiling(row) for row in view.ceilings},
         "meters": _meters(view.meters, view.gauge),
         "answer": render(view.answer) if view.answer else "",
-        "cut": view.answer_cut,
+        "cut": view.answer_cut_off,
         "steps_text": view.steps_text,
         "approvals": [
             {

@@ -62,12 +62,21 @@ class Story:
     elapsed_s: float = 0.0
     prompt: int = 0
 
-    def start(self, *, resumed: bool = False, inserted: tuple[str, ...] = ()) -> Story:
+    def start(
+        self, *, resumed: bool = False, inserted: tuple[str, ...] = (), prompt: str = ""
+    ) -> Story:
         """A new turn begins, or the last one goes on."""
         if not resumed:
             self.turn, self.step, self.elapsed_s = self.turn + 1, 0, 0.0
         return self.add(
-            TurnStarted(turn=self.turn, settings=self.settings, resumed=resumed, inserted=inserted)
+            TurnStarted(
+                turn=self.turn,
+                settings=self.settings,
+                prompt_typed=prompt,
+                prompt_sent=prompt,
+                inserted=inserted,
+                resumed=resumed,
+            )
         )
 
     def add(self, fact: Fact) -> Story:

@@ -117,7 +117,7 @@ def test_without_a_budget_the_moving_line_says_what_was_used() -> None:
 def test_one_line_a_step() -> None:
     lines = [step_line(step) for step in audit().view().steps]
     assert lines[3] == (
-        "  4  read_file src/config.py ✕ error                  3,316 tok  $0.041    5.1 s"
+        "  4  read_file src/config.py ✕ error                  1,114 tok  $0.041    5.1 s"
     )
     assert {len(line) for line in lines} == {80}
     assert " ! error " in step_line(audit().view().steps[3], utf8=False)

@@ -98,6 +98,9 @@ def assert_nothing_is_stale(facts: list[Fact]) -> None:
     for place, fact in enumerate(facts, start=1):
         fold = advance(fold, fact)
         assert view_turn(fold) == view_turn(replace(fold, settled=()))
+        steps = view_turn(fold).steps
+        replies = [step.finished for step in fold.facts.steps if step.finished]
+        assert sum(s.counted_tokens for s in steps) == sum(r.budget_tokens for r in replies)
         assert fold == reduce(advance, facts[:place], TurnFold(task="audit"))
 
 

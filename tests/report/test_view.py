@@ -185,8 +185,10 @@ def test_running_says_what_claude_does_now() -> None:
     assert view.pace.text == "4,640 a step, about 6 more"
     live = view.steps[-1]
     assert (live.state, live.counted, live.cost, live.time) == (
-        "live", "≥ 4,172", "≥ $0.078", "9.0 s",
+        "live", "≥ 1,678", "≥ $0.078", "9.0 s",
     )  # fmt: skip
+    assert (view.steps[6].counted, view.steps[6].streaming.results) == ("≈ 5,861", 2_494)
+    assert sum(step.counted_tokens for step in view.steps) == view.gauge.used
     assert [(mark.kind, mark.text) for mark in live.marks] == [("streaming", "streaming")]
     assert view.answer == ""
 
@@ -194,7 +196,7 @@ def test_running_says_what_claude_does_now() -> None:
 def test_without_thinking_what_streams_is_an_estimate_and_no_bound() -> None:
     written = replace(LIVE.streaming, thinking=0)
     live = running().view(live=replace(LIVE, streaming=written)).steps[-1]
-    assert live.counted == "≈ 2,972"
+    assert live.counted == "≈ 478"
 
 
 def test_a_summary_says_what_it_replaces() -> None:
@@ -378,7 +380,7 @@ def test_results_stand_after_their_calls_with_their_measured_size() -> None:
     assert step.blocks[1].text == 'grep(pattern="compare_digest|==.*token", path="src/ tests/")'
     assert step.blocks[2].label == "result, 2,494 tokens"
     assert step.why == (
-        "thinking 3,120, calls 247, text 0, results 5,185 · "
+        "thinking 3,120, calls 247, text 0, results 2,494 · "
         "input 25,532 cached, 7,335 written, 6 fresh"
     )
 

@@ -222,7 +222,8 @@ def test_a_call_that_holds_a_secret_is_denied_where_no_user_is_attached(policy: 
 
     assert not any(fact.ran for fact in facts(task, ToolFinished))
     (given,) = facts(task, ApprovalGiven)
-    assert (given.decision, given.by) == ("denied", "policy")
+    by = "policy" if policy == "none" else "nobody"
+    assert (given.decision, given.by) == ("denied", by)
     expected = (
         "because its input holds [secret PLANTED_API_KEY]"
         if policy == "none"

@@ -123,6 +123,7 @@ export interface Head {
   ceilings: Partial<Record<CeilingName, Ceiling>>;
   meters: Meters;
   prompt: string;
+  prompt_note: string;
   answer: string;
   cut: boolean;
   steps_text: string;

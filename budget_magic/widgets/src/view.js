@@ -51,7 +51,9 @@ export class View {
     this.transcript = new Transcript(this);
     this.box = new Box(this, this.approvals.el, this.transcript.el);
     this.promptText = attrs(h("p"), { dir: "auto" });
-    this.prompt = h("div", "bm-prompt", h("span", "", "Prompt"), this.promptText);
+    this.promptNote = h("p", "bm-words");
+    const prompt = h("div", "", this.promptText, this.promptNote);
+    this.prompt = h("div", "bm-prompt", h("span", "", "Prompt"), prompt);
     this.answer = attrs(h("section", "bm-answer"), { "aria-label": "Answer" });
     this.polite = attrs(h("div", "bm-sr"), { "aria-live": "polite" });
     this.urgent = attrs(h("div", "bm-sr"), { "aria-live": "assertive" });
@@ -137,6 +139,7 @@ export class View {
     if (head.ended && this.notes.el.previousElementSibling !== home) home.after(this.notes.el);
     else if (!head.ended && this.notes.el.nextElementSibling !== home) home.before(this.notes.el);
     setText(this.promptText, head.prompt);
+    setText(this.promptNote, head.prompt_note);
     show(this.prompt, head.ended && Boolean(head.prompt));
     show(this.answer, head.ended && Boolean(head.answer));
     if (!change.all && !change.head.has("answer") && !change.head.has("cut")) return;
