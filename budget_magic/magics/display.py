@@ -130,7 +130,7 @@ class PanelDisplay(TurnDisplay):
         self.approver = self._controls.approver(self._answers)
 
     def prepare(self) -> None:
-        """Show the panel before the SDK is imported, which takes seconds in a kernel's first cell."""
+        """Show the panel before a kernel's first cell imports the SDK, which takes seconds."""
         if SDK not in sys.modules:
             self._live_turn.starting(provisional_start(self._task, self._settings))
             self.show_again()

@@ -95,6 +95,7 @@ export function head(more = {}) {
       scope: "",
     },
     prompt: "Audit this shop.",
+    prompt_note: "",
     answer: "",
     cut: false,
     steps_text: "6 steps, 10 tool calls",
