@@ -131,7 +131,11 @@ class Server:
         """End the server and what it started."""
         self.shut_kernels_down()
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(20)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:  # it may wait for a kernel that was killed
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         self._log.close()
 
     def _set(self, home: Path, plugin: tuple[str, str], values: dict[str, Any]) -> None:

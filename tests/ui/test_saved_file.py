@@ -78,20 +78,28 @@ def test_a_page_loaded_again_in_mid_run_keeps_the_answer(
     window.shot("reopened-after-reload")
 
 
-@pytest.mark.parametrize("how", ["restarted", "killed"])
-def test_a_panel_whose_kernel_is_gone_says_so_and_the_file_reads(
-    lab: Server, open_notebook: OpenNotebook, how: str
+def test_a_kernel_that_is_restarted_in_mid_run_leaves_what_was_written(
+    lab: Server, open_notebook: OpenNotebook
 ) -> None:
     window = running_second_step(open_notebook, lab)
-    if how == "restarted":
-        window.restart_kernel()
-    else:
-        window.kill_kernel()
+    window.restart_kernel()  # interrupts it first
+    output = window.page.locator(".jp-OutputArea").last
+    expect(output).to_contain_text("Stopped")
+    expect(output).to_contain_text("All is well.")
+    window.save()
+    assert all(WIDGET not in one.get("data", {}) for one in outputs_in_file(lab, window.name))
+
+
+def test_a_panel_whose_kernel_was_killed_says_so_and_the_file_reads(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    window = running_second_step(open_notebook, lab)
+    window.kill_kernel()
     panel = window.panel()
     expect(panel.locator(".bm-state")).to_contain_text("No kernel")
     expect(panel.locator(".bm-note--gone")).to_contain_text("The kernel that ran this turn is gone")
     expect(panel.locator(".bm-stop")).to_be_disabled()
-    window.shot(f"kernel-{how}")
+    window.shot("kernel-killed")
     window.save()
     (output,) = outputs_in_file(lab, window.name)
     assert WIDGET not in output["data"]
