@@ -297,6 +297,13 @@ class Window:
         """The live panel."""
         return self.page.locator(".budget-magic")
 
+    def open_steps(self) -> None:
+        """Open every step of the live panel."""
+        self.panel().evaluate(
+            "(e) => e.querySelectorAll('.bm-log:not([open]) > summary,"
+            " .bm-step:not([open]) > summary').forEach((one) => one.click())"
+        )
+
     def shot(self, name: str) -> Path:
         """A picture of the page, written to the folder of shots."""
         SHOTS.mkdir(exist_ok=True)

@@ -71,11 +71,12 @@ def test_axe_finds_nothing_in_any_state(
     panel.locator(".bm-approve-task").first.click()
     expect(panel.locator(".bm-step[data-live] .bm-block--thinking")).to_contain_text("The next")
     assert violations(page, PANEL) == []
-    panel.locator("button.bm-toggle").click()
-    assert violations(page, PANEL) == []
-    panel.locator(".bm-effort-button").click()
-    panel.locator(".bm-all").click()
-    window.shot(f"all-open-{theme}")
+    for name in ("details", "effort", "budget"):
+        panel.locator(f".bm-{name}-button").click()
+        window.shot(f"{name}-{theme}")
+        assert violations(page, PANEL) == []
+    page.keyboard.press("Escape")
+    window.open_steps()
     assert violations(page, PANEL) == []
     panel.locator(".bm-stop").click()
     window.wait_done(2)
@@ -83,8 +84,8 @@ def test_axe_finds_nothing_in_any_state(
     assert violations(page, OUTPUT) == []
     window.shot(f"stopped-report-{theme}")
     window.run_to_end(3)
-    panel.locator("button.bm-toggle").click()
-    panel.locator(".bm-all").click()
+    panel.locator(".bm-details-button").click()
+    window.open_steps()
     window.shot(f"ended-{theme}")
     assert violations(page, PANEL) == []
 
@@ -158,12 +159,13 @@ def test_a_whole_turn_is_steered_from_the_keyboard(
     keys.tab_to("input")
     keys.press("ArrowLeft")
     expect(panel.get_by_label("medium", exact=True)).to_be_checked()
-    keys.tab_to("bm-effort-next")
+    keys.tab_to("Next cell")
     keys.press("Space")
     expect(panel.locator(".bm-effort-button")).to_contain_text("next cell medium")
-    assert keys.is_inside()
-    keys.press("Escape")
-    expect(panel.locator(".bm-effort")).to_be_hidden()
+    expect(panel.locator(".bm-pop--effort")).to_be_hidden()
+    assert "bm-effort-button" in page.evaluate(FOCUSED)["name"]
+    keys.press("Enter", "Escape")
+    expect(panel.locator(".bm-pop--effort")).to_be_hidden()
     assert "bm-effort-button" in page.evaluate(FOCUSED)["name"]
     step = panel.locator(".bm-step").first
     expect(step).not_to_have_attribute("open", "")

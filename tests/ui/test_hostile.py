@@ -124,13 +124,13 @@ def test_the_live_panel_shows_hostile_text_as_text(load: Load, part: int) -> Non
     expect(window.panel()).to_be_visible()
     window.run_to_end(2)
     count = len(payloads(part))
-    expect(window.panel().locator(".bm-approval")).to_have_count(count)
+    expect(window.panel().locator(".bm-queue")).to_have_text(f"1 of {count} waiting")
     expect(window.panel().locator(".bm-step[data-live] .bm-block--text")).to_have_count(count)
-    window.panel().locator(".bm-all").click()
+    window.open_steps()
     expect(window.panel().locator(".bm-step[open]")).to_have_count(count + 1)
     window.shot(f"hostile-panel-{part}")
     assert window.page.evaluate(HURT) == []
-    assert window.page.evaluate(WIDE, ".jp-Notebook, .bm-steps") == []
+    assert window.page.evaluate(WIDE, ".jp-Notebook, .bm-transcript") == []
     assert heard.harm() == []
 
 
