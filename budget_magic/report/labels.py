@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,7 +14,6 @@ from budget_magic.report.numbers import clock, compact, dollars, plural
 from budget_magic.report.text import one_line
 from budget_magic.report.turn_facts import TurnFacts
 from budget_magic.report.view_models import (
-    CeilingView,
     LiveState,
     StateName,
     StateView,
@@ -34,8 +32,6 @@ _STATES: Final[dict[StateName, tuple[str, str, str]]] = {
     "interrupted": ("Stopped", "⊖", "STOP"),
     "failed": ("Failed", "✕", "FAIL"),
 }
-_NEAR_ENOUGH: Final = 0.5
-"""Below this share of the task's own ceilings, its last answer has another reason."""
 DETAIL_CHARS: Final = 2_000
 """An ending's detail may hold a whole error page."""
 CLAUSE_CHARS: Final = 400
@@ -73,7 +69,7 @@ def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
 
 
 def now(  # noqa: PLR0911 - one for each state
-    facts: TurnFacts, reading: Reading, live: LiveState | None, ceilings: Sequence[CeilingView]
+    facts: TurnFacts, reading: Reading, live: LiveState | None
 ) -> str:
     """Return what happens now; after the end, what the turn did and cost."""
     if facts.finished is not None:
@@ -93,7 +89,7 @@ def now(  # noqa: PLR0911 - one for each state
     if name == "retrying":
         return f"step {number}, {_retry_text(facts, live)}"
     if name == "wrapping_up":
-        return f"last step before {_last_before(ceilings)}, tools are not run"
+        return f"step {number}, last answer"
     return f"step {number}, {one_line(live.doing, 60) if live else 'working'}"
 
 
@@ -104,13 +100,6 @@ def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
     left = retry.wait_s if live is None or live.retry_in_s is None else live.retry_in_s
     why = one_line(retry.why, 120)
     return f"try {retry.attempt} of {retry.attempts} in {max(0, round(left))} s: {why}"
-
-
-def _last_before(ceilings: Sequence[CeilingView]) -> str:
-    for ceiling in ceilings:
-        if ceiling.nearest and ceiling.share + ceiling.held_share >= _NEAR_ENOUGH:
-            return f"the {ceiling.kind.removesuffix('s')} ceiling"
-    return "a ceiling"
 
 
 def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:

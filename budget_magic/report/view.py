@@ -51,7 +51,7 @@ def view_turn(
         model=model,
         effort=f"effort {effort}" if effort and (row is None or row.effort_levels) else "",
         state=labels.state_view(facts, live),
-        now=labels.now(facts, reading, live, ceilings),
+        now=labels.now(facts, reading, live),
         verdict=verdict,
         simulated=labels.simulated_text(facts),
         notes=tuple(one_line(note, NOTE_CHARS) for note in notes if note),

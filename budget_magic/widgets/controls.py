@@ -102,7 +102,7 @@ def offers_json(offers: Offers, step: int) -> dict[str, Any]:
         effort_next = _choice("Next cell", f"{price} or more", why)
     budget_next = _choice(
         "Next cell",
-        f"{price} or more" if rewrites else FREE,
+        f"{price} or more" if rewrites else "not known yet",
         "The cache is written again then too, with what this turn still adds.",
     )
     return {
@@ -137,4 +137,4 @@ def _price(usd: Decimal | None) -> str:
     if usd is None:
         return "unknown price"
     shown = dollars(usd)
-    return f"under +{shown[1:]}" if shown.startswith("<") else f"+{shown} once"
+    return f"under {shown[1:]}" if shown.startswith("<") else f"+{shown} once"

@@ -114,6 +114,8 @@ def _near(row: CeilingView) -> tuple[str, str]:
     unit = {"cost": "", "tokens": " tokens", "steps": " steps", "time": ""}[row.kind]
     is_one = row.kind in {"cost", "time"}
     told = f"{row.spent} {row.of}{unit} {'is' if is_one else 'are'} {SPENT[row.kind]}."
+    if row.kind == "steps" and row.left == "0":
+        return told, "This step is the last."
     return told, f"{row.left} {'is' if is_one else 'are'} left; {NEXT[row.kind]}."
 
 
