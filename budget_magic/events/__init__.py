@@ -1,6 +1,7 @@
 """Frozen facts of what happened, the records that hold them, and what a user can do next."""
 
 from budget_magic.events.facts import (
+    CUT_OFF_MARK,
     ApprovalAsked,
     ApprovalGiven,
     AttemptFailed,
@@ -37,6 +38,7 @@ from budget_magic.events.usage import IterationUsage, Usage
 from budget_magic.settings import Carry, Ceilings
 
 __all__ = [
+    "CUT_OFF_MARK",
     "ApprovalAsked",
     "ApprovalGiven",
     "AttemptFailed",

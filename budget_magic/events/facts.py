@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from budget_magic.events.suggestion import Suggestion
 from budget_magic.events.usage import Usage
@@ -18,6 +18,8 @@ Reason = Literal[
     "keyboard", "stop_button",
     "api_error", "connection", "configuration",
 ]  # fmt: skip
+CUT_OFF_MARK: Final = "[cut off here]"
+"""The last line of a turn's text if its last reply did not end."""
 DeltaKind = Literal["thinking", "text", "call"]
 
 
@@ -179,6 +181,8 @@ class AttemptFailed(_Booked):
     attempt: int
     """Number of the attempt within the step, from 1."""
     why: str
+    streamed_text: str = ""
+    """Text of the reply that had streamed when the request ended; empty if none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +358,7 @@ class TurnFinished(_OfStep):
     detail: str
     """What happened, a sentence in lower case; `suggestions` hold what to do about it."""
     text: str
-    """Final text of the assistant, or the turn's text so far."""
+    """Final text of the assistant, or the turn's text so far, marked where a reply was cut off."""
     elapsed_s: float
     suggestions: tuple[Suggestion, ...] = ()
 

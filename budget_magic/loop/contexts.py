@@ -181,8 +181,6 @@ class TurnContext:
     """Whether the last reply was cut off, so that none of its calls may run."""
     may_compact: bool = True
     """Until a summary was asked for and none came."""
-    texts: list[str] = field(default_factory=list)
-    """What Claude said in this turn, one entry per reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
     completed_calls: list[CompletedCall] = field(default_factory=list)
