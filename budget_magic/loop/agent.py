@@ -80,7 +80,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
         withdraw(turn, "refusal")
-        return endings.with_word_on_budget(turn, endings.refusal(turn))
+        return endings.refusal(turn, reply.refusal)
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
         if was_raised and reply.stop_reason in {"tool_use", "end_turn"}:
@@ -107,7 +107,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
         return None
     reason: Reason = "stop_sequence" if reply.stop_reason == "stop_sequence" else "end_turn"
-    return endings.with_word_on_budget(turn, endings.completed(turn, reason))
+    return endings.completed(turn, reason)
 
 
 def _ceiling(turn: TurnContext, reason: Reason) -> endings.Ending:

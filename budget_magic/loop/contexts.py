@@ -177,6 +177,8 @@ class TurnContext:
     longest_step_s: float = 0.0
     is_first_request: bool = True
     """Until a request is answered; a retry of the first one is still the first."""
+    was_denied: bool = False
+    """Whether approval of a call was denied."""
     reply_was_cut: bool = False
     """Whether the last reply was cut off, so that none of its calls may run."""
     may_compact: bool = True

@@ -13,14 +13,18 @@ from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.stuck import CompletedCall
 from budget_magic.report.labels import span_text
 from budget_magic.report.numbers import clock, dollars, plural, step_time
+from budget_magic.report.text import one_line
 from budget_magic.settings import StuckRule
 from budget_magic.tools.text import explained
+from budget_magic.wire import Refusal
 
 UNAUTHORISED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
 BAD_REQUEST: Final = 400
 TOO_LARGE: Final = 413
 SHOWN_INPUT: Final = 120
+SHOWN_CATEGORY: Final = 40
+SHOWN_EXPLANATION: Final = 300
 FIXED: Final = "when that is fixed,"
 LITTLE_SHARE: Final = 0.1
 BUDGET_TOO_SMALL: Final = (
@@ -80,7 +84,9 @@ def completed(turn: TurnContext, reason: Reason) -> Ending:
     parts = [plural(turn.step, "step"), plural(spend.tool_calls, "tool call")]
     if spend.cost_usd is not None:
         parts.append(dollars(spend.cost_usd))
-    return Ending(state="completed", reason=reason, detail=", ".join(parts))
+    ending = Ending(state="completed", reason=reason, detail=", ".join(parts))
+    is_cut_short = reason == "end_turn" and _is_used_up(turn) and not turn.was_denied
+    return _with_word_on_budget(turn, ending) if is_cut_short else ending
 
 
 def step_ceiling(turn: TurnContext) -> Ending:
@@ -126,10 +132,17 @@ def context_window(turn: TurnContext) -> Ending:
     return halted("context_window", told, restart)
 
 
-def refusal(turn: TurnContext) -> Ending:
-    """Return the ending for a reply in which Claude declined to answer."""
+def refusal(turn: TurnContext, said: Refusal) -> Ending:
+    """Return the ending for a reply in which Claude declined to answer; the API may say why."""
+    redact = turn.task.redactor.redact  # before a cut could split a secret
+    category = one_line(redact(said.category), SHOWN_CATEGORY)
+    explanation = one_line(redact(said.explanation), SHOWN_EXPLANATION).rstrip(".")
     told = f"halted at step {turn.step}: Claude declined"
-    return halted("refusal", told, Suggestion(action="rephrase", task=turn.task.name))
+    told += f" (category {category})" if category else ""
+    told += f": {explanation}" if explanation else ""
+    ending = halted("refusal", told, Suggestion(action="rephrase", task=turn.task.name))
+    is_explained = bool(category or explanation)
+    return ending if is_explained and not _is_used_up(turn) else _with_word_on_budget(turn, ending)
 
 
 def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
@@ -145,22 +158,23 @@ def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
     return halted("stuck_loop", told, instruct, resume(turn, "or go on with"))
 
 
-def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
-    """Return the ending, with a hint if the budget seems to have been too small.
+def _with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
+    """Return the ending, with a hint that the budget seems to have been too small, if one was sent.
 
-    Signs of that are a refusal, and a natural end at which no tool was used though some were
-    offered, or which left less than a tenth of the budget (platform.claude.com, "Task budgets": too
-    small a budget leads to refusals and to answers that do less than was asked).
+    Given after a refusal that the API does not explain, and after a refusal or natural end with
+    less than a tenth of the budget left (platform.claude.com, "Task budgets": too small a budget
+    leads to refusals and to answers that do less than was asked). A call that was denied explains
+    an early end better.
     """
-    task = turn.task
-    budget, reading = task.settings.budget, task.reading()
-    if budget is None or ending.reason not in {"refusal", "end_turn"}:
-        return ending
-    unused = reading.total.tool_calls == 0 and bool(task.toolbox.names)
-    used_up = reading.remaining is not None and reading.remaining < budget * LITTLE_SHARE
-    if ending.reason == "end_turn" and not unused and not used_up:
+    if turn.task.settings.budget is None:
         return ending
     return replace(ending, detail=f"{ending.detail}; {BUDGET_TOO_SMALL}")
+
+
+def _is_used_up(turn: TurnContext) -> bool:
+    """Return whether less than a tenth of the budget is left."""
+    budget, left = turn.task.settings.budget, turn.task.reading().remaining
+    return budget is not None and left is not None and left < budget * LITTLE_SHARE
 
 
 def server_compaction(turn: TurnContext) -> Ending:

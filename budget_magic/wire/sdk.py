@@ -24,7 +24,14 @@ from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
 from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
-from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, Reply, WireEvent
+from budget_magic.wire.stream import (
+    BlockStart,
+    ContentDelta,
+    MessageStart,
+    Refusal,
+    Reply,
+    WireEvent,
+)
 from budget_magic.wire.usage import parse_prompt_usage, parse_usage
 
 logger = logging.getLogger("budget_magic")
@@ -264,7 +271,16 @@ def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
         usage=parse_usage(message.get("usage"), has_content=bool(content)),
         model=_text(message.get("model")) or None,
         request_id=stream.request_id,
+        refusal=_refusal(message.get("stop_details")),
     )
+
+
+def _refusal(details: object) -> Refusal:
+    """Return what `stop_details` says of a refusal."""
+    if not isinstance(details, Mapping):
+        return Refusal()
+    category, explanation = details.get("category"), details.get("explanation")
+    return Refusal(category=_text(category), explanation=_text(explanation))
 
 
 def _plain(message: Any) -> dict[str, Any]:

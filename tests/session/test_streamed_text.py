@@ -54,9 +54,7 @@ def test_what_had_streamed_when_a_turn_is_stopped_is_kept_and_marked() -> None:
     assert streamed(task) != LONG
     assert text == f"I look first.\n\n{streamed(task).strip()}\n\n{CUT_OFF_MARK}"
     assert facts(task, TurnFinished)[-1].text == text
-    assert "The first half" not in json.dumps(
-        task.messages
-    )
+    assert "The first half" not in json.dumps(task.messages)
     assert len(simulator.requests) == 2
 
 
