@@ -25,6 +25,8 @@ TOO_LARGE: Final = 413
 SHOWN_INPUT: Final = 120
 SHOWN_CATEGORY: Final = 40
 SHOWN_EXPLANATION: Final = 300
+LEAST_TIME_S: Final = 30.0
+"""Least time that a suggested time ceiling leaves."""
 FIXED: Final = "when that is fixed,"
 LITTLE_SHARE: Final = 0.1
 BUDGET_TOO_SMALL: Final = (
@@ -93,7 +95,8 @@ def step_ceiling(turn: TurnContext) -> Ending:
     """Return the ending for the last step that the step ceiling allows."""
     steps = turn.task.settings.ceilings.steps or 0
     told = f"halted at step {turn.step}: the ceiling of {plural(steps, 'step')} a turn is reached"
-    return halted("step_ceiling", told, resume(turn, max_steps=max(steps * 2, 1)))
+    more = max(steps, turn.step) * 2  # a lowered ceiling may be far below the steps taken
+    return halted("step_ceiling", told, resume(turn, max_steps=max(more, 1)))
 
 
 def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Ending:
@@ -104,8 +107,11 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     """
     ceiling = turn.task.settings.ceilings.elapsed_s or 0.0
     longer = max(round(ceiling * 2), 60)
+    used_s = turn.watch.elapsed_s + wait_s
     if wait_s:
-        longer = 60 * math.ceil((turn.watch.elapsed_s + wait_s + longer) / 60)
+        longer = _whole_minutes(used_s + longer)
+    elif longer < used_s + max(turn.longest_step_s, ceiling / 2, LEAST_TIME_S):
+        longer = _whole_minutes(used_s + max(turn.longest_step_s, ceiling, LEAST_TIME_S))
     if turn.left_s is None or turn.left_s <= 0:
         told = (
             f"halted at step {turn.current_step}: the time ceiling of {clock(ceiling)} is reached"
@@ -117,11 +123,19 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     return halted("time_ceiling", told, resume(turn, max_time=longer))
 
 
+def _whole_minutes(seconds: float) -> int:
+    return 60 * math.ceil(seconds / 60)
+
+
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
     """Return the ending for a reply cut by a `max_tokens` that no ceiling had shrunk."""
-    more = min(limit * 2, 128_000)
+    model = turn.task.model
+    most = limit * 2 if model is None else model.max_output_tokens
     told = f"halted at step {turn.step}: the reply was cut at {limit:,} tokens"
-    return halted("max_tokens", told, resume(turn, max_tokens=more))
+    if limit < most:
+        return halted("max_tokens", told, resume(turn, max_tokens=min(limit * 2, most)))
+    told += f", the most that {turn.task.settings.model} writes in one reply"
+    return halted("max_tokens", told, resume(turn))
 
 
 def context_window(turn: TurnContext) -> Ending:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Literal
 
 from budget_magic.loop import Approver
 from budget_magic.loop.contexts import Decision
+from budget_magic.meter.advice import budget_with_room
 from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.view_models import CeilingKind
@@ -17,8 +18,6 @@ from budget_magic.session.live_changes import raised, raises, rewrite_cost
 from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
-
-BUDGET_FACTOR: Final = 2
 
 
 class TaskControls:
@@ -69,7 +68,8 @@ class TaskControls:
         """Return the changes that the panel offers now."""
         task = self._task
         settings, context = task.settings, task.context
-        model = find_model(settings.model)
+        model, budget = find_model(settings.model), settings.budget
+        used = task.spend.budget_tokens
         tokens, usd = (0, None) if context is None else rewrite_cost(context)
         return Offers(
             levels=() if model is None else model.effort_levels,
@@ -78,8 +78,8 @@ class TaskControls:
             rewrite_tokens=tokens,
             rewrite_usd=usd,
             by_message=model is not None and model.effort_per_message,
-            next_budget=None if settings.budget is None else settings.budget * BUDGET_FACTOR,
-            budget=settings.budget,
+            next_budget=None if budget is None else budget_with_room(budget, used),
+            budget=budget,
             ceilings=raises(settings.ceilings),
         )
 
