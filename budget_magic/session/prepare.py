@@ -16,7 +16,7 @@ from budget_magic.meter.account import Account
 from budget_magic.meter.cost import price_table
 from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.caller_executor import CallerExecutor
-from budget_magic.session.checks import check
+from budget_magic.session.checks import check, check_compaction
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
 from budget_magic.session.runner import Run
@@ -53,7 +53,7 @@ class RecordedClient(NamedTuple):
 def checked(settings: Settings, session: Session) -> Settings:
     """Return the settings, or raise ConfigurationError if they cannot work."""
     check(settings)
-    make_toolbox(settings, session)
+    check_compaction(settings, make_toolbox(settings, session))
     return settings
 
 
@@ -79,6 +79,7 @@ def prepare(
     session = task.session
     check(settings)
     toolbox = make_toolbox(settings, session)
+    check_compaction(settings, toolbox)
     refuse_unreadable_secrets(session)
     chosen = choose(task, settings)
     bus = task.bus
