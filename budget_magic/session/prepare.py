@@ -24,6 +24,7 @@ from budget_magic.session.session import Session
 from budget_magic.settings import Settings
 from budget_magic.tools.approval import Policy
 from budget_magic.tools.context import CURRENT_CALL
+from budget_magic.tools.path_sandbox import usable_root
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ class RecordedClient(NamedTuple):
 def checked(settings: Settings, session: Session) -> Settings:
     """Return the settings, or raise ConfigurationError if they cannot work."""
     check(settings)
+    usable_root(settings.root_path())
     check_compaction(settings, make_toolbox(settings, session))
+    if not isinstance(settings.client, str):
+        from budget_magic.wire.sdk import check_client  # noqa: PLC0415 - imports anthropic
+
+        check_client(settings.client)
     return settings
 
 
