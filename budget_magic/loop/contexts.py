@@ -90,6 +90,8 @@ class TaskContext:
     """A number in [0, 1)."""
     approved_tools: dict[str, object] = field(default_factory=dict)
     """Approvals for the rest of the task: `Tool.approval_key` by name of the tool."""
+    is_attended: bool = True
+    """Whether a user is attached, so that an interrupt is a person's."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
     definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)

@@ -29,6 +29,10 @@ LEAST_TIME_S: Final = 30.0
 """Least time that a suggested time ceiling leaves."""
 FIXED: Final = "when that is fixed,"
 LITTLE_SHARE: Final = 0.1
+FROM_OUTSIDE: Final = (
+    " from outside (no user is attached), by a time limit of the program that runs this or by a"
+    " signal"
+)
 BUDGET_TOO_SMALL: Final = (
     "the budget looks too small for this task: raise it before changing anything else"
 )
@@ -203,8 +207,14 @@ def server_compaction(turn: TurnContext) -> Ending:
 
 
 def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
-    """Return the ending for a turn stopped by a person or by a failing display."""
+    """Return the ending for a turn stopped by a person, by a failing display, or from outside.
+
+    Where no user is attached, an interrupt is no person's: nbclient and papermill, for example,
+    interrupt the kernel when a cell exceeds its time limit (`interrupt_on_timeout`).
+    """
     why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
+    if stopped.reason == "keyboard" and not why and not turn.task.is_attended:
+        why = FROM_OUTSIDE
     told = f"stopped in step {turn.current_step}{why}; what was done is kept"
     if turn.cut_off is not None:
         told += f"; cut off: {span_text(turn.cut_off.at_least_usd, turn.cut_off.unconfirmed_usd)}"

@@ -106,6 +106,7 @@ def prepare(
         around=around,
         gate=session.gate,
         own_prices=settings.prices,
+        is_attended=session.host.has_stdin(),
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,
         live=bus.live,
