@@ -48,7 +48,7 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
             state=ending.state,
             reason=ending.reason,
             detail=ending.detail,
-            text=_final_text(turn, ending),
+            text=turn.task.history.text.final(is_complete=ending.state == "completed"),
             elapsed_s=turn.watch.elapsed_s,
             suggestions=ending.suggestions,
         )
@@ -76,12 +76,11 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
 ) -> endings.Ending | None:
     """Return how a reply ends the turn; None if the loop continues."""
     reply, granted = answered.reply, answered.granted
-    turn.texts.append(reply.text)
     turn.cut_by = None
     turn.reply_was_cut = reply.stop_reason in {"max_tokens", "model_context_window_exceeded"}
     if reply.stop_reason == "refusal":
         withdraw(turn, "refusal")
-        return endings.with_word_on_budget(turn, endings.refusal(turn))
+        return endings.refusal(turn, reply.refusal)
     if answered.last_before is not None:
         was_raised = turn.task.settings.ceilings != answered.ceilings
         if was_raised and reply.stop_reason in {"tool_use", "end_turn"}:
@@ -108,7 +107,7 @@ def _ending_after(  # noqa: C901, PLR0911 - one branch and one return per way to
     if turn.task.conversation.open_calls and reply.stop_reason == "tool_use":
         return None
     reason: Reason = "stop_sequence" if reply.stop_reason == "stop_sequence" else "end_turn"
-    return endings.with_word_on_budget(turn, endings.completed(turn, reason))
+    return endings.completed(turn, reason)
 
 
 def _ceiling(turn: TurnContext, reason: Reason) -> endings.Ending:
@@ -128,11 +127,3 @@ def _why_not_run(turn: TurnContext, ending: endings.Ending) -> str:
     if ending.reason.endswith("_ceiling"):
         return f"the {ending.reason.replace('_', ' ')} ended the turn"
     return "the turn ended first"
-
-
-def _final_text(turn: TurnContext, ending: endings.Ending) -> str:
-    """Return the last reply's text; if an early end left none, the turn's text so far."""
-    last = turn.texts[-1] if turn.texts else ""
-    if last or ending.state == "completed":
-        return last
-    return "\n\n".join(text for text in turn.texts if text)

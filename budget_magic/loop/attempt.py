@@ -134,6 +134,8 @@ class _Attempt:
     reply: Reply | None = None
     faults: dict[str, str] = field(default_factory=dict)
     characters: dict[DeltaKind, int] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    """The text that has streamed, in pieces."""
     blocks: int = 0
     """Blocks of text and calls."""
 
@@ -159,6 +161,8 @@ class _Attempt:
                     case ContentDelta(block=block, kind=kind):
                         text = without_lone_surrogates(event.text)
                         self.characters[kind] = self.characters.get(kind, 0) + len(text)
+                        if kind == "text":
+                            self.said.append(text)
                         task.live(Delta(**place, block=block, kind=kind, text=text))
                     case Reply():
                         reply, self.faults = repair_reply(event, task.conversation.call_ids)
@@ -205,6 +209,7 @@ class _Attempt:
             step=self.turn.step + 1,
             attempt=self.number,
             why=why,
+            streamed_text="".join(self.said),
             **(self._unconfirmed() if may_be_billed else {}),
         )
         task.gate.settle(self.granted, task.accounts, fact)

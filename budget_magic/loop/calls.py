@@ -138,6 +138,7 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
     if kind == "denied":
         told = read_verdict(reason or False) if by == "person" else None
         why = told.reason if isinstance(told, Denied) else reason
+        turn.was_denied = True
         _answer_unrun(turn, call, why)
     return kind != "denied"
 

@@ -8,6 +8,7 @@ tool results, so that no call is left unanswered; its reply replaces all message
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final, Literal
 
 from budget_magic.events import (
@@ -19,6 +20,8 @@ from budget_magic.events import (
 from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.conversation import text_block
 from budget_magic.loop.step import Answered, take_step
+from budget_magic.meter.summary import least_prompt
+from budget_magic.report.numbers import dollars
 
 ASK: Final = (
     "This conversation has grown long: its history will be replaced by a summary that you write"
@@ -27,6 +30,7 @@ ASK: Final = (
     " nothing else and call no tools."
 )
 KEPT: Final = "Claude wrote no summary, so the history stays as it is"
+UNANSWERED: Final = "the request for a summary was not answered, so the history stays as it is"
 ENDS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 LEAST_GAIN: Final = 2
 """Size of a history, relative to its first request, from which on a summary is worth it."""
@@ -35,7 +39,8 @@ LEAST_GAIN: Final = 2
 def is_due(turn: TurnContext) -> bool:
     """Return whether the next step asks for a summary.
 
-    It does not while a call is unanswered, or if it is the last step anyway.
+    It does not while a call is unanswered, if it is the last step anyway, or if the summary would
+    cost more than it saves (see `meter.summary`): a notice then says from what size on it will.
     """
     at, conversation = turn.task.settings.compact_at, turn.task.conversation
     baseline = conversation.baseline
@@ -43,8 +48,20 @@ def is_due(turn: TurnContext) -> bool:
         return False
     if turn.cut_by is not None or conversation.paused or conversation.unanswered():
         return False
-    size = baseline.prompt_tokens + baseline.reply_tokens
-    return size >= max(at, LEAST_GAIN * conversation.first_prompt_tokens)
+    size, first = baseline.prompt_tokens + baseline.reply_tokens, conversation.first_prompt_tokens
+    least = max(LEAST_GAIN * first, least_prompt(first, turn.task.prices))
+    if at <= size < least:
+        _note_postponed(turn, at, first, least)
+    return size >= max(at, least)
+
+
+def _note_postponed(turn: TurnContext, at: int, first: int, least: int) -> None:
+    """Say once in a task why a summary is not asked for yet."""
+    told = f"a summary at {at:,} tokens would cost more than it saves"
+    if not any(notice.startswith(told) for notice in turn.task.history.notices):
+        why = f"since this history began with a prompt of {first:,}"
+        text = f"{told}, {why}: it is asked for from {least:,} on"
+        turn.task.emit(NoticePosted(turn=turn.turn, text=text))
 
 
 async def compact(turn: TurnContext) -> Answered | None:
@@ -55,26 +72,36 @@ async def compact(turn: TurnContext) -> Answered | None:
     """
     conversation = turn.task.conversation
     question = conversation.prompt or conversation.question or ""
+    cost_before_usd = turn.task.reading().total.cost_usd
     try:
         answered = await take_step(turn, ask=ASK)
     except BaseException:
         if conversation.waits_for_summary:
             withdraw(turn, "no_summary")
+            turn.task.emit(NoticePosted(turn=turn.turn, text=UNANSWERED))
         raise
     reply = answered.reply
     if answered.last_before is not None or reply.stop_reason not in ENDS:
-        turn.may_compact = False
+        _keep_history(turn, cost_before_usd)
         return answered
     if reply.stop_reason == "refusal" or not reply.text:
         if reply.stop_reason == "refusal":
             withdraw(turn, "refusal")
         elif conversation.waits_for_summary:
             withdraw(turn, "no_summary")
-        turn.may_compact = False
-        turn.task.emit(NoticePosted(turn=turn.turn, text=KEPT))
+        _keep_history(turn, cost_before_usd)
         return None
     _rewrite(turn, reply.text, question)
     return None
+
+
+def _keep_history(turn: TurnContext, cost_before_usd: Decimal | None) -> None:
+    """Say that no summary came and what asking for it cost; it is not asked for again."""
+    turn.may_compact, cost_usd = False, turn.task.reading().total.cost_usd
+    paid = ""
+    if cost_usd is not None and cost_before_usd is not None:
+        paid = f"; asking for it cost {dollars(cost_usd - cost_before_usd)}"
+    turn.task.emit(NoticePosted(turn=turn.turn, text=f"{KEPT}{paid}"))
 
 
 def withdraw(turn: TurnContext, why: Literal["refusal", "no_summary"]) -> None:

@@ -90,6 +90,8 @@ class TaskContext:
     """A number in [0, 1)."""
     approved_tools: dict[str, object] = field(default_factory=dict)
     """Approvals for the rest of the task: `Tool.approval_key` by name of the tool."""
+    is_attended: bool = True
+    """Whether a user is attached, so that an interrupt is a person's."""
     stuck_rule: StuckRule | None = field(default_factory=StuckRule)
     """When the same call ends the turn; None never does."""
     definitions: tuple[dict[str, Any], ...] = field(init=False, repr=False)
@@ -177,12 +179,12 @@ class TurnContext:
     longest_step_s: float = 0.0
     is_first_request: bool = True
     """Until a request is answered; a retry of the first one is still the first."""
+    was_denied: bool = False
+    """Whether approval of a call was denied."""
     reply_was_cut: bool = False
     """Whether the last reply was cut off, so that none of its calls may run."""
     may_compact: bool = True
     """Until a summary was asked for and none came."""
-    texts: list[str] = field(default_factory=list)
-    """What Claude said in this turn, one entry per reply."""
     started_calls: set[str] = field(default_factory=set)
     """Ids of calls that began to run."""
     completed_calls: list[CompletedCall] = field(default_factory=list)

@@ -13,16 +13,26 @@ from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.stuck import CompletedCall
 from budget_magic.report.labels import span_text
 from budget_magic.report.numbers import clock, dollars, plural, step_time
+from budget_magic.report.text import one_line
 from budget_magic.settings import StuckRule
 from budget_magic.tools.text import explained
+from budget_magic.wire import Refusal
 
 UNAUTHORISED: Final = frozenset({401, 403})
 NOT_FOUND: Final = 404
 BAD_REQUEST: Final = 400
 TOO_LARGE: Final = 413
 SHOWN_INPUT: Final = 120
+SHOWN_CATEGORY: Final = 40
+SHOWN_EXPLANATION: Final = 300
+LEAST_TIME_S: Final = 30.0
+"""Least time that a suggested time ceiling leaves."""
 FIXED: Final = "when that is fixed,"
 LITTLE_SHARE: Final = 0.1
+FROM_OUTSIDE: Final = (
+    " from outside (no user is attached), by a time limit of the program that runs this or by a"
+    " signal"
+)
 BUDGET_TOO_SMALL: Final = (
     "the budget looks too small for this task: raise it before changing anything else"
 )
@@ -80,14 +90,17 @@ def completed(turn: TurnContext, reason: Reason) -> Ending:
     parts = [plural(turn.step, "step"), plural(spend.tool_calls, "tool call")]
     if spend.cost_usd is not None:
         parts.append(dollars(spend.cost_usd))
-    return Ending(state="completed", reason=reason, detail=", ".join(parts))
+    ending = Ending(state="completed", reason=reason, detail=", ".join(parts))
+    is_cut_short = reason == "end_turn" and _is_used_up(turn) and not turn.was_denied
+    return _with_word_on_budget(turn, ending) if is_cut_short else ending
 
 
 def step_ceiling(turn: TurnContext) -> Ending:
     """Return the ending for the last step that the step ceiling allows."""
     steps = turn.task.settings.ceilings.steps or 0
     told = f"halted at step {turn.step}: the ceiling of {plural(steps, 'step')} a turn is reached"
-    return halted("step_ceiling", told, resume(turn, max_steps=max(steps * 2, 1)))
+    more = max(steps, turn.step) * 2  # a lowered ceiling may be far below the steps taken
+    return halted("step_ceiling", told, resume(turn, max_steps=max(more, 1)))
 
 
 def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Ending:
@@ -98,8 +111,11 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     """
     ceiling = turn.task.settings.ceilings.elapsed_s or 0.0
     longer = max(round(ceiling * 2), 60)
+    used_s = turn.watch.elapsed_s + wait_s
     if wait_s:
-        longer = 60 * math.ceil((turn.watch.elapsed_s + wait_s + longer) / 60)
+        longer = _whole_minutes(used_s + longer)
+    elif longer < used_s + max(turn.longest_step_s, ceiling / 2, LEAST_TIME_S):
+        longer = _whole_minutes(used_s + max(turn.longest_step_s, ceiling, LEAST_TIME_S))
     if turn.left_s is None or turn.left_s <= 0:
         told = (
             f"halted at step {turn.current_step}: the time ceiling of {clock(ceiling)} is reached"
@@ -111,11 +127,19 @@ def time_ceiling(turn: TurnContext, why: str = "", wait_s: float = 0.0) -> Endin
     return halted("time_ceiling", told, resume(turn, max_time=longer))
 
 
+def _whole_minutes(seconds: float) -> int:
+    return 60 * math.ceil(seconds / 60)
+
+
 def max_tokens(turn: TurnContext, limit: int) -> Ending:
     """Return the ending for a reply cut by a `max_tokens` that no ceiling had shrunk."""
-    more = min(limit * 2, 128_000)
+    model = turn.task.model
+    most = limit * 2 if model is None else model.max_output_tokens
     told = f"halted at step {turn.step}: the reply was cut at {limit:,} tokens"
-    return halted("max_tokens", told, resume(turn, max_tokens=more))
+    if limit < most:
+        return halted("max_tokens", told, resume(turn, max_tokens=min(limit * 2, most)))
+    told += f", the most that {turn.task.settings.model} writes in one reply"
+    return halted("max_tokens", told, resume(turn))
 
 
 def context_window(turn: TurnContext) -> Ending:
@@ -126,10 +150,17 @@ def context_window(turn: TurnContext) -> Ending:
     return halted("context_window", told, restart)
 
 
-def refusal(turn: TurnContext) -> Ending:
-    """Return the ending for a reply in which Claude declined to answer."""
+def refusal(turn: TurnContext, said: Refusal) -> Ending:
+    """Return the ending for a reply in which Claude declined to answer; the API may say why."""
+    redact = turn.task.redactor.redact  # before a cut could split a secret
+    category = one_line(redact(said.category), SHOWN_CATEGORY)
+    explanation = one_line(redact(said.explanation), SHOWN_EXPLANATION).rstrip(".")
     told = f"halted at step {turn.step}: Claude declined"
-    return halted("refusal", told, Suggestion(action="rephrase", task=turn.task.name))
+    told += f" (category {category})" if category else ""
+    told += f": {explanation}" if explanation else ""
+    ending = halted("refusal", told, Suggestion(action="rephrase", task=turn.task.name))
+    is_explained = bool(category or explanation)
+    return ending if is_explained and not _is_used_up(turn) else _with_word_on_budget(turn, ending)
 
 
 def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
@@ -145,22 +176,23 @@ def stuck_loop(turn: TurnContext, call: CompletedCall) -> Ending:
     return halted("stuck_loop", told, instruct, resume(turn, "or go on with"))
 
 
-def with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
-    """Return the ending, with a hint if the budget seems to have been too small.
+def _with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
+    """Return the ending, with a hint that the budget seems to have been too small, if one was sent.
 
-    Signs of that are a refusal, and a natural end at which no tool was used though some were
-    offered, or which left less than a tenth of the budget (platform.claude.com, "Task budgets": too
-    small a budget leads to refusals and to answers that do less than was asked).
+    Given after a refusal that the API does not explain, and after a refusal or natural end with
+    less than a tenth of the budget left (platform.claude.com, "Task budgets": too small a budget
+    leads to refusals and to answers that do less than was asked). A call that was denied explains
+    an early end better.
     """
-    task = turn.task
-    budget, reading = task.settings.budget, task.reading()
-    if budget is None or ending.reason not in {"refusal", "end_turn"}:
-        return ending
-    unused = reading.total.tool_calls == 0 and bool(task.toolbox.names)
-    used_up = reading.remaining is not None and reading.remaining < budget * LITTLE_SHARE
-    if ending.reason == "end_turn" and not unused and not used_up:
+    if turn.task.settings.budget is None:
         return ending
     return replace(ending, detail=f"{ending.detail}; {BUDGET_TOO_SMALL}")
+
+
+def _is_used_up(turn: TurnContext) -> bool:
+    """Return whether less than a tenth of the budget is left."""
+    budget, left = turn.task.settings.budget, turn.task.reading().remaining
+    return budget is not None and left is not None and left < budget * LITTLE_SHARE
 
 
 def server_compaction(turn: TurnContext) -> Ending:
@@ -175,8 +207,14 @@ def server_compaction(turn: TurnContext) -> Ending:
 
 
 def interrupted(turn: TurnContext, stopped: Stopped) -> Ending:
-    """Return the ending for a turn stopped by a person or by a failing display."""
+    """Return the ending for a turn stopped by a person, by a failing display, or from outside.
+
+    Where no user is attached, an interrupt is no person's: nbclient and papermill, for example,
+    interrupt the kernel when a cell exceeds its time limit (`interrupt_on_timeout`).
+    """
     why = f": {turn.task.redactor.redact(stopped.why)}" if stopped.why else ""
+    if stopped.reason == "keyboard" and not why and not turn.task.is_attended:
+        why = FROM_OUTSIDE
     told = f"stopped in step {turn.current_step}{why}; what was done is kept"
     if turn.cut_off is not None:
         told += f"; cut off: {span_text(turn.cut_off.at_least_usd, turn.cut_off.unconfirmed_usd)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from budget_magic.events import Fact, NoticePosted, StepFinished, ToolsOffered, TurnStarted
 from budget_magic.loop.conversation import Conversation
+from budget_magic.loop.turn_text import TurnText
 from budget_magic.meter.estimate import Ratios
 
 
@@ -18,11 +19,14 @@ class History:
         """The tools that requests offer; None before the first turn."""
         self.ratios = Ratios()
         self.notices: set[str] = set()
+        self.text = TurnText()
+        """What Claude said in the last turn."""
         self._before: dict[int, Conversation] = {}
         """The conversation before each turn."""
 
     def take(self, fact: Fact) -> None:
         """Fold one more fact."""
+        self.text.take(fact)
         match fact:
             case ToolsOffered():
                 self.definitions = fact.definitions

@@ -53,6 +53,20 @@ class _Unit:
     def taken_of(self, account: Account) -> Decimal:
         return self.of(account.spent + account.unconfirmed)
 
+    def lacks_room(self, account: Account, needs: NextStep) -> bool:
+        """Return whether the next step does not fit under the ceiling."""
+        ceiling, taken = self.ceiling(account), self.taken_of(account) + self.of(account.held)
+        return ceiling is not None and taken + self.of(needs.alone) > ceiling
+
+    def enough(self, account: Account, needs: NextStep, factor: Decimal = Decimal(1)) -> Value:
+        """Return a ceiling under which the next step has room beside what is taken and held.
+
+        Room for two such steps is left, and for `factor` times that much in all.
+        """
+        taken = self.taken_of(account) + self.of(account.held)
+        least = (taken + self.of(needs.alone) * 2) * factor
+        return self.rounded(max((self.ceiling(account) or 0) * MORE, least))
+
     def share_left(self, account: Account) -> Decimal:
         """Return the share of the ceiling that is left; infinite without one."""
         ceiling = self.ceiling(account)
@@ -117,23 +131,24 @@ def out_of_room(
     own, *shared = turn.task.accounts
     if reason != "session_ceiling":
         unit = _USD if reason == "cost_ceiling" else _TOKENS
-        enough = (unit.taken_of(own) + unit.of(needs.alone) * 2) * MORE
-        more = max((unit.ceiling(own) or 0) * MORE, enough)
-        way = replace(resume(turn), changes={unit.setting: unit.rounded(more)})
+        way = replace(resume(turn), changes={unit.setting: unit.enough(own, needs, MORE)})
         return halted(reason, _told(turn, own, needs, unit), *_releases(own), way)
     account = refused_by or min(shared, key=lambda one: min(_shares_left(one)))
     cost, tokens = _shares_left(account)
-    unit = _USD if cost <= tokens else _TOKENS
+    # What the step does not fit under, not what least is left of, unless it fits under both.
+    lacking = [unit for unit in (_USD, _TOKENS) if unit.lacks_room(account, needs)]
+    unit = lacking[0] if len(lacking) == 1 else _USD if cost <= tokens else _TOKENS
     if account.of_task:
         raising = Suggestion(
             action="change",
             task=account.name,
-            changes={unit.setting: unit.rounded((unit.ceiling(account) or 0) * MORE)},
+            changes={unit.setting: unit.enough(account, needs)},
             effect="gives it more room from its next turn on",
         )
         ways = [raising, replace(resume(turn), effect="goes on outside of it")]
     else:
-        raising = Suggestion(action="set", name=unit.named(account), lead="raise")
+        effect = f"to {unit.enough(account, needs)} or more"
+        raising = Suggestion(action="set", name=unit.named(account), lead="raise", effect=effect)
         ways = [raising, resume(turn, "then")]
     return halted(reason, _told(turn, account, needs, unit), *_releases(account), *ways)
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import json
+import math
+from decimal import Decimal
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import Suggestion
 from budget_magic.meter.cost import price_table
+from budget_magic.meter.estimate import Ratios
+from budget_magic.meter.summary import PAYS_WITHIN_STEPS, least_prompt, summary_costs
 from budget_magic.models import (
     MINIMUM_BUDGET_TOKENS,
     MODELS,
     find_model,
     models_with_budget,
 )
+from budget_magic.report.numbers import dollars
 from budget_magic.settings import Settings
+from budget_magic.tools.toolbox import Toolbox
 
 
 def check(settings: Settings) -> None:
@@ -29,6 +36,44 @@ def check(settings: Settings) -> None:
     _check_effort(settings)
     _check_max_tokens(settings)
     _check_inference_geo(settings)
+
+
+def check_compaction(settings: Settings, toolbox: Toolbox) -> None:
+    """Check that a summary at `compact_at` can save more than it costs.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot, by the formula of `meter.summary`; the message has the figures.
+    """
+    at = settings.compact_at
+    if at is None:
+        return
+    sent, ratios = json.dumps(toolbox.definitions(), ensure_ascii=False), Ratios()
+    kept = ratios.tokens("call", len(sent)) + ratios.tokens("text", len(settings.system_text))
+    table = price_table(settings.model, settings.prices)
+    least = least_prompt(kept, table)
+    if at >= least:
+        return
+    figures = f"tools and system prompt alone take about {kept:,} tokens"
+    if table is not None:
+        costs = summary_costs(at, kept, table)
+        saved = max(costs.saved_usd * PAYS_WITHIN_STEPS, Decimal(0))
+        figures = (
+            f"about {dollars(costs.cost_usd, 3)} to write and cache it, and"
+            f" {PAYS_WITHIN_STEPS} later steps would save {dollars(saved, 3)}"
+        )
+    raise ConfigurationError(
+        f"{at:,}: a summary there would cost more than it saves ({figures})",
+        Suggestion(
+            action="use",
+            changes={"compact_at": math.ceil(least / 1_000) * 1_000},
+            lead="use",
+            effect="or more",
+        ),
+        Suggestion(action="use", changes={"compact_at": None}, lead="or"),
+        setting="compact_at",
+    )
 
 
 def _check_model(settings: Settings) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from budget_magic.loop import Approver
 from budget_magic.loop.contexts import Decision
+from budget_magic.meter.advice import budget_with_room
 from budget_magic.models import find_model
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.view_models import CeilingKind
@@ -18,6 +19,11 @@ from budget_magic.session.task import Task
 from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import When
+
+BUDGET: Final = 64_000
+"""What is raised where there is no budget."""
+BUDGET_SHARES: Final = (0.75, 1, 1.5)
+"""The budgets that are offered, as shares of one with room."""
 
 
 class TaskControls:
@@ -69,6 +75,8 @@ class TaskControls:
         task = self._task
         settings, context = task.settings, task.context
         model = find_model(settings.model)
+        budget = settings.budget if context is None else context.settings.budget
+        more = budget_with_room(budget or BUDGET, task.spend.budget_tokens)
         tokens, usd = (0, None) if context is None else rewrite_cost(context)
         return Offers(
             levels=() if model is None else model.effort_levels,
@@ -77,8 +85,9 @@ class TaskControls:
             rewrite_tokens=tokens,
             rewrite_usd=usd,
             by_message=model is not None and model.effort_per_message,
-            budget=settings.budget if context is None else context.settings.budget,
+            budget=budget,
             next_budget=settings.budget,
+            budgets=tuple(round(share * more / 1000) * 1000 for share in BUDGET_SHARES),
             ceilings=raises(settings.ceilings),
         )
 

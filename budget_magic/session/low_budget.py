@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from budget_magic.events import NoticePosted, Suggestion
 from budget_magic.loop import TaskContext
+from budget_magic.meter.advice import budget_with_room, is_little
 from budget_magic.report.numbers import compact, dollars, exact
 from budget_magic.session.live_changes import rewrite_cost
-
-LITTLE_TOKENS: Final = 10_000
-LITTLE_SHARE: Final = 0.2
 
 
 def low_budget_warning(context: TaskContext, turn: int, left: int | None) -> NoticePosted | None:
@@ -18,12 +14,13 @@ def low_budget_warning(context: TaskContext, turn: int, left: int | None) -> Not
     budget = context.settings.budget
     if budget is None or left is None or left == budget:
         return None
-    if left >= LITTLE_TOKENS and left >= budget * LITTLE_SHARE:
+    if not is_little(left, budget):
         return None
     cached, price = rewrite_cost(context)
     again = ""
     if cached and price is not None:
         again = f" and writes the cached {compact(cached)} again for about {dollars(price)}"
-    more = Suggestion(action="use", changes={"budget": budget * 2}, effect=f"gives room{again}")
+    roomy = budget_with_room(budget, budget - left)
+    more = Suggestion(action="use", changes={"budget": roomy}, effect=f"gives room{again}")
     text = f"{exact(max(left, 0))} of {exact(budget)} left; Claude may cut this short"
     return NoticePosted(turn=turn, text=text, suggestions=(more,))

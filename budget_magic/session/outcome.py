@@ -31,7 +31,8 @@ class Outcome:
     detail: str
     """One sentence with the way out, in the host's words."""
     text: str
-    """Final text of the assistant; the turn's text so far if a last answer had none."""
+    """Final text of the assistant; the turn's text so far if a last answer had none. A reply that
+    was cut off comes last, followed by the line `[cut off here]`."""
     spend: Spend
     """What this turn used."""
     total: Spend

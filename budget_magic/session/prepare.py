@@ -16,7 +16,7 @@ from budget_magic.meter.account import Account
 from budget_magic.meter.cost import price_table
 from budget_magic.session.accounts import set_ceilings
 from budget_magic.session.caller_executor import CallerExecutor
-from budget_magic.session.checks import check
+from budget_magic.session.checks import check, check_compaction
 from budget_magic.session.clients import AUTO, SIMULATOR, Chosen
 from budget_magic.session.redaction import refuse_unreadable_secrets, session_redactor
 from budget_magic.session.runner import Run
@@ -24,6 +24,7 @@ from budget_magic.session.session import Session
 from budget_magic.settings import Settings
 from budget_magic.tools.approval import Policy
 from budget_magic.tools.context import CURRENT_CALL
+from budget_magic.tools.path_sandbox import usable_root
 from budget_magic.tools.tool import Tool
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
 
@@ -56,7 +57,12 @@ class RecordedClient(NamedTuple):
 def checked(settings: Settings, session: Session) -> Settings:
     """Return the settings, or raise ConfigurationError if they cannot work."""
     check(settings)
-    make_toolbox(settings, session)
+    usable_root(settings.root_path())
+    check_compaction(settings, make_toolbox(settings, session))
+    if not isinstance(settings.client, str):
+        from budget_magic.wire.sdk import check_client  # noqa: PLC0415 - imports anthropic
+
+        check_client(settings.client)
     return settings
 
 
@@ -83,6 +89,7 @@ def prepare(
     check(settings)
     every = make_toolbox(settings, session)
     toolbox = every.for_background() if reads_only else every
+    check_compaction(settings, every)
     refuse_unreadable_secrets(session)
     chosen = choose(task, settings)
     bus = task.bus
@@ -103,6 +110,7 @@ def prepare(
         around=around,
         gate=session.gate,
         own_prices=settings.prices,
+        is_attended=session.host.has_stdin(),
         stuck_rule=settings.stuck_rule,
         emit=bus.emit,
         live=bus.live,

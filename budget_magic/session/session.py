@@ -54,7 +54,11 @@ class Session:
         self, *, host: Host | None = None, required_sinks: Iterable[Recorder] = ()
     ) -> None:
         self.host: Host = host or PythonHost()
-        self.required_sinks = tuple(required_sinks)
+        try:
+            self.required_sinks = tuple(required_sinks)
+        except TypeError:
+            kind = type(required_sinks).__name__
+            raise ConfigurationError(f"required_sinks is of type {kind}; give a list") from None
         for sink in self.required_sinks:
             if not callable(getattr(sink, "record", None)):
                 kind = type(sink).__name__

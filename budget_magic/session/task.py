@@ -85,6 +85,8 @@ class Task:
         with no_secrets_in_errors(session_redactor(session).redact):
             settings = evolve(session.defaults.settings, given)
         self._set_up(name, settings, session)
+        if not isinstance(sinks, Iterable):
+            raise ConfigurationError(f"sinks is of type {type(sinks).__name__}; give a list")
         for sink in sinks:
             self.subscribe(sink)
         session.register(self)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from budget_magic.errors import ConfigurationError
 
@@ -154,7 +154,10 @@ def text_or_none(value: Any) -> str | None:
 
 def folder(value: Any) -> str | os.PathLike[str]:
     """Parse a path."""
-    return value if isinstance(value, os.PathLike) else text(value)
+    is_text = isinstance(value, os.PathLike) or (isinstance(value, str) and value)
+    if not is_text or "\0" in str(value):
+        raise ConfigurationError("give the path of a folder, such as .")
+    return cast("str | os.PathLike[str]", value)
 
 
 def client(value: object) -> object:
@@ -175,8 +178,23 @@ def history(value: object) -> int | None:
 def policy(value: object) -> object:
     """Parse an approval policy: a word or a function."""
     if callable(value) and not isinstance(value, type):
+        if not _takes_one_argument(value):
+            raise ConfigurationError("give a function that takes one argument, the call")
         return value
     return one_of("ask", "all", "none")(value)
+
+
+def _takes_one_argument(function: Callable[..., Any]) -> bool:
+    import inspect  # noqa: PLC0415 - keeps loading cheap
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # one that is not written in Python may have none
+        return True
+    with suppress(TypeError):
+        signature.bind(None)
+        return True
+    return False
 
 
 def tools(value: Any) -> tuple[ToolEntry, ...]:
@@ -196,8 +214,12 @@ def tools(value: Any) -> tuple[ToolEntry, ...]:
 def tags(value: object) -> dict[str, str]:
     """Parse labels: one `KEY=VALUE`, or a mapping."""
     if isinstance(value, Mapping):
-        return {text(key): text(label) for key, label in value.items()}
-    key, _, label = value.partition("=") if isinstance(value, str) else ("", "", "")
+        labels = dict(value)
+        if all(isinstance(one, str) and one for one in (*labels, *labels.values())):
+            return labels
+    if not isinstance(value, str):
+        raise ConfigurationError('give a dict of texts, such as {"pr": "123"}')
+    key, _, label = value.partition("=")
     if not label or not key:
         raise ConfigurationError("give KEY=VALUE, such as pr=123")
     return {key: label}

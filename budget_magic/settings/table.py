@@ -106,6 +106,8 @@ class Settings(RecordedSettings):
 
     def __post_init__(self) -> None:
         """Parse what users write: one tool for a list, `"64k"` for a number, a pair for a rule."""
+        if not isinstance(self.client_name, str):
+            raise ConfigurationError(f"{self.client_name!r}: give a text", setting="client_name")
         for part in fields(self):
             found: Row | None = part.metadata.get("row")
             if found is not None:
@@ -179,7 +181,10 @@ def evolve(group: _Group, values: Mapping[str, Any]) -> _Group:
         name = _name(part)
         if name in left:
             changes[part.name] = left.pop(name)
-        value = changes.get(part.name, getattr(group, part.name))
+        before = getattr(group, part.name)
+        value = changes.get(part.name, before)
+        if isinstance(value, Ceilings) and value is not before:
+            value = value.over(before)
         if isinstance(value, Settings | Ceilings):
             inner = {
                 row.name: parsed(row.name, row.parse, left.pop(row.name))

@@ -79,7 +79,8 @@ class GeneratedReply:
             reason = "model_context_window_exceeded" if is_full else "max_tokens"
         details = None
         if reason == "refusal":
-            details = {"type": "refusal", "category": plan.refusal_category, "explanation": None}
+            category, explanation = plan.refusal_category, plan.refusal_explanation
+            details = {"type": "refusal", "category": category, "explanation": explanation}
         ending = {"stop_reason": reason, "stop_sequence": stop_sequence, "stop_details": details}
         self.ending: JsonObject = ending
         if body.compaction is None:

@@ -162,7 +162,7 @@ def _as_tool(entry: object, name: str | None = None) -> Tool:
 def _named(name: str, lookup: Lookup, candidates: Iterable[str]) -> Tool:
     if name in LATER or name.startswith(MCP):
         raise ConfigurationError(
-            f"{name} is not part of this version; use files or functions of the notebook",
+            f"{name} is not part of this version; use files or functions of your own",
             setting="tools",
         )
     try:

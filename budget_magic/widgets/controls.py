@@ -14,9 +14,6 @@ from budget_magic.report.view_models import CeilingKind
 Decision: TypeAlias = Literal["once", "task", "denied"]
 When: TypeAlias = Literal["now", "next"]
 """From the next step or from the next cell on."""
-BUDGET: Final = 64_000
-BUDGET_FACTORS: Final = (1.5, 2, 3)
-"""The budgets that are offered, as multiples of the one in force."""
 FREE: Final = "$0.00"
 CEILINGS: Final[tuple[CeilingKind, ...]] = get_args(CeilingKind)
 
@@ -54,6 +51,8 @@ class Offers:
     """The budget in force, in tokens; None if there is none."""
     next_budget: int | None = None
     """The budget from the next cell on."""
+    budgets: tuple[int, ...] = ()
+    """Others to choose from."""
     ceilings: Mapping[CeilingKind, Raise] = field(default_factory=dict)
     """Shown from 90 % on."""
 
@@ -114,7 +113,7 @@ def offers_json(offers: Offers, step: int) -> dict[str, Any]:
         "budget": offers.budget,
         "next_budget": offers.next_budget,
         "least_budget": MINIMUM_BUDGET_TOKENS,
-        "budgets": [_thousands(factor * (offers.budget or BUDGET)) for factor in BUDGET_FACTORS],
+        "budgets": list(offers.budgets),
         "budget_now": budget_now if rewrites else free,
         "budget_next": budget_next,
         "ceilings": dict.fromkeys(CEILINGS)
@@ -127,10 +126,6 @@ def offers_json(offers: Offers, step: int) -> dict[str, Any]:
 
 def _choice(title: str, price: str, why: str) -> dict[str, str]:
     return {"title": title, "price": price, "why": why}
-
-
-def _thousands(tokens: float) -> int:
-    return round(tokens / 1000) * 1000
 
 
 def _price(usd: Decimal | None) -> str:

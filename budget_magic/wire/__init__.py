@@ -3,7 +3,14 @@
 from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
 from budget_magic.wire.retry import MAX_ATTEMPTS, retry_wait_s
-from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, Reply, WireEvent
+from budget_magic.wire.stream import (
+    BlockStart,
+    ContentDelta,
+    MessageStart,
+    Refusal,
+    Reply,
+    WireEvent,
+)
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -11,6 +18,7 @@ __all__ = [
     "ContentDelta",
     "Learned",
     "MessageStart",
+    "Refusal",
     "Reply",
     "Request",
     "WireEvent",

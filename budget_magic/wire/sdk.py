@@ -24,7 +24,14 @@ from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
 from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
-from budget_magic.wire.stream import BlockStart, ContentDelta, MessageStart, Reply, WireEvent
+from budget_magic.wire.stream import (
+    BlockStart,
+    ContentDelta,
+    MessageStart,
+    Refusal,
+    Reply,
+    WireEvent,
+)
 from budget_magic.wire.usage import parse_prompt_usage, parse_usage
 
 logger = logging.getLogger("budget_magic")
@@ -61,20 +68,11 @@ class SdkClient:
     Raises
     ------
     ConfigurationError
-        The object has no `.beta.messages.stream`, is a synchronous client, or has no credential.
+        The object cannot be a client (see `check_client`), or has no credential.
     """
 
     def __init__(self, client: Any, learned: Learned | None = None) -> None:
-        if not callable(getattr(_beta_messages(client), "stream", None)):
-            raise ConfigurationError(
-                f"{type(client).__name__} is not a client: pass an AsyncAnthropic or another"
-                " object with .beta.messages.stream"
-            )
-        if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
-            raise ConfigurationError(
-                f"{type(client).__name__} is a synchronous client; use its async counterpart,"
-                " such as AsyncAnthropic"
-            )
+        check_client(client)
         if _lacks_credentials(client):
             raise ConfigurationError(
                 f"the {type(client).__name__} has no credential: pass an api_key or set"
@@ -122,6 +120,29 @@ class SdkClient:
             return None
         tokens = getattr(counted, "input_tokens", None)
         return tokens if type(tokens) is int and tokens >= 0 else None
+
+
+def check_client(client: Any) -> None:
+    """Check that an object can be the client of a task.
+
+    Raises
+    ------
+    ConfigurationError
+        It has no `.beta.messages.stream`, or is a synchronous client.
+    """
+    if isinstance(client, type):
+        name = client.__name__
+        raise ConfigurationError(f"{name} is a class: pass a client, such as {name}()")
+    kind = type(client).__name__
+    if not callable(getattr(_beta_messages(client), "stream", None)):
+        raise ConfigurationError(
+            f"{kind} is not a client: pass an AsyncAnthropic or another object with"
+            " .beta.messages.stream"
+        )
+    if hasattr(client, "__enter__") and not hasattr(client, "__aenter__"):
+        raise ConfigurationError(
+            f"{kind} is a synchronous client; use its async counterpart, such as AsyncAnthropic"
+        )
 
 
 def real_client() -> AsyncAnthropic | None:
@@ -264,7 +285,16 @@ def _reply(stream: Any, inputs: Mapping[int, str]) -> Reply:
         usage=parse_usage(message.get("usage"), has_content=bool(content)),
         model=_text(message.get("model")) or None,
         request_id=stream.request_id,
+        refusal=_refusal(message.get("stop_details")),
     )
+
+
+def _refusal(details: object) -> Refusal:
+    """Return what `stop_details` says of a refusal."""
+    if not isinstance(details, Mapping):
+        return Refusal()
+    category, explanation = details.get("category"), details.get("explanation")
+    return Refusal(category=_text(category), explanation=_text(explanation))
 
 
 def _plain(message: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from budget_magic.events import DeltaKind, Usage
@@ -35,6 +35,15 @@ class ContentDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What the API says of a refused reply, as it came; empty where it says nothing."""
+
+    category: str = ""
+    """Such as `cyber`."""
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A whole reply, ended by `message_stop`."""
 
@@ -46,6 +55,7 @@ class Reply:
     model: str | None
     """Model that answered; None if the reply names none."""
     request_id: str | None = None
+    refusal: Refusal = field(default_factory=Refusal)
 
     @property
     def text(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from budget_magic import Ceilings, Task
 from budget_magic.errors import ConfigurationError
@@ -21,7 +24,9 @@ from budget_magic.events import (
     TurnStarted,
 )
 from budget_magic.loop.admit import LAST_ANSWER
-from budget_magic.loop.compaction import ASK, KEPT
+from budget_magic.loop.compaction import ASK, KEPT, UNANSWERED
+from budget_magic.meter.summary import least_prompt, summary_costs
+from budget_magic.models import MODELS
 from budget_magic.simulator import (
     Call,
     Fault,
@@ -206,8 +211,9 @@ def test_without_a_summary_the_history_stays_and_the_turn_goes_on(reply: Reply) 
     assert not facts(task, HistoryRewritten)
     assert asked_for_summary(simulator)[0] == 2
     assert all(request.error is None for request in simulator.requests)
+    (posted,) = facts(task, NoticePosted)
+    assert re.fullmatch(f"{KEPT}; asking for it cost <?\\$0.0[1-9]", posted.text)
     if not reply.calls:
-        assert KEPT in [fact.text for fact in facts(task, NoticePosted)]
         assert not any(block.get("text") == ASK for block in last_content(simulator.requests[3]))
 
 
@@ -314,3 +320,55 @@ def test_results_that_a_refused_request_carried_are_not_counted_again() -> None:
     measured = [fact.tool_result_tokens for fact in facts(task, StepFinished)]
     assert measured[1] == 1_000
     assert measured[2] == 0
+
+
+def test_a_size_at_which_a_summary_costs_more_than_it_saves_is_refused_with_the_figures() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Task("wrong", compact_at=2_000, client="simulator")
+
+    assert re.fullmatch(
+        r"compact_at 2,000: a summary there would cost more than it saves \(about \$0\.018 to write"
+        r" and cache it, and 100 later steps would save \$0\.00\d\); use `compact_at=3000` or more,"
+        r" or `compact_at=None`",
+        str(refused.value),
+    )
+    assert Task("right", compact_at=3_000, client="simulator").settings.compact_at == 3_000
+
+
+def test_the_price_decides_what_size_is_refused() -> None:
+    def price(cache_read: float) -> dict[str, Any]:
+        row = {"input": 4, "output": 20, "cache_read": cache_read, "write_5m": 5, "write_1h": 8}
+        return {"mine": row}
+
+    Task("dear", compact_at=3_000, client="simulator", model="mine", prices=price(4))
+    Task("free", compact_at=3_000, client="simulator", model="mine", prices=price(0))
+    with pytest.raises(ConfigurationError, match=r"use `compact_at=\d+` or more"):
+        Task("cheap", compact_at=3_000, client="simulator", model="mine", prices=price(0.01))
+
+
+def test_a_history_that_begins_large_is_summarised_later_and_says_so() -> None:
+    simulator, task = compacting(SUMMARY, look(3), ANSWER)
+    task.run("Look at this. " * 900)
+    (posted,) = facts(task, NoticePosted)
+    first = facts(task, StepFinished)[0].usage.prompt_tokens
+    assert posted.text == (
+        "a summary at 4,000 tokens would cost more than it saves, since this history began with a"
+        f" prompt of {first:,}: it is asked for from {2 * first:,} on"
+    )
+    assert asked_for_summary(simulator) == [2]
+    assert (simulator.requests[2].prompt_tokens or 0) > 2 * first
+
+
+def test_a_summary_that_was_not_answered_says_so() -> None:
+    _, task = compacting(ANSWER, faults=[status_error(400, on=2)])
+    task.run("Look.")
+    assert [fact.text for fact in facts(task, NoticePosted)] == [UNANSWERED]
+
+
+@given(st.integers(0, 100_000), st.sampled_from(sorted(MODELS)))
+def test_the_smallest_prompt_that_pays_is_the_first_that_does(kept: int, model: str) -> None:
+    table = MODELS[model].prices
+    least = least_prompt(kept, table)
+
+    assert summary_costs(least, kept, table).pays
+    assert not summary_costs(least - 1, kept, table).pays

@@ -37,7 +37,7 @@ def playing(script: Script, length: int) -> Simulator:
 @settings(max_examples=examples(40))
 @given(
     scripts(),
-    st.sampled_from([2_000, 6_000, 20_000]),
+    st.sampled_from([5_000, 8_000, 20_000]),
     st.integers(0, 600),
     st.sampled_from(["today", "documented"]),
 )

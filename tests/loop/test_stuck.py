@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget_magic import Task, tool
-from budget_magic.loop.endings import BUDGET_TOO_SMALL
+from budget_magic.loop.endings import BUDGET_TOO_SMALL, SHOWN_EXPLANATION
 from budget_magic.loop.stuck import CompletedCall, is_stuck
+from budget_magic.session import Outcome
 from budget_magic.settings import StuckRule
 from budget_magic.simulator import SCENES, Call, Reply, SceneContext, Simulator
 from budget_magic.wire.sdk import simulated_client
-from tests.loop.running import LOOK, lookup, results, steps, task_on
+from tests.loop.running import LOOK, lookup, note, results, steps, task_on
 
 
 def looping(context: SceneContext) -> Reply:
@@ -109,20 +110,80 @@ def test_a_loop_is_stuck_exactly_when_its_newest_call_fills_the_window(
     assert is_stuck(calls, StuckRule(repeats=repeats, among=among)) is expected
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_scene_of_a_budget_too_small_always_gets_the_word(seed: int, tmp_path: Path) -> None:
+def test_an_unexplained_refusal_gets_the_word(tmp_path: Path) -> None:
     task = task_on(
-        Simulator("budget_too_small", seed=seed), tools=["files"], root=tmp_path, budget=20_000
+        Simulator("budget_too_small", seed=1), tools=["files"], root=tmp_path, budget=20_000
     )
 
     outcome = task.run("Audit this folder.")
 
-    assert outcome.reason == ("refusal" if seed else "end_turn")
+    assert outcome.reason == "refusal"
     assert f"; {BUDGET_TOO_SMALL}" in outcome.detail
 
 
-@pytest.mark.parametrize("name", sorted(set(SCENES) - {"budget_too_small"}))
-def test_no_other_shipped_scene_gets_the_word(name: str, tmp_path: Path) -> None:
+def test_a_short_answer_without_calls_is_no_sign_of_a_small_budget() -> None:
+    outcome = task_on(Simulator([Reply(text="Paris.")])).run("What is the capital of France?")
+
+    assert BUDGET_TOO_SMALL not in outcome.detail
+
+
+@pytest.mark.parametrize("policy", ["none", "ask"])
+@pytest.mark.parametrize("output_tokens", [500, 19_500])
+def test_a_denied_call_is_no_sign_of_a_small_budget(policy: str, output_tokens: int) -> None:
+    script = [
+        Reply(calls=[Call("note", {"text": "a"})], output_tokens=output_tokens),
+        Reply(text="Denied."),
+    ]
+    task = task_on(Simulator(script), tools=[note], approve=policy, budget=20_000)
+
+    outcome = task.run("Note it.")
+
+    assert (outcome.state, outcome.spend.tool_calls) == ("completed", 0)
+    assert BUDGET_TOO_SMALL not in outcome.detail
+
+
+def refused(category: str | None, explanation: str | None, output_tokens: int = 100) -> Outcome:
+    """A turn that ends with a refusal."""
+    reply = Reply(
+        text="No.",
+        stop_reason="refusal",
+        refusal_category=category,
+        refusal_explanation=explanation,
+        output_tokens=output_tokens,
+    )
+    return task_on(Simulator([reply]), budget=20_000).run("Hi.")
+
+
+def test_a_refusal_says_its_category_and_explanation() -> None:
+    detail = refused("cyber", "It could enable\n cyber harm.").detail
+
+    assert "Claude declined (category cyber): It could enable cyber harm; rephrase" in detail
+    assert BUDGET_TOO_SMALL not in detail
+    assert "Claude declined (category bio); rephrase" in refused("bio", None).detail
+    assert "Claude declined: Not so; rephrase" in refused(None, "Not so.").detail
+    assert "Claude declined; the budget" in refused(None, None).detail
+
+
+def test_a_refusal_with_less_than_a_tenth_left_gets_the_word_whatever_the_api_says() -> None:
+    assert BUDGET_TOO_SMALL in refused("cyber", "It could.", output_tokens=19_000).detail
+
+
+def test_an_explanation_is_cleaned_and_shortened_after_secrets_are_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "k-1234567890")
+    text = "\x1b[31mred\x1b[0m " + "x" * (SHOWN_EXPLANATION - 10) + " k-1234567890 " + "y" * 900
+
+    detail = refused("cyber", text).detail
+
+    assert "red xxx" in detail
+    assert "\x1b" not in detail
+    assert "k-12" not in detail
+    assert len(detail) < SHOWN_EXPLANATION + 200
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_no_shipped_scene_gets_the_word(name: str, tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("import os\n\npassword = 'hunter2-but-longer'\n")
     task = task_on(Simulator(name), tools=["files"], root=tmp_path)
     assert task.remaining == 64_000

@@ -32,18 +32,19 @@ F = TypeVar("F", bound=Fact)
 
 @dataclass
 class Played:
-    """One turn on a clock of its own; each reply takes ten seconds."""
+    """One turn on a clock of its own; each reply takes ten seconds, or as long as is said."""
 
     elapsed_s: float
     wrap_up: bool = True
+    reply_s: float = 10
     now_s: float = 0.0
     reading: Reading = field(default_factory=Reading)
     history: History = field(default_factory=History)
     facts: list[Fact] = field(default_factory=list)
 
     def reply(self, context: SceneContext) -> Reply:
-        """A reply that takes ten seconds and never ends the turn by itself."""
-        self.now_s += 10
+        """A reply that takes its time and never ends the turn by itself."""
+        self.now_s += self.reply_s
         if LAST_ANSWER in context.asked:
             return Reply(text="All I know.")
         return Reply(text=f"Step {context.replies + 1}.", calls=[LOOK])
@@ -127,6 +128,12 @@ def test_a_step_with_less_time_left_than_the_longest_took_is_the_last_answer() -
     assert (finished.reason, finished.text, finished.step) == ("time_ceiling", "All I know.", 4)
     assert "the time ceiling of 0:35 is reached" in finished.detail
     assert finished.suggestions[-1].changes == {"max_time": 70}
+
+
+def test_a_time_ceiling_that_one_step_overran_is_raised_above_what_was_used() -> None:
+    finished = Played(elapsed_s=20, reply_s=300).run()
+
+    assert finished.suggestions[-1].changes == {"max_time": 600}
 
 
 def test_a_step_with_just_as_much_time_left_as_the_longest_took_is_an_ordinary_one() -> None:

@@ -36,7 +36,10 @@ def test_a_group_s_cap_holds_over_all_its_tasks() -> None:
     assert " of 60,000 tokens for the sweep in step 2: the next step could have taken up to " in (
         outcomes[-1].detail
     )
-    assert 'raise the cap of the sweep, then `tasks()["trial-2"].resume()`' in outcomes[-1].detail
+    assert (
+        'raise the cap of the sweep to 90000 or more, then `tasks()["trial-2"].resume()`'
+        in outcomes[-1].detail
+    )
 
 
 def test_a_group_s_cap_can_be_raised_and_its_tasks_go_on() -> None:

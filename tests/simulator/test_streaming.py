@@ -94,11 +94,14 @@ def test_a_stop_sequence_ends_the_text_before_it() -> None:
     assert message.stop_sequence == "STOP"
 
 
-def test_a_refusal_says_its_category() -> None:
-    reply = Reply(text="No.", stop_reason="refusal", refusal_category="cyber")
+def test_a_refusal_says_its_category_and_why() -> None:
+    reply = Reply(
+        text="No.", stop_reason="refusal", refusal_category="cyber", refusal_explanation="Why."
+    )
     message = ask(Simulator([reply]))
     assert message.stop_details is not None
     assert message.stop_details.category == "cyber"
+    assert message.stop_details.explanation == "Why."
 
 
 def test_a_paused_reply_may_be_sent_back_as_it_is() -> None:

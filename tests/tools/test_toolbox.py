@@ -81,7 +81,7 @@ def test_tools_of_later_versions_are_refused_by_name(tmp_path: Path, name: str) 
         build(tmp_path, name)
 
     assert str(caught.value) == (
-        f"tools {name} is not part of this version; use files or functions of the notebook"
+        f"tools {name} is not part of this version; use files or functions of your own"
     )
 
 

@@ -37,6 +37,8 @@ class Reply:
     """None ends with `tool_use` if there are calls, else with `end_turn`."""
     refusal_category: str | None = None
     """`stop_details.category` of a reply whose `stop_reason` is `refusal`."""
+    refusal_explanation: str | None = None
+    """`stop_details.explanation` of such a reply."""
     when: Callable[[SceneContext], bool] | None = None
     """In a script, play the reply whenever this holds; None plays it in its place."""
 

@@ -164,6 +164,7 @@ class _Reply(_Table):
     result_tokens: NonNegativeInt | None = None
     stop_reason: str | None = None
     refusal_category: str | None = None
+    refusal_explanation: str | None = None
     calls: list[_Call] = []
     when: _When | None = None
 
