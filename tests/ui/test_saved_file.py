@@ -58,7 +58,7 @@ def test_a_file_saved_in_mid_run_tells_the_story_so_far(
 
 @pytest.mark.parametrize("saved_before", [True, False])
 def test_a_page_loaded_again_in_mid_run_keeps_the_answer(
-    lab: Server, open_notebook: OpenNotebook, saved_before: bool
+    lab: Server, open_notebook: OpenNotebook, *, saved_before: bool
 ) -> None:
     window = running_second_step(open_notebook, lab)
     if saved_before:
