@@ -6,7 +6,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar, overload
 
 from budget_magic.errors import ConfigurationError
@@ -80,7 +80,6 @@ class FunctionTool(Tool):
         approval_reason: str = "It is a function of this notebook, so it asks.",
     ) -> None:
         self._function = function
-        self._described = _described(name, function)
         self.name = name
         self.needs_approval = not reads_only
         self.approval_reason = approval_reason
@@ -89,6 +88,11 @@ class FunctionTool(Tool):
         if reads_only and _is_async(function):
             self.thread = "loop"
 
+    @cached_property
+    def described(self) -> Any:
+        """The SDK's tool for the function; ConfigurationError if an argument cannot be JSON."""
+        return _described(self.name, self._function)
+
     @property
     def approval_key(self) -> object:
         """The function: redefining it revokes an approval."""
@@ -96,7 +100,7 @@ class FunctionTool(Tool):
 
     def definition(self) -> dict[str, Any]:
         """Return the entry for the API's `tools`."""
-        return dict(self._described.to_dict())
+        return dict(self.described.to_dict())
 
     def call(
         self, arguments: dict[str, Any], context: ToolContext
@@ -104,11 +108,11 @@ class FunctionTool(Tool):
         """Call the function and return its result as text or blocks."""
         if self.thread == "loop":
             return context.function_loop.run(partial(self._call_async, arguments))
-        value = self._described.call(arguments)()
+        value = self.described.call(arguments)()
         return _as_output(run_coroutine(value) if inspect.iscoroutine(value) else value)
 
     async def _call_async(self, arguments: dict[str, Any]) -> ToolOutput:
-        return _as_output(await self._described.call(arguments)())
+        return _as_output(await self.described.call(arguments)())
 
 
 def function_tool(function: object, name: str | None = None) -> FunctionTool:
@@ -134,7 +138,9 @@ def function_tool(function: object, name: str | None = None) -> FunctionTool:
             f"{called!r} cannot be the name of a tool; define a function with a name of at most "
             "64 letters a-z, digits, _ and -"
         )
-    return FunctionTool(called, function, reads_only=getattr(function, _READS, False) is True)
+    made = FunctionTool(called, function, reads_only=getattr(function, _READS, False) is True)
+    _ = made.described  # checks the arguments now; our own tools wait, since this imports the SDK
+    return made
 
 
 def _as_output(value: object) -> ToolOutput:
