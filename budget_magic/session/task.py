@@ -480,6 +480,12 @@ class Task:
             bundle=lambda: self.reports.bundle(finished.turn),
         )
 
+    def leave_to_parent(self) -> None:
+        """In a forked process, forget the turn under way: it runs in the parent."""
+        if self.is_running:
+            self.current_run = None
+            self.account.forget_held()
+
     # Private
 
     def _to_the_end(self, asked: Prompt | Turn, start: Start) -> Outcome:
