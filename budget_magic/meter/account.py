@@ -122,6 +122,10 @@ class Account:
         self.held -= held
         self.requests_held -= 1
 
+    def forget_held(self) -> None:
+        """Forget the requests under way: in a forked process, they are the parent's."""
+        self.held, self.requests_held = Amount(), 0
+
     def count(self, spent: Amount, unconfirmed: Amount, *, is_below: bool) -> None:
         """Count what a request or tool took; `is_below` if an account below counts it too."""
         self.spent += spent

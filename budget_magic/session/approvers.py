@@ -29,7 +29,7 @@ def by_input(caller: CallerExecutor, host: Host) -> Approver:
                 way_out = f"a call that holds {labels(call.secrets)} always requires approval"
             reason = f"no interactive user is attached to approve {call.name}; {way_out}"
             return Decision(kind="denied", reason=reason, by="nobody")
-        return await caller.run(lambda: _ask(call))
+        return await caller.ask(lambda: _ask(call))
 
     return ask
 

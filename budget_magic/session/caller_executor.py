@@ -15,7 +15,13 @@ from typing import Any, Protocol, TypeVar
 
 from budget_magic.errors import TaskInterrupted, ToolRefusal
 from budget_magic.events import Reason
-from budget_magic.tools.context import CURRENT_CALL, ToolContext
+from budget_magic.tools.context import (
+    CALLERS_LOOP,
+    CURRENT_CALL,
+    CallersLoop,
+    CancelToken,
+    ToolContext,
+)
 from budget_magic.tools.text import explained
 
 T = TypeVar("T")
@@ -28,6 +34,8 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     call: ToolContext | None
     """The tool call that requested it."""
+    cancel: CancelToken
+    """Set when the result is no longer awaited."""
 
 
 class Interruptible(Protocol):
@@ -66,11 +74,18 @@ class CallerExecutor:
     """Runs functions for the loop on the waiting thread, one at a time.
 
     If no cell waits for the turn, it is not attended: `input()` could not ask anyone.
+
+    Parameters
+    ----------
+    loop
+        The event loop that awaits the turn, where async functions belong; None if a thread waits.
     """
 
-    def __init__(self, *, is_attended: bool = True) -> None:
-        self.is_attended = is_attended
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.is_attended = True
+        self.loop = loop
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wakers: list[Callable[[], object]] = []
         self._context = contextvars.copy_context()
 
@@ -90,17 +105,34 @@ class CallerExecutor:
 
     async def run(self, function: Callable[[], T], /) -> T:
         """Run a function on the waiting thread and return its result; called on the loop."""
+        return await self._run(function, self._jobs)
+
+    async def ask(self, function: Callable[[], T], /) -> T:
+        """Run a function that asks a person, as `run` does."""
+        return await self._run(function, self._questions)
+
+    async def _run(self, function: Callable[[], T], jobs: queue.SimpleQueue[_Job]) -> T:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
-        job = _Job(function=function, answered=answered, loop=loop, call=CURRENT_CALL.get())
-        self._jobs.put(job)
+        job = _Job(
+            function=function,
+            answered=answered,
+            loop=loop,
+            call=CURRENT_CALL.get(),
+            cancel=CancelToken(),
+        )
+        jobs.put(job)
         self.wake()
-        return await answered
+        try:
+            return await answered
+        except asyncio.CancelledError:
+            job.cancel.cancel()
+            raise
 
     @property
     def has_jobs(self) -> bool:
         """Whether a job waits to be run."""
-        return not self._jobs.empty()
+        return not (self._jobs.empty() and self._questions.empty())
 
     def run_jobs(self, on_interrupt: Callable[[], None]) -> None:
         """Run the waiting jobs; called on the waiting thread.
@@ -108,9 +140,21 @@ class CallerExecutor:
         `on_interrupt` is called if an interrupt comes while a function runs, even if the function
         swallows it. If that does not stop the turn, the call is answered with an error.
         """
+        self.run_questions(on_interrupt)
+        self.run_functions(on_interrupt)
+
+    def run_questions(self, on_interrupt: Callable[[], None]) -> None:
+        """Run the waiting jobs that ask a person, as `run_jobs` does."""
+        self._run_all(self._questions, on_interrupt)
+
+    def run_functions(self, on_interrupt: Callable[[], None]) -> None:
+        """Run the other jobs, as `run_jobs` does."""
+        self._run_all(self._jobs, on_interrupt)
+
+    def _run_all(self, jobs: queue.SimpleQueue[_Job], on_interrupt: Callable[[], None]) -> None:
         with suppress(queue.Empty):
             while True:
-                self._do(self._jobs.get_nowait(), on_interrupt)
+                self._do(jobs.get_nowait(), on_interrupt)
 
     def _do(self, job: _Job, on_interrupt: Callable[[], None]) -> None:
         handler, result = _Handler(_raise_in_job), None
@@ -118,6 +162,8 @@ class CallerExecutor:
         try:
             context = self._context.copy()
             context.run(CURRENT_CALL.set, job.call)
+            callers = None if self.loop is None else CallersLoop(self.loop, job.cancel)
+            context.run(CALLERS_LOOP.set, callers)
             result = _call(lambda: context.run(job.function), handler)
         except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop of all tasks
             failed = error

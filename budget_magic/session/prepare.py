@@ -24,6 +24,7 @@ from budget_magic.session.session import Session
 from budget_magic.settings import Settings
 from budget_magic.tools.approval import Policy
 from budget_magic.tools.context import CURRENT_CALL
+from budget_magic.tools.loop_thread import FunctionLoop
 from budget_magic.tools.path_sandbox import usable_root
 from budget_magic.tools.tool import Tool
 from budget_magic.tools.toolbox import Toolbox, build_toolbox
@@ -104,7 +105,7 @@ def prepare(
         policy=cast("Policy", settings.approve),  # checked by its parser
         approver=approver,
         run_in_caller=caller.run,
-        function_loop=session.function_loop,
+        function_loop=(session.function_loop if caller.loop is None else FunctionLoop(caller.loop)),
         redactor=redactor,
         accounts=_chain(around, settings, chosen, session),
         around=around,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -28,6 +28,7 @@ BOOKED_WITHIN_S: Final = 5.0
 """How long a failing caller waits for its turn to be stopped and booked."""
 STOPPED_WAITING: Final = "stopped waiting; the turn itself runs on: `task.stop()` stops it"
 
+T = TypeVar("T")
 Keep = Callable[[TurnFinished], None]
 
 
@@ -41,11 +42,31 @@ class Run:
     As a context manager it leaves no running turn behind: an exception raised inside stops the
     turn and waits until it is booked. A KeyboardInterrupt is then swallowed, so that the caller
     can report how the turn ended, unless no turn was recorded.
+
+    Parameters
+    ----------
+    portal
+        The loop that the turn runs on.
+    loop
+        The caller's event loop, which must not be blocked: functions run in a thread beside it, or
+        on it if they are async. None if a thread waits, or a cell that runs them itself.
+    asks_on_loop
+        Whether a person is asked on that loop all the same: a notebook's `input()` belongs to the
+        main thread.
     """
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        asks_on_loop: bool = False,
+    ) -> None:
         self._portal = portal
-        self.caller = CallerExecutor()
+        self.caller = CallerExecutor(loop)
+        self._asks_on_loop = asks_on_loop
+        self._helper: threading.Thread | None = None
+        """Runs functions beside the caller's loop."""
         self.done = threading.Event()
         self.finished: TurnFinished | None = None
         self.turn: Turn | None = None
@@ -197,12 +218,30 @@ class Run:
         return self.result()
 
     async def _run_jobs(self, on_interrupt: Callable[[], None]) -> None:
-        if not is_loop_thread():
+        if self.caller.loop is not None:
+            if self._asks_on_loop:
+                self.caller.run_questions(on_interrupt)
+            if self.caller.has_jobs and self._helper is None:
+                self._helper = threading.Thread(
+                    target=self._help, name="budget_magic caller", daemon=True
+                )
+                self._helper.start()
+        elif not is_loop_thread():
             self.caller.run_jobs(on_interrupt)
         elif self.caller.has_jobs:
             # A tool of another task waits on the loop itself, which must not be held up.
             run_jobs = partial(self.caller.run_jobs, on_interrupt)
             await run_sync(run_jobs, limiter=CapacityLimiter(1))
+
+    def _help(self) -> None:
+        """Run the turn's jobs in a thread beside the caller's loop; a stop does not wait for it."""
+        run = self.caller.run_functions if self._asks_on_loop else self.caller.run_jobs
+        woken = threading.Event()
+        with self.caller.waking(woken.set):
+            while not self.done.is_set():
+                run(self._interrupt)
+                woken.wait(BEAT_S)
+                woken.clear()
 
     def result(self) -> TurnFinished:
         """Return how the turn ended; raise the error if the bookkeeping itself failed."""
@@ -247,6 +286,19 @@ class _Leaving:
 
     def leave(self) -> None:
         self.is_asked = True
+
+
+async def through(doing: asyncio.Future[T], on_cancel: Callable[[], None]) -> T:
+    """Await something to its end; a cancellation calls `on_cancel` instead."""
+    while not doing.done():
+        try:
+            await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            if doing.cancelled():
+                raise
+            _uncancel()
+            on_cancel()
+    return doing.result()
 
 
 def _uncancel() -> None:

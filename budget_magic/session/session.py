@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -69,6 +72,10 @@ class Session:
         self._is_closed = False
         # An interrupt may call back into the session while this thread holds it.
         self._lock = threading.RLock()
+        self._of_parent: Shared | None = None
+        """In a forked process, the parts that belong to the parent and are not used here."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))
 
     # Tasks
 
@@ -137,14 +144,29 @@ class Session:
                 if self._made is None and self._is_closed:
                     raise ConfigurationError(CLOSED)
                 if self._made is None:
-                    self._made = Shared()
+                    self._made = Shared(self._of_parent)
         return self._made
+
+    def _begin_in_child(self) -> None:
+        """Give up what a fork does not copy: threads, their loops, and turns that run on them."""
+        self._lock = threading.RLock()
+        if self._made is not None:
+            self._made.leave_to_parent()
+            # Kept: closing the copy of a loop would disturb the parent's.
+            self._of_parent, self._made = self._made, None
+        for task in self._tasks.values():
+            task.leave_to_parent()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _begin_in_child(session: weakref.ref[Session]) -> None:
+    if (found := session()) is not None:
+        found._begin_in_child()  # noqa: SLF001 - a part of the class that must not keep it alive
 
 
 _default = Session()

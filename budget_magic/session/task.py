@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from budget_magic.errors import ConfigurationError, TaskInterrupted, join_clauses
@@ -30,7 +31,7 @@ from budget_magic.session.prepare import Prepared, checked, refuse_another_clien
 from budget_magic.session.redaction import no_secrets_in_errors, session_redactor
 from budget_magic.session.reports import Reports
 from budget_magic.session.restore import restore_task, settings_of
-from budget_magic.session.runner import Run
+from budget_magic.session.runner import Run, through
 from budget_magic.session.session import Session, default_session
 from budget_magic.session.start import Start, start_turn
 from budget_magic.session.turns import Prompt, Turn, in_force
@@ -226,10 +227,16 @@ class Task:
         return self._to_the_end(Prompt(typed=prompt, sent=prompt), Start())
 
     async def arun(self, prompt: str) -> Outcome:
-        """Run one turn as `run` does, in async code; cancelling it stops the turn."""
-        with self.new_run() as run:
-            start_turn(self, Prompt(typed=prompt, sent=prompt), Start(), run)
-            await self._await(run)
+        """Run one turn as `run` does, in async code; cancelling it stops the turn.
+
+        It never blocks the event loop that awaits it: async functions run on that loop, others in a
+        thread beside it, one call at a time.
+        """
+        loop = None if is_loop_thread() else asyncio.get_running_loop()
+        asks_on_loop = self.session.host.awaits_cells()
+        with Run(self.session.portal, loop=loop, asks_on_loop=asks_on_loop) as run:
+            asked = Prompt(typed=prompt, sent=prompt)
+            await self._await(run, partial(start_turn, self, asked, Start(), run))
         return self._ended()
 
     def start(
@@ -479,6 +486,12 @@ class Task:
             bundle=lambda: self.reports.bundle(finished.turn),
         )
 
+    def leave_to_parent(self) -> None:
+        """In a forked process, forget the turn under way: it runs in the parent."""
+        if self.is_running:
+            self.current_run = None
+            self.account.forget_held()
+
     # Private
 
     def _to_the_end(self, asked: Prompt | Turn, start: Start) -> Outcome:
@@ -512,7 +525,7 @@ class Task:
             raise TaskInterrupted(outcome)
         return outcome
 
-    async def _await(self, run: Run) -> None:
+    async def _await(self, run: Run, begin: Callable[[], None]) -> None:
         was_cancelled = False
 
         def on_cancel() -> None:
@@ -520,6 +533,10 @@ class Task:
             was_cancelled = True
             run.stop("keyboard")
 
+        if run.caller.loop is None:
+            begin()
+        else:
+            await through(asyncio.ensure_future(asyncio.to_thread(begin)), on_cancel)
         finished = await run.wait_async(on_cancel)
         # An interrupted cell ends as its turn did, unless the turn had already completed.
         awaits_cells = self.session.host.awaits_cells()

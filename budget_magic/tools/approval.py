@@ -9,8 +9,7 @@ from types import MethodType
 from typing import Any, Literal, TypeAlias
 
 from budget_magic.characters import UNSEEN
-from budget_magic.tools.context import RunInCaller
-from budget_magic.tools.loop_thread import run_coroutine
+from budget_magic.tools.context import RunInCaller, run_for_caller
 from budget_magic.tools.text import explained
 from budget_magic.tools.tool import Tool
 
@@ -99,7 +98,7 @@ async def verdict(
     def ask() -> Literal["run"] | Denied:
         said = policy(call)
         # Read on this thread too: the returned object's `__repr__` is the user's code.
-        return read_verdict(run_coroutine(said) if inspect.iscoroutine(said) else said)
+        return read_verdict(run_for_caller(said) if inspect.iscoroutine(said) else said)
 
     try:
         return await run_in_caller(ask)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from budget_magic.errors import ToolRefusal
 from budget_magic.events import NoticePosted
 from budget_magic.meter.account import Account, Amount
-from budget_magic.tools.loop_thread import FunctionLoop
+from budget_magic.tools.loop_thread import BEAT_S, FunctionLoop, run_coroutine, without_exit
 
 T = TypeVar("T")
 
@@ -133,6 +134,33 @@ class ToolContext:
 
 CURRENT_CALL: Final[ContextVar[ToolContext | None]] = ContextVar("budget_magic_call", default=None)
 """The innermost tool call that runs this code; None outside of tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallersLoop:
+    """The event loop that awaits a turn, where async functions of its caller belong."""
+
+    loop: asyncio.AbstractEventLoop
+    cancel: CancelToken
+    """Set when the result is no longer awaited."""
+
+
+CALLERS_LOOP: Final[ContextVar[CallersLoop | None]] = ContextVar(
+    "budget_magic_callers_loop", default=None
+)
+"""The loop that awaits the turn for which this code runs; None if a thread waits for it."""
+
+
+def run_for_caller(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of the caller's code while this thread waits: on its loop if it has one."""
+    callers = CALLERS_LOOP.get()
+    if callers is None:
+        return run_coroutine(coroutine)
+    future = asyncio.run_coroutine_threadsafe(without_exit(coroutine), callers.loop)
+    callers.cancel.on_cancel(future.cancel)
+    while not wait([future], BEAT_S).done:
+        pass
+    return future.result()
 
 
 class TimeLimit:

@@ -10,8 +10,7 @@ from functools import cached_property, partial
 from typing import Any, Final, TypeVar, overload
 
 from budget_magic.errors import ConfigurationError
-from budget_magic.tools.context import ToolContext
-from budget_magic.tools.loop_thread import run_coroutine
+from budget_magic.tools.context import ToolContext, run_for_caller
 from budget_magic.tools.result import ToolResult
 from budget_magic.tools.text import as_text, explained
 from budget_magic.tools.tool import Thread, Tool, ToolOutput
@@ -42,7 +41,8 @@ def tool(
     reads
         True declares that the function only reads: it runs without approval, in a worker thread,
         beside other calls. Any other function needs approval and runs on the notebook's thread,
-        one call at a time.
+        one call at a time; under `arun`, in one thread beside the loop that awaits it, and on that
+        loop if it is async.
 
     Examples
     --------
@@ -68,7 +68,8 @@ class FunctionTool(Tool):
     Declared `reads=True`, it runs in a worker thread, or on the session's function loop if it is
     async; a Stop does not wait for it. Any other function runs on the waiting thread, where an
     Interrupt reaches it. If it is async, it cannot use objects that belong to the notebook's own
-    event loop, which is blocked meanwhile.
+    event loop, which is blocked meanwhile, except under `arun`: there async functions run on the
+    loop that awaits the turn, and others in a thread beside it.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class FunctionTool(Tool):
         if self.thread == "loop":
             return context.function_loop.run(partial(self._call_async, arguments))
         value = self.described.call(arguments)()
-        return _as_output(run_coroutine(value) if inspect.iscoroutine(value) else value)
+        return _as_output(run_for_caller(value) if inspect.iscoroutine(value) else value)
 
     async def _call_async(self, arguments: dict[str, Any]) -> ToolOutput:
         return _as_output(await self.described.call(arguments)())

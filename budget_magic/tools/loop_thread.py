@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import anyio
 
 from budget_magic.errors import ToolRefusal
+from budget_magic.tools.text import explained
 
 T = TypeVar("T")
 
@@ -110,16 +111,25 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> 
     return answered.result()
 
 
+async def without_exit(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a function's coroutine; a SystemExit of it must not end the loop of others."""
+    try:
+        return await coroutine
+    except SystemExit as error:
+        raise ToolRefusal(explained(error)) from error
+
+
 class FunctionLoop:
-    """The event loop of a session's async functions, started on first use.
+    """The event loop of a session's async functions, started on first use, or a given loop.
 
     Turns run on another loop, so a function that stops or blocks this one, or cancels its tasks,
     affects only other functions. All of them have one loop, since they share clients and locks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
+        self._given = loop
 
     async def run(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on this loop and return its result.
@@ -127,12 +137,12 @@ class FunctionLoop:
         If the caller is cancelled, so is the function, which has `CLEAN_UP_S` to end. Raise
         `ToolRefusal` if only the function was cancelled.
         """
-        here, there = asyncio.get_running_loop(), self._started().loop
+        here, there = asyncio.get_running_loop(), self._given or self._started().loop
         context, ended = contextvars.copy_context(), asyncio.Event()
         tasks: list[asyncio.Task[T]] = []
 
         def begin() -> None:
-            tasks.append(there.create_task(function(), context=context))
+            tasks.append(there.create_task(without_exit(function()), context=context))
             tasks[0].add_done_callback(end)
 
         def end(task: asyncio.Task[T]) -> None:
@@ -145,7 +155,8 @@ class FunctionLoop:
         try:
             await ended.wait()
         except asyncio.CancelledError:
-            there.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            with suppress(RuntimeError):  # a given loop has closed
+                there.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
             with anyio.move_on_after(CLEAN_UP_S, shield=True):
                 await ended.wait()
             raise

@@ -10,8 +10,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from budget_magic.errors import ToolRefusal
-from budget_magic.tools.context import CURRENT_CALL, ToolContext
-from budget_magic.tools.loop_thread import run_coroutine
+from budget_magic.tools.context import CURRENT_CALL, ToolContext, run_for_caller
 from budget_magic.tools.redactor import Redactor
 from budget_magic.tools.result import RESULT_CAP_BYTES, ToolAnswer, ToolResult, to_answer
 from budget_magic.tools.text import explained
@@ -48,7 +47,7 @@ async def _output(tool: Tool, arguments: dict[str, Any], context: ToolContext) -
     def call_in_thread() -> ToolOutput:
         try:
             output = tool.call(arguments, context)
-            return run_coroutine(output) if inspect.iscoroutine(output) else output  # type: ignore[return-value] # no other awaitable is run off the loop
+            return run_for_caller(output) if inspect.iscoroutine(output) else output  # type: ignore[return-value] # no other awaitable is run off the loop
         except Exception:
             raise
         except BaseException as error:
