@@ -32,6 +32,8 @@ class Ran:
     text: str = ""
     asked: list[str] = field(default_factory=list)
     comms: int = 0
+    cleared: int = 0
+    """How often the cell's output was cleared."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -121,12 +123,14 @@ def _take(message: dict[str, Any], ran: Ran) -> bool:
             ran.errors.append(content)
         case "comm_open" | "comm_msg":
             ran.comms += 1
+        case "clear_output":
+            ran.cleared += 1
     return False
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> Iterator[Kernel]:
-    """A kernel in a folder of its own, the extension loaded."""
+def fresh_kernel(tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel in a folder of its own, the extension loaded and nothing else."""
     (tmp_path / "scenes_here.py").write_text(MODULE)
     (tmp_path / "app.py").write_text("import os\n\npassword = 'hunter2-but-longer'\n")
     manager, client = start_new_kernel(
@@ -135,8 +139,15 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
         env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
     )
     running = Kernel(manager, client)
-    running.run("%load_ext budget_magic\nfrom scenes_here import *")
+    running.run("%load_ext budget_magic")
     yield running
     client.stop_channels()
     manager.shutdown_kernel(now=True)
     manager.cleanup_resources()
+
+
+@pytest.fixture
+def kernel(fresh_kernel: Kernel) -> Kernel:
+    """The same, with what plays Claude."""
+    fresh_kernel.run("from scenes_here import *")
+    return fresh_kernel
