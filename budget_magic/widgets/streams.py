@@ -39,6 +39,7 @@ class Stream:
     _markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
     _fed: int = 0
     """Pieces that were given to it."""
+    _is_finished: bool = False
 
     @property
     def text(self) -> str:
@@ -62,13 +63,16 @@ class Stream:
 
     def new_html(self) -> list[int | str] | None:
         """Return what was finished since the last call as (id, from, to, html)."""
-        if self.block.kind != "text" or self.block.characters > RENDERED_CHARS:
+        if self._is_finished or self.block.kind != "text":
+            return None
+        if self.block.characters > RENDERED_CHARS:
             return None
         has_ended, told = self.block.ended, self.told
         finished = self._markdown.feed("".join(self.block.pieces[self._fed : told]))
         self._fed = told
         if has_ended and told == len(self.block.pieces):
             finished += self._markdown.finish()
+            self._is_finished = True
         start, self.rendered = self.rendered, self.length - utf16_length(self._markdown.tail)
         if not finished:
             self.rendered = start
