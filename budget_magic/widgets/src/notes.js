@@ -46,8 +46,8 @@ export class Notes {
     this.view = view;
     this.near = new NearCeilings(view);
     this.gone = attrs(h("div", "bm-note bm-note--gone"), { role: "status" });
-    this.texts = h("div", "bm-notes");
-    this.el = h("div", "", this.gone, this.near.el, this.texts);
+    this.texts = h("div");
+    this.el = h("div", "bm-notes", this.gone, this.near.el, this.texts);
     this.shown = "";
   }
 
