@@ -37,6 +37,7 @@ _FILES: Final = {
     "axe": (NODE_FOLDER / "node_modules/axe-core/axe.min.js", _NODE_PACKAGES),
     "tsc": (NODE_FOLDER / "node_modules/.bin/tsc", _NODE_PACKAGES),
     "biome": (NODE_FOLDER / "node_modules/.bin/biome", _NODE_PACKAGES),
+    "esbuild": (NODE_FOLDER / "node_modules/.bin/esbuild", _NODE_PACKAGES),
     "pydantic-ai": (CLIENTS / "pydantic-ai/bin/python", "make clients"),
     "langchain": (CLIENTS / "langchain/bin/python", _SOAK_CLIENTS),
     "typescript-sdk": (HERE / "clients/node_modules/@anthropic-ai/sdk", _SOAK_CLIENTS),
@@ -54,8 +55,8 @@ def require(name: str) -> str:
     Parameters
     ----------
     name
-        "chromium", "node", "axe" (axe-core's script), "tsc", "biome", or a client: "pydantic-ai",
-        "langchain" (its python), "typescript-sdk".
+        "chromium", "node", "axe" (axe-core's script), "tsc", "biome", "esbuild", or a client:
+        "pydantic-ai", "langchain" (its python), "typescript-sdk".
 
     Returns
     -------

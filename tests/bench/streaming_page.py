@@ -26,7 +26,7 @@ from tests.support import CHROMIUM_FLAGS, require
 from tests.ui.lab import Server, Window
 
 TEXTS: Final = {
-    "panel": ".bm-block--text .bm-chunk",
+    "panel": ".bm-block--text .bm-prose",
     "trait": ".bench-trait",
     "output": ".jp-OutputArea-output pre",
 }

@@ -40,9 +40,10 @@ def running() -> Iterator[tuple[Task, TaskControls]]:
 
 def raise_message(controls: TaskControls, kind: str) -> dict[str, Any]:
     """The message of a button, made from what it was told."""
-    offers = offers_json(controls.offers())
+    offers = offers_json(controls.offers(), 1)
     if kind == "budget":
-        return {"k": "budget", "from": offers["budget_from"], "total": offers["budget"]}
+        to = str(offers["budgets"][1])
+        return {"k": "budget", "from": offers["budget"], "to": to, "when": "now"}
     offered = offers["ceilings"][kind]
     return {"k": "ceiling", "ceiling": kind, "from": offered["from"], "to": offered["to"]}
 
@@ -54,7 +55,6 @@ def raise_message(controls: TaskControls, kind: str) -> dict[str, Any]:
         ("tokens", ("100000", "200000")),
         ("steps", ("50", "75")),
         ("time", ("1800.0", "2400.0")),
-        ("budget", ("64000", "128000")),
     ],
 )
 def test_a_raise_that_two_views_ask_for_is_made_once(kind: str, once: tuple[str, str]) -> None:
@@ -66,6 +66,30 @@ def test_a_raise_that_two_views_ask_for_is_made_once(kind: str, once: tuple[str,
 
     assert (str(pressed["from"]), str(after["from"])) == once
     assert len(facts(task, SettingsChanged)) == 1
+
+
+def test_a_budget_that_two_views_choose_is_set_once() -> None:
+    with running() as (task, controls):
+        offered = controls.offers().budgets
+        chosen = raise_message(controls, "budget")
+        for _ in range(2):
+            Requests(controls).take(chosen)
+
+    assert offered == (96_000, 128_000, 192_000)
+    assert [fact.settings.budget for fact in facts(task, SettingsChanged)] == [128_000]
+    assert task.settings.budget == 128_000
+
+
+@pytest.mark.parametrize(("to", "budget"), [("1.5M", 1_500_000), ("none", None)])
+def test_a_budget_for_the_next_cell_leaves_this_turn_alone(to: str, budget: int | None) -> None:
+    with running() as (task, controls):
+        chosen = raise_message(controls, "budget") | {"to": to, "when": "next"}
+        Requests(controls).take(chosen)
+        offers = controls.offers()
+
+    assert (offers.budget, offers.next_budget) == (64_000, budget)
+    assert not facts(task, SettingsChanged)
+    assert task.settings.budget == budget
 
 
 def test_a_raise_that_was_offered_anew_is_made_again() -> None:
@@ -80,7 +104,8 @@ def test_a_raise_to_something_else_than_was_offered_is_not_made() -> None:
     with running() as (task, controls):
         for kind in ("cost", "tokens", "steps", "time"):
             Requests(controls).take(raise_message(controls, kind) | {"to": "1000000"})
-        Requests(controls).take(raise_message(controls, "budget") | {"from": 10})
+        for wrong in ({"from": 10}, {"from": None}):
+            Requests(controls).take(raise_message(controls, "budget") | wrong)
 
     assert (task.settings.ceilings, task.settings.budget) == (
         Ceilings(cost_usd=5, total_tokens=100_000),

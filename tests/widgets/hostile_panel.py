@@ -25,16 +25,28 @@ HURT: Final = """() => {
       bad.push(tag);
     for (const { name, value } of el.attributes) {
       if (/^on|^id$|^src|^action|^srcdoc|^formaction/.test(name)) bad.push(`${tag} ${name}`);
-      if (name === "name" && !/^bm-levels-\\d+$/.test(value)) bad.push(`${tag} name=${value}`);
+      if (name === "name" && !/^bm-choice-\\d+$/.test(value)) bad.push(`${tag} name=${value}`);
       if (name === "href" && !/^(https?|mailto):/i.test(value)) bad.push(`${tag} href=${value}`);
-      const ours = /^((flex-basis|left|top): [\\d.]+%;\\s*)*$|^color:#[0-9a-f]{6}$|^opacity:0\\.7$/;
-      if (name === "style" && !ours.test(value))
+      const bars = /^(flex-basis: [\\d.]+%;\\s*)*$/;
+      const prose = /^color:#[0-9a-f]{6}$|^opacity:0\\.7$|^text-align:\\w+$/;
+      if (name === "style" && !bars.test(value) && !prose.test(value))
         bad.push(`${tag} style=${value}`);
     }
   }
   return [...new Set(bad)];
 }"""
 """What of the panel is not of our making, or could do something."""
+
+
+def asked(payload: str, call_id: str, step: int) -> ApprovalAsked:
+    """A call that waits for a person, with the text in each of its parts."""
+    start = payload[:500]
+    values = {payload[:99]: payload[:INPUT_CHARS], "text": f"{start}\nmore"}
+    edit = {"old_str": start, "new_str": "x"}
+    return ApprovalAsked(
+        turn=1, step=step, call_id=call_id, name=payload[:NAME_CHARS], input={**values, **edit},
+        why=start,
+    )  # fmt: skip
 
 
 def tell_all(show: Show, payloads: Sequence[str]) -> None:
@@ -50,19 +62,12 @@ def tell_all(show: Show, payloads: Sequence[str]) -> None:
         show.tell(lambda story, parts=parts: story.reply(parts, thinking=9, calls=9, text=9))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         show.tell(lambda s, n=number, p=payload: s.tool(f"c{n}", p, p, is_error=n % 2 == 0))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         show.add(NoticePosted(turn=1, text=payload[:2_000]))
-        name, long = payload[:NAME_CHARS], {payload[:99]: payload[:INPUT_CHARS]}
-        shown = {**long, "text": f"{payload[:500]}\nmore", "old_str": payload[:500], "new_str": "x"}
         for decided in (False, True):
-            call_id = f"w{number}{decided}"
-            show.add(
-                ApprovalAsked(
-                    turn=1, step=step, call_id=call_id, name=name, input=shown, why=payload[:500]
-                )
-            )
+            show.add(asked(payload, f"w{number}{decided}", step))
         show.add(
             ApprovalGiven(
-                turn=1, step=step, call_id=f"w{number}True", name=name, decision="denied",
-                by="person", reason=payload[:2_000],
+                turn=1, step=step, call_id=f"w{number}True", name=payload[:NAME_CHARS],
+                decision="denied", by="person", reason=payload[:2_000],
             )
         )  # fmt: skip
         show.add(AttemptFailed(turn=1, step=step, attempt=1, why=payload[:INPUT_CHARS]))

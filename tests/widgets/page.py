@@ -20,9 +20,18 @@ ADDRESS: Final = "http://panel.test/"
 HTML: Final = """<!doctype html><html lang="en"><title>panel</title>
 <body data-jp-theme-light="THEME" style="margin:0;background:var(--jp-layout-color0)">
 <main style="width:WIDTHpx"></main></body></html>"""
-WIDE: Final = """() => {
-  const boxes = [document.documentElement, document.querySelector(".bm-steps")];
-  const wide = boxes.filter((el) => el.scrollWidth > el.clientWidth);
+BOXES: Final = (
+    ".bm-header", ".bm-details", ".bm-verdict", ".bm-notes", ".bm-pop", ".bm-approval",
+    ".bm-approval-input", ".bm-transcript", ".bm-steps", ".bm-prompt", ".bm-answer", ".bm-log",
+)  # fmt: skip
+"""Parts of the panel that may scroll up and down, but never sideways."""
+WIDE: Final = """(selector) => {
+  const page = document.documentElement;
+  const end = document.querySelector(".budget-magic").getBoundingClientRect().right;
+  const boxes = [...document.querySelectorAll(selector)].filter((el) =>
+    el.checkVisibility() && !["hidden", "clip"].includes(getComputedStyle(el).overflowX));
+  const wide = [page, ...boxes].filter((el) => el.scrollWidth > el.clientWidth
+    || (el !== page && el.getBoundingClientRect().right > end + 1));
   return wide.flatMap((box) => {
     const { right } = box.getBoundingClientRect();
     const out = [...box.querySelectorAll("*")]
@@ -30,6 +39,12 @@ WIDE: Final = """() => {
     const names = new Set(out.map((el) => el.className || el.localName));
     return [`${box.className || box.localName} is too wide for ${[...names].join(", ")}`];
   });
+}"""
+"""Which of these boxes are wider than their place, and for what."""
+UNFOLD: Final = """() => {
+  for (const log of document.querySelectorAll(".bm-log")) log.open = true;
+  for (const summary of document.querySelectorAll(".bm-step:not([open]) > summary"))
+    summary.click();
 }"""
 OPEN: Final = """async ([esm, state]) => {
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
@@ -78,11 +93,15 @@ class PanelPage:
             self.asked_for.append(route.request.url)
             route.abort()
 
-    def open(self, comm: RecordedComm, *, width: int = 900, dark: bool = False) -> None:
-        """A view of the widget as it began."""
+    def open(
+        self, comm: RecordedComm, *, width: int = 900, dark: bool = False, again: bool = False
+    ) -> None:
+        """A view of the widget as it began; `again` in the same tab, which may remember."""
         self.asked_for, self.dialogs, self.errors = [], [], []
         self.width, self.theme = width, "false" if dark else "true"
         self.page.goto(ADDRESS)
+        if not again:
+            self.page.evaluate("() => sessionStorage.clear()")
         self.page.add_style_tag(content=(STATIC / "panel.css").read_text("utf-8"))
         esm = (STATIC / "panel.js").read_text("utf-8")
         self.page.evaluate(OPEN, [esm, {"snapshot": comm.opened["snapshot"]}])
@@ -110,10 +129,48 @@ class PanelPage:
         """How many such elements there are."""
         return self.page.locator(selector).count()
 
+    def box(self, selector: str) -> dict[str, float]:
+        """Where the first such element is, in pixels from the top and the left of the window."""
+        found: dict[str, float] = self.page.locator(selector).first.evaluate(
+            "(el) => el.getBoundingClientRect().toJSON()"
+        )
+        return found
+
+    def is_within(self, selector: str, outer: str) -> bool:
+        """Whether the first such element stands within another, to the pixel."""
+        inner, around = self.box(selector), self.box(outer)
+        return all(
+            (inner[side] - around[side]) * sign >= 0
+            for side, sign in (("left", 1), ("top", 1), ("right", -1), ("bottom", -1))
+        )
+
+    def is_in_sight(self, selector: str) -> bool:
+        """Whether the first such element can be seen and pressed without scrolling."""
+        return bool(
+            self.page.locator(selector).first.evaluate(
+                """(el) => {
+                  const { left, right, top, bottom } = el.getBoundingClientRect();
+                  const corners = [left + 2, right - 2].flatMap((x) =>
+                    [top + 2, bottom - 2].map((y) => document.elementFromPoint(x, y)));
+                  return corners.every((hit) => hit !== null && el.contains(hit));
+                }"""
+            )
+        )
+
+    def unfold(self) -> None:
+        """Open every step."""
+        self.page.evaluate(UNFOLD)
+        self.tell([])
+
+    def too_wide(self) -> list[str]:
+        """What does not fit into the panel."""
+        found: list[str] = self.page.evaluate(WIDE, ", ".join(BOXES))
+        return found
+
     def harm(self) -> list[str]:
         """What is shown that could do something, what ran or was fetched, what is out of place."""
-        found: list[str] = self.page.evaluate(HURT) + self.page.evaluate(WIDE)
-        return [*found, *self.asked_for, *self.dialogs, *self.errors]
+        found: list[str] = self.page.evaluate(HURT)
+        return [*found, *self.too_wide(), *self.asked_for, *self.dialogs, *self.errors]
 
     def violations(self) -> list[str]:
         """What axe-core finds in the panel."""

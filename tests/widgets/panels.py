@@ -39,6 +39,7 @@ OFFERS = Offers(
     by_message=True,
     budget=64_000,
     next_budget=64_000,
+    budgets=(96_000, 128_000, 192_000),
     ceilings={"cost": Raise(by="+$2", value="5", to="7.00", text="$7.00")},
 )
 

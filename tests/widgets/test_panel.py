@@ -37,7 +37,18 @@ def flushers() -> list[threading.Thread]:
         ),
         ({"k": "effort", "level": "low", "when": "next"}, ("effort", "low", "next")),
         ({"k": "effort", "level": "max", "when": "now"}, ("effort", "max", "now")),
-        ({"k": "budget", "from": 64_000, "total": 128_000}, ("budget", 64_000, 128_000)),
+        (
+            {"k": "budget", "from": 64_000, "to": "128k", "when": "now"},
+            ("budget", 64_000, "128k", "now"),
+        ),
+        (
+            {"k": "budget", "from": None, "to": "none", "when": "next"},
+            ("budget", None, "none", "next"),
+        ),
+        (
+            {"k": "budget", "from": 64_000, "to": "9" * 10**6, "when": "now"},
+            ("budget", 64_000, "9" * 40, "now"),
+        ),
         (
             {"k": "ceiling", "ceiling": "cost", "from": "5", "to": "7.00"},
             ("ceiling", "cost", "5", "7.00"),
@@ -65,9 +76,11 @@ def test_a_button_reaches_its_control_at_once(
         {"k": "decide", "id": "a", "kind": ["once"], "reason": ""},
         {"k": "effort", "level": "low", "when": "later"},
         {"k": "effort", "level": "enormous", "when": "now"},
-        {"k": "budget", "from": 64_000, "total": 10**12},
-        {"k": "budget", "from": 64_000, "total": "128000"},
-        {"k": "budget", "total": 128_000},
+        {"k": "budget", "from": 64_000, "to": 128_000, "when": "now"},
+        {"k": "budget", "from": "64000", "to": "128k", "when": "now"},
+        {"k": "budget", "from": 64_000, "to": "128k", "when": "later"},
+        {"k": "budget", "from": 64_000, "to": "128k"},
+        {"k": "budget", "to": "128k", "when": "now"},
         {"k": "ceiling", "ceiling": "hope", "from": "5", "to": "7.00"},
         {"k": "ceiling", "ceiling": "cost", "from": 5, "to": 7},
         {"k": "ceiling", "ceiling": "cost"},
@@ -218,33 +231,53 @@ def test_the_bundle_holds_only_the_widget(stage: Stage) -> None:
 
 
 def test_the_cost_of_a_change_is_said_before_it_is_chosen() -> None:
-    offers = offers_json(OFFERS)
-    assert offers["now"] == (
-        "Now takes effect at the next step and writes the cached prefix again: "
-        "38,180 tokens, about +$0.18 once."
+    offers = offers_json(OFFERS, 8)
+    assert offers["effort_now"] == {
+        "title": "From step 9",
+        "price": "+$0.18 once",
+        "why": "The 38.2k tokens in the cache are written again: effort is part of what is cached.",
+    }
+    assert offers["effort_next"] == {
+        "title": "Next cell",
+        "price": "$0.00",
+        "why": "Keeps the cache. This turn stays at high.",
+    }
+    assert (offers["budget_now"]["title"], offers["budget_now"]["price"]) == (
+        "From step 9",
+        "+$0.18 once",
     )
-    assert offers["kept"] == "Next cell keeps the cache."
-    assert offers["raised"].endswith("38,180 tokens, about +$0.18 once.")
-    assert offers["budget_text"] == "128,000"
+    assert offers["budget_next"]["price"] == "+$0.18 once or more"
+    assert offers["budgets"] == [96_000, 128_000, 192_000]
+    assert offers["ceilings"]["cost"] == {"by": "+$2", "from": "5", "to": "7.00", "text": "$7.00"}
+    assert offers["ceilings"]["time"] is None
 
 
 @pytest.mark.parametrize(
-    ("usd", "words"),
+    ("usd", "price"),
     [
-        (None, "5 tokens, at an unknown price."),
-        (Decimal("0.001"), "5 tokens, less than +$0.01 once."),
-        (Decimal(0), "5 tokens, about +$0.00 once."),
+        (None, "unknown price"),
+        (Decimal("0.001"), "under $0.01"),
+        (Decimal(0), "+$0.00 once"),
     ],
 )
-def test_a_small_or_unknown_cost_is_said_as_such(usd: Decimal | None, words: str) -> None:
-    assert offers_json(Offers(rewrite_tokens=5, rewrite_usd=usd))["now"].endswith(words)
+def test_a_small_or_unknown_cost_is_said_as_such(usd: Decimal | None, price: str) -> None:
+    offers = offers_json(Offers(rewrite_tokens=5, rewrite_usd=usd), 1)
+    assert (offers["effort_now"]["price"], offers["budget_now"]["price"]) == (price, price)
 
 
 def test_a_change_before_anything_is_cached_is_free() -> None:
-    offers = offers_json(Offers(levels=("low",), effort="low"))
-    assert offers["now"].endswith("nothing is cached yet, so it is free.")
-    assert (offers["kept"], offers["price"], offers["next"]) == ("", "", "low")
+    offers = offers_json(Offers(levels=("low",), effort="low"), 1)
+    for name in ("effort_now", "effort_next", "budget_now"):
+        assert offers[name]["price"] == "$0.00"
+    assert offers["budget_next"]["price"] == "not known yet"
+    assert offers["effort_now"]["why"] == "Nothing is in the cache yet."
+    assert offers["next"] == "low"
 
 
 def test_where_effort_is_not_per_message_the_next_cell_pays_too() -> None:
-    assert offers_json(Offers(rewrite_tokens=5))["kept"] == "Next cell costs the same."
+    offers = offers_json(Offers(rewrite_tokens=5, rewrite_usd=Decimal("0.18"), effort="low"), 1)
+    assert offers["effort_next"] == {
+        "title": "Next cell",
+        "price": "+$0.18 once or more",
+        "why": "The cache is written again then too. This turn stays at low.",
+    }
