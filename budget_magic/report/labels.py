@@ -96,6 +96,13 @@ def now(  # noqa: PLR0911 - one for each state
     return f"step {number}, {one_line(live.doing, 60) if live else 'working'}"
 
 
+def summary(facts: TurnFacts, reading: Reading) -> str:
+    """Return the steps and the time of a turn that ended."""
+    if facts.finished is None:
+        return ""
+    return f"{plural(reading.this_turn.steps, 'step')}, {clock(facts.finished.elapsed_s)}"
+
+
 def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
     retry = facts.live_step.retry if facts.live_step else None
     if retry is None:
