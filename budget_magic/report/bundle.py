@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from html import escape
 from typing import Any, Final
 
 from budget_magic.errors import join_clauses
-from budget_magic.report.bars import sampled, spark, text_bar
+from budget_magic.report.bars import spark, text_bar
 from budget_magic.report.bill import EXPLANATION
-from budget_magic.report.markdown import protect, render_markdown
-from budget_magic.report.plain import plain_report
+from budget_magic.report.details import detail_lines
+from budget_magic.report.fitting import Fitted, fitted
+from budget_magic.report.markdown import render_markdown
+from budget_magic.report.markdown_blocks import protect
 from budget_magic.report.safe_markdown import code_block, code_span, escape_markdown, safe_markdown
-from budget_magic.report.saved import Format, saved_output
+from budget_magic.report.saved import Format, SavedForm, size
 from budget_magic.report.text import one_line
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView
 
 TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
-HTML_BYTES: Final = 20_000
-"""Most bytes of one turn's HTML in a saved notebook."""
-MARKDOWN_BYTES: Final = 16_000
-"""Steps keep their parts while the report is shorter than this."""
+_KEYS_BYTES: Final = 150
+"""For the MIME types and what stands around each form."""
+_TURN_BYTES: Final = 1_200
+"""About what the JSON of a turn has."""
 Escape = Callable[[str], str]
 
 
 def bundle(view: TurnView, turn: Mapping[str, Any]) -> dict[str, object]:
-    """Return the output of a turn by MIME type; `turn` comes from `turn_json`."""
+    """Return the output of a turn by MIME type; `turn` comes from `turn_json`.
+
+    All of it together has at most `SAVED_BYTES`; a long answer may take up to `LONG_BYTES`.
+    """
+    made = _fitted(view, size(json.dumps(turn)) + _KEYS_BYTES)
     return {
-        "text/html": static_html(view),
-        "text/markdown": markdown_report(view),
-        "text/plain": plain_report(view),
+        "text/html": made.html,
+        "text/markdown": made.markdown,
+        "text/plain": made.plain,
         TURN_MIME: dict(turn),
     }
 
@@ -59,30 +67,42 @@ def turn_json(fold: TurnFold) -> dict[str, Any]:
     }
 
 
-def static_html(view: TurnView, *, limit: int = HTML_BYTES) -> str:
-    """Return the turn as HTML that needs no kernel, no style sheet and no trust.
-
-    It has at most `limit` bytes of UTF-8. The figures alone can need 16,000.
-    """
-    return saved_output(view, _html(), limit)
+def static_html(view: TurnView) -> str:
+    """Return the turn as HTML that needs no kernel, no style sheet and no trust."""
+    return _fitted(view, _TURN_BYTES).html
 
 
 def markdown_report(view: TurnView) -> str:
     """Return the turn as Markdown: the same facts as the HTML, in the same order."""
-    return saved_output(view, _markdown(), MARKDOWN_BYTES).strip() + "\n"
+    return _fitted(view, _TURN_BYTES).markdown
+
+
+def _fitted(view: TurnView, others: int) -> Fitted:
+    made = fitted(view, SavedForm(view, _html()), SavedForm(view, _markdown()), others)
+    return replace(made, markdown=made.markdown.strip() + "\n")
 
 
 @cache
 def _html() -> Format:
     code = partial(escape, quote=False)
-    macro = _load_macros("turn.html", lambda text: protect(code(text)), code=code)
-    return Format(macro=macro, answers=(render_markdown, partial(render_markdown, colours=False)))
+    return Format(
+        macro=_load_macros("turn.html", lambda text: protect(code(text)), code=code),
+        render=lambda text, colours: render_markdown(text, target="saved", colours=colours),
+    )
 
 
 @cache
 def _markdown() -> Format:
-    macro = _load_macros("turn.md", escape_markdown, code=code_span, code_block=code_block)
-    return Format(macro=macro, answers=(safe_markdown,))
+    macro = _load_macros(
+        "turn.md", escape_markdown, code=code_span, code_block=code_block, quote=_quoted
+    )
+    return Format(macro=macro, render=lambda text, _: safe_markdown(text))
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a Markdown quotation with its line breaks."""
+    lines = [escape_markdown(line) for line in text.split("\n")]
+    return "\n".join(f"> {line}\\" if line else ">" for line in lines).removesuffix("\\")
 
 
 def _load_macros(name: str, text: Escape, **other: Escape) -> Callable[..., str]:
@@ -108,9 +128,9 @@ def _load_macros(name: str, text: Escape, **other: Escape) -> Callable[..., str]
     )
     environment.globals |= {
         "text_bar": text_bar,
-        "sampled": sampled,
-        "spark": spark,
         "explanation": EXPLANATION,
+        "spark": spark,
+        "detail_lines": detail_lines,
     }
     environment.filters |= {
         "one_line": one_line,

@@ -163,6 +163,15 @@ def simulated_text(facts: TurnFacts) -> str:
     return "" if why is None else f"Simulated: {one_line(why, 200)}. {SIMULATED}"
 
 
+def unfinished_text(facts: TurnFacts) -> str:
+    """Return what a report of a running turn leaves out; empty once the turn has ended."""
+    if facts.finished is not None:
+        return ""
+    done = [step.number for step in facts.steps if step.finished is not None]
+    until = f"at the end of step {done[-1]}" if done else "when the turn began"
+    return f"As it was {until}; what came later is not in this report."
+
+
 def unconfirmed_text(
     task: str, facts: TurnFacts, reading: Reading, verdict: VerdictView | None, word: Word
 ) -> str:

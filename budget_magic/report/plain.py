@@ -10,11 +10,21 @@ from typing import Final
 from budget_magic.report.bars import spark, text_bar
 from budget_magic.report.numbers import percent, rough
 from budget_magic.report.text import cut_text, one_line
-from budget_magic.report.view_models import CeilingView, GaugeView, StepView, TurnView, listed
+from budget_magic.report.view_models import (
+    CUT_OFF,
+    CeilingView,
+    GaugeView,
+    StepView,
+    TurnView,
+    listed,
+)
 
 INDENT: Final = "  "
 ANSWER_LINES: Final = 300
 ANSWER_CHARS: Final = 12_000
+PROMPT_LINES: Final = 6
+PROMPT_CHARS: Final = 480
+_FEWEST_CHARS: Final = 100
 _LINE_BARS: Final = (20, 12)
 _CEILING_BAR: Final = 20
 _TITLE_COLUMNS: Final = 46
@@ -27,10 +37,13 @@ _ASCII: Final = str.maketrans({
 """Replacements on terminals that have ASCII only."""
 
 
-def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
+def plain_report(
+    view: TurnView, *, width: int = 80, utf8: bool = True, answer_bytes: int | None = None
+) -> str:
     """Return the turn as plain text of at most `width` columns (40 or more), except long words.
 
-    Without `utf8`, words and ASCII replace marks and bars.
+    Without `utf8`, words and ASCII replace marks and bars. `answer_bytes` limits the answer to
+    about so many bytes; a very long one is cut anyway.
     """
     lines = [
         *_head(view, width, utf8=utf8),
@@ -38,7 +51,8 @@ def plain_report(view: TurnView, *, width: int = 80, utf8: bool = True) -> str:
         *_gauge(view, width, utf8=utf8),
         "",
         *_ceilings(view, utf8=utf8),
-        *_answer(view, width),
+        *_prompt(view, width),
+        *_answer(view, width, answer_bytes),
         *_tail(view),
     ]
     text = "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
@@ -190,13 +204,36 @@ def _ceiling(ceiling: CeilingView, *, utf8: bool) -> str:
     return f"{line} {bar:<{_CEILING_BAR}} {percent(ceiling.share):>6}{held}  {ceiling.word}"
 
 
-def _answer(view: TurnView, width: int) -> list[str]:
-    text = view.answer.strip("\n")
-    if not text.strip():
+def _prompt(view: TurnView, width: int) -> list[str]:
+    if not view.prompt:
         return []
-    cut = cut_text(text, lines=ANSWER_LINES, chars=ANSWER_CHARS)
-    lines = ["", *(INDENT + line for line in wrapped(cut.text, width - 2))]
-    return [*lines, f"{INDENT}({cut.note})"] if cut.note else lines
+    cut = cut_text(view.prompt, lines=PROMPT_LINES, chars=PROMPT_CHARS)
+    text = f"Prompt: {cut.text}" + (f" ({cut.note})" if cut.note else "")
+    return ["", *(INDENT + line for line in wrapped(text, width - 2))]
+
+
+def _answer(view: TurnView, width: int, most: int | None) -> list[str]:
+    text = view.answer.strip("\n")
+    if not text.strip() or most == 0:
+        return []
+    chars = ANSWER_CHARS
+    lines, note = _answer_lines(text, chars, width)
+    while most is not None and chars > _FEWEST_CHARS and _bytes([*lines, note]) > most:
+        chars = int(min(chars, len(text)) * 0.8)
+        lines, note = _answer_lines(text, chars, width)
+    mark = [f"{INDENT}[{CUT_OFF}]"] if view.answer_cut_off else []
+    return ["", *lines, *mark, *([note] if note else [])]
+
+
+def _answer_lines(text: str, chars: int, width: int) -> tuple[list[str], str]:
+    cut = cut_text(text, lines=ANSWER_LINES, chars=chars)
+    lines = [INDENT + line for line in wrapped(cut.text, width - 2)]
+    return lines, f"{INDENT}({cut.note})" if cut.note else ""
+
+
+def _bytes(lines: list[str]) -> int:
+    """Return the bytes of lines in a saved notebook, where line ends and quotes are escaped."""
+    return sum(len(line.encode()) + line.count('"') + line.count("\\") + 2 for line in lines)
 
 
 def _tail(view: TurnView) -> list[str]:

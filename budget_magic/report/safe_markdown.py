@@ -11,7 +11,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
-from budget_magic.report.markdown import MARKDOWN_CHARS, image_text, parse_markdown, safe_address
+from budget_magic.report.markdown_blocks import (
+    MARKDOWN_CHARS,
+    image_text,
+    parse_markdown,
+    safe_address,
+)
 from budget_magic.report.text import clean_text
 
 if TYPE_CHECKING:

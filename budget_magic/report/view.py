@@ -12,14 +12,12 @@ from budget_magic.report.bill import meters_view
 from budget_magic.report.ceilings import ceiling_views
 from budget_magic.report.gauges import gauge_view, input_view, pace_view
 from budget_magic.report.steps import approval_views, step_view
-from budget_magic.report.text import clean_text, cut_text, one_line
+from budget_magic.report.text import clean_text, one_line
 from budget_magic.report.turn_facts import TurnFacts
 from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import LiveState, TurnView
 
 NOTE_CHARS: Final = 600
-PROMPT_CHARS: Final = 2_000
-PROMPT_LINES: Final = 40
 
 
 def view_turn(
@@ -41,9 +39,9 @@ def view_turn(
     ceilings = ceiling_views(facts, reading, live)
     verdict = labels.verdict_view(facts, fold.word)
     answer, is_cut_off = _answer(facts)
-    prompt = cut_text(clean_text(facts.prompt).strip(), lines=PROMPT_LINES, chars=PROMPT_CHARS)
     notes = [join_clauses(note.text, map(fold.word, note.suggestions)) for note in facts.notes]
-    notes = [labels.unattended_text(facts), *notes, labels.tasks_text(reading)]
+    running = labels.unfinished_text(facts) if live is None else ""
+    notes = [running, labels.unattended_text(facts), *notes, labels.tasks_text(reading)]
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,
@@ -60,8 +58,7 @@ def view_turn(
         ceilings=ceilings,
         input=input_view(reading.total),
         meters=meters_view(fold.bill, settings, reading),
-        prompt=prompt.text,
-        prompt_note=prompt.note,
+        prompt=clean_text(facts.prompt).strip(),
         answer=answer,
         answer_cut_off=is_cut_off,
         steps=fold.settled + tuple(step_view(facts, place, live) for place in rest),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from budget_magic.meter import Kinds
+from budget_magic.report.numbers import percent
 from budget_magic.report.text import one_line
 
 TITLE_CHARS: Final = 96
@@ -121,6 +122,11 @@ class GaugeView:
         """What follows the number."""
         return listed(self.caption, self.used_text)
 
+    @property
+    def sum_line(self) -> str:
+        """The sum of the kinds: "together 38,550 tokens counted, 60 % used"."""
+        return listed(f"together {self.used:,} tokens counted", self.used_text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceView:
@@ -164,15 +170,17 @@ class CeilingView:
         return f"of {self.ceiling}" if self.ceiling else "no ceiling"
 
     @property
-    def head(self) -> str:
-        """Head of the ceiling's column."""
-        return listed(self.kind, self.word)
+    def phrase(self) -> str:
+        """What follows `spent`: "of 12 steps", "of $5.00, near"."""
+        unit = self.kind if self.ceiling and self.kind in {"tokens", "steps"} else ""
+        word = "" if self.word == "nearest" else self.word
+        return listed(f"{self.of} {unit}".strip(), word)
 
     @property
-    def rest(self) -> str:
-        """What follows `spent`, with what is held."""
-        held = f", {self.held}" if self.held else ""
-        return f"{' ' if self.ceiling else ', '}{self.of}{held}"
+    def line(self) -> str:
+        """All of it: "steps 6 of 12 (50 %), nearest"."""
+        share = f" ({percent(self.share)})" if self.ceiling else ""
+        return listed(f"{self.kind} {self.spent} {self.of}{share}", self.held, self.word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +212,13 @@ class BillRow:
     """Empty if the prices are not known here."""
     token_share: float
     cost_share: float
+
+    @property
+    def line(self) -> str:
+        """All of it: "input, cache read: 122,310 tokens at $0.20 per M, $0.0245"."""
+        unit = "" if self.kind == "search" else " tokens"
+        price = f" at {self.price}{' per M' if unit else ''}" if self.price else ""
+        return listed(f"{self.label}: {self.tokens}{unit}{price}", self.cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,15 +365,13 @@ class TurnView:
     """"effort high"; empty if the model has none."""
     state: StateView
     now: str
-    """Such as "step 8, writing"; after the end "8 steps, 9 tool calls, $0.55 in 1:35"."""
+    """Such as "step 8, writing"; after the end "8 steps, 1:35"."""
     verdict: VerdictView | None
     """None while the turn runs, and if it completed."""
     simulated: str
     """Why and how Claude is simulated, in full sentences; empty if it is not."""
     prompt: str
-    """As it was typed, cleaned; head and tail if it is long."""
-    prompt_note: str
-    """What of it is shown, such as "first 1,400 and last 600 of 9,000 characters"; empty if all."""
+    """As it was typed, whole, cleaned; it may be very long."""
     notes: tuple[str, ...]
     gauge: GaugeView
     pace: PaceView
@@ -386,6 +399,21 @@ class TurnView:
         """The task, the turn, the model, the effort, and whether Claude is simulated."""
         simulated = "simulated" if self.simulated else ""
         return listed(f"{self.task} turn {self.turn}", self.model, self.effort, simulated)
+
+    @property
+    def main_ceilings(self) -> tuple[CeilingView, ...]:
+        """Cost, and the nearest ceiling if that is another one."""
+        return tuple(row for row in self.ceilings if row.kind == "cost" or row.nearest)
+
+    @property
+    def note_lines(self) -> tuple[str, ...]:
+        """What a reader should know first, except the verdict."""
+        return tuple(filter(None, (*self.notes, self.unconfirmed, self.simulated)))
+
+    @property
+    def first_lines(self) -> bool:
+        """Whether there is anything between the figures and the prompt."""
+        return self.verdict is not None or bool(self.note_lines)
 
     @property
     def transcript_line(self) -> str:

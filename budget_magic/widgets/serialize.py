@@ -29,6 +29,7 @@ PREVIEW_LINES: Final = 8
 """Lines of a result that the panel shows before it is opened."""
 PREVIEW_CHARS: Final = 2_000
 THINKING_LINES: Final = 12
+PROMPT_LINES: Final = 20
 LONG_TEXT_CHARS: Final = 40_000
 """Longer texts are not rendered: the browser keeps what has streamed, or gets both ends."""
 LONG_TEXT_LINES: Final = 400
@@ -49,8 +50,11 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
 
     Rows are keyed by kind, so that changes are small.
     """
+    prompt = cut_text(view.prompt, lines=PROMPT_LINES, chars=PREVIEW_CHARS)
     return {
-        **_picked(view, "task", "turn", "now", "simulated", "prompt", "prompt_note"),
+        **_picked(view, "task", "turn", "now", "simulated"),
+        "prompt": prompt.text,
+        "prompt_note": prompt.note,
         "step": current_step(view),
         "state": view.state.name,
         **_picked(view.state, "word", "ended"),

@@ -12,7 +12,7 @@ from tests.bench import load, overhead, streaming, views
 _RATIO: Final = 1.10
 _ADDED_MS: Final = 5.0
 _LOAD_SHARE: Final = 0.05
-_FIRST_SHARE: Final = 0.15
+_FIRST_SHARE: Final = 0.25
 
 
 def main() -> int:

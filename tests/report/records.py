@@ -221,9 +221,9 @@ tests/test_auth.py:57:    assert response.status_code == 401  # wrong token"""
 MISSING = "FileNotFoundError: src/config.py is not there."
 
 
-def audit_until_step_8(settings: TurnSettings = SETTINGS) -> Story:
+def audit_until_step_8(settings: TurnSettings = SETTINGS, prompt: str = "") -> Story:
     """Seven finished steps of the design's audit."""
-    story = Story(settings=settings).start()
+    story = Story(settings=settings).start(prompt=prompt)
     story.ask().reply(
         [call("a", "glob", pattern="src/**/*.py"), call("b", "read_file", path="README.md")],
         thinking=1180, calls=164, written=3400, fresh=12,
@@ -269,9 +269,9 @@ def audit_until_step_8(settings: TurnSettings = SETTINGS) -> Story:
     return story.tool("g", "grep", GREP + "\nsrc/x.py:1: pass" * 28)
 
 
-def audit(settings: TurnSettings = SETTINGS) -> Story:
+def audit(settings: TurnSettings = SETTINGS, prompt: str = "") -> Story:
     """The design's audit, completed: eight steps, nine calls."""
-    story = audit_until_step_8(settings).ask()
+    story = audit_until_step_8(settings, prompt).ask()
     story.reply([said(ANSWER)], thinking=1474, text=2078, results=2494, written=5313, seconds=22.0)
     return story.end(text=ANSWER, elapsed_s=95.4)
 

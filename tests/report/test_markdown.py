@@ -9,35 +9,63 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.report.highlight import HIGHLIGHT_CHARS, LANGUAGES, STYLES
-from budget_magic.report.markdown import ALLOWED_TAGS, render_markdown
+from budget_magic.report.highlight import COLOURS, HIGHLIGHT_CHARS, LANGUAGES, STYLES, Target
+from budget_magic.report.markdown import render_markdown
+from budget_magic.report.markdown_blocks import ALLOWED_TAGS
 from tests.report.hostile import PAYLOADS, has_controls, parse
 
-ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start"), ("span", "style")}
+DIRECTED = ("p", "li", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6")
+ATTRIBUTES = {
+    ("a", "href"), ("a", "rel"), ("ol", "start"), *((tag, "dir") for tag in DIRECTED),
+}  # fmt: skip
+OF_TARGET = {
+    "panel": {
+        ("pre", "class"), ("pre", "tabindex"), ("div", "class"), ("div", "tabindex"),
+        ("span", "class"), ("th", "style"), ("td", "style"), ("td", "class"),
+    },
+    "saved": {
+        ("span", "style"), ("pre", "style"), ("div", "style"), ("table", "style"), ("tr", "style"),
+        ("ul", "style"), ("ol", "style"), ("blockquote", "style"),
+        *((tag, "style") for tag in DIRECTED if tag != "li"),
+    },
+}  # fmt: skip
+BOX = '<pre class="bm-code" tabindex="0">'
+CLASSES = {*COLOURS, "bm-code", "bm-scroll", "wrap"}
 WORDS = (
     "<a", "href", "javascript:", "&#x3c;", "&lt;", "<script>", "https://e.example", "```",
     "onclick=", "\u202e", "\x1b[1m",
 )  # fmt: skip
+DECLARATION = re.compile(
+    r"color:#[0-9a-f]{6}|background-color:(?:#eef0f4|#0000)|(?:margin|padding):[\dpx ]+"
+    r"|(?:font-size|line-height|max-width|min-width|border-radius):[\d.]+(?:px)?"
+    r"|text-align:(?:left|center|right)|vertical-align:top|white-space:(?:pre|nowrap)"
+    r"|border(?:-left|-bottom)?:[13]px solid #8080804d|overflow-x:auto"
+    r"|border-collapse:collapse|font-family:monospace|font-weight:600"
+)
 PIECES = st.lists(st.sampled_from([*"<>[]()!*_`#|\\&;:/-=\"' \n\t$", *WORDS]), max_size=40).map(
     "".join
 )
 
 
-def assert_harmless(html: str) -> None:
+def assert_harmless(html: str, target: Target = "panel") -> None:
     found = parse(html)
     assert found.tags <= ALLOWED_TAGS
-    assert found.attributes <= ATTRIBUTES
+    assert found.attributes <= ATTRIBUTES | OF_TARGET[target]
     for name, value in found.values:
         assert name != "href" or value.lower().startswith(("https://", "http://", "mailto:"))
-        assert name != "style" or value in STYLES
+        assert name != "style" or all(map(DECLARATION.fullmatch, value.split(";")))
+        assert name != "class" or value in CLASSES
+        assert name != "dir" or value == "auto"
+        assert name != "tabindex" or value == "0"
         assert name != "rel" or value == "noopener noreferrer"
     assert not has_controls(html)
 
 
+@pytest.mark.parametrize("target", ["panel", "saved"])
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_hostile_markdown_is_harmless_and_quick(payload: str) -> None:
+def test_hostile_markdown_is_harmless_and_quick(payload: str, target: Target) -> None:
     started = monotonic()
-    assert_harmless(render_markdown(payload))
+    assert_harmless(render_markdown(payload, target=target), target)
     assert monotonic() - started < 10
 
 
@@ -45,6 +73,7 @@ def test_hostile_markdown_is_harmless_and_quick(payload: str) -> None:
 @given(PIECES)
 def test_any_mixture_is_harmless(text: str) -> None:
     assert_harmless(render_markdown(text))
+    assert_harmless(render_markdown(text, target="saved"), "saved")
 
 
 def test_what_a_model_writes_is_kept() -> None:
@@ -77,12 +106,12 @@ def test_dollars_outside_code_stand_alone_in_a_span() -> None:
     assert html.count("<span>$</span>") == 2
     assert html.count("<span>\\</span>") == 2
     assert "<code>$x</code>" in html
-    assert "<pre><code>$z \\(\n</code></pre>" in html
+    assert f"{BOX}$z \\(</pre>" in html
 
 
 def test_a_text_too_long_to_parse_is_shown_as_it_is() -> None:
     html = render_markdown("**a** " * 20_000)
-    assert html.startswith("<pre>**a** ")
+    assert html.startswith(f"{BOX}**a** ")
     assert parse(html).tags == {"pre"}
 
 
@@ -92,27 +121,28 @@ def test_entities_cannot_smuggle_overrides() -> None:
 
 def test_code_of_a_known_language_has_colours() -> None:
     html = render_markdown("```python\ndef same(a):\n    return a == '<b>'  # $1\n```")
-    assert parse(html).text == "def same(a):\n    return a == '<b>'  # $1\n\n"
-    styles = {value for name, value in parse(html).values if name == "style"}
-    assert len(styles) == 4
-    assert styles <= STYLES
+    assert parse(html).text == "def same(a):\n    return a == '<b>'  # $1\n"
+    assert {value for name, value in parse(html).values} == {"k", "f", "s", "c", "bm-code", "0"}
+    saved = render_markdown("```python\ndef f(): ...\n```", target="saved")
+    styles = {value for name, value in parse(saved).values if name == "style"}
+    assert len(styles & STYLES) == 2
 
 
 @pytest.mark.parametrize("language", ["", "nonsense", "python3.99", "text"])
 def test_code_of_any_other_language_stays_plain(language: str) -> None:
     html = render_markdown(f"```{language}\nreturn 1\n```")
-    assert html == "<pre><code>return 1\n</code></pre>\n"
+    assert html == f"{BOX}return 1</pre>\n"
 
 
 def test_code_that_is_too_long_stays_plain() -> None:
     html = render_markdown("```python\n" + "x = 1\n" * (HIGHLIGHT_CHARS // 6 + 1) + "```")
-    assert parse(html).tags == {"pre", "code"}
+    assert parse(html).tags == {"pre"}
 
 
 def test_without_colours_only_the_colours_are_missing() -> None:
     text = '```json\n{"a": [1, true]}\n```'
     plain = render_markdown(text, colours=False)
-    assert plain == '<pre><code>{"a": [1, true]}\n</code></pre>\n'
+    assert plain == f'{BOX}{{"a": [1, true]}}</pre>\n'
     assert parse(render_markdown(text)).text == parse(plain).text
 
 
@@ -151,5 +181,36 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("colour", re.findall("#[0-9a-f]{6}", " ".join(sorted(STYLES))))
-def test_colours_can_be_read_on_white_and_on_black(colour: str) -> None:
-    assert min(contrast(colour, "#ffffff"), contrast(colour, "#111111")) > 4.2
+def test_colours_of_code_can_be_read_on_its_paper(colour: str) -> None:
+    assert contrast(colour, "#eef0f4") >= 4.5
+
+
+def test_a_table_is_aligned_left_unless_it_says_otherwise_and_scrolls() -> None:
+    text = f"|a|b|c|\n|-|-:|:-:|\n|x|y|{'word ' * 10}|"
+    saved = render_markdown(text, target="saved")
+    for side, cells in (("left", 2), ("right", 2), ("center", 2)):
+        assert saved.count(f"text-align:{side};") == cells
+    assert saved.startswith('<div style="margin:8px 0 0;overflow-x:auto"><table style=')
+    assert (saved.count("white-space:nowrap"), saved.count("min-width:320px")) == (5, 1)
+    panel = render_markdown(text)
+    assert panel.startswith('<div class="bm-scroll" tabindex="0"><table>')
+    assert '<td style="text-align:center" class="wrap">word' in panel
+
+
+@pytest.mark.parametrize("target", ["panel", "saved"])
+def test_right_to_left_text_sets_the_direction(target: Target) -> None:
+    word = "\u05e9\u05dc\u05d5\u05dd"
+    text = f"# {word}\n\n{word}\n\n- {word}\n- x\n\n|{word}|x|\n|-|-|\n"
+    html = render_markdown(text, target=target)
+    assert html.count('dir="auto"') == 4
+    assert "dir" not in render_markdown("# x\n\nEnglish only… 日本", target=target)
+
+
+def test_a_head_is_smaller_than_the_number_of_the_panel() -> None:
+    html = render_markdown("\n\n".join(f"{'#' * n} head" for n in range(1, 7)), target="saved")
+    assert sorted(map(int, re.findall(r"font-size:(\d+)px", html))) == [14, 14, 14, 15, 16, 16]
+
+
+def test_code_that_begins_with_an_empty_line_keeps_it() -> None:
+    html = render_markdown("```\n\nx\n```")
+    assert html == f"{BOX}<span></span>\nx</pre>\n"

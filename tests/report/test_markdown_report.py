@@ -14,13 +14,15 @@ from budget_magic.report.markdown import render_markdown
 from budget_magic.report.safe_markdown import code_block, code_span, escape_markdown
 from tests.report.hostile import PAYLOADS, has_controls, parse
 from tests.report.records import PORT_COMMAND, PORT_DETAIL, Story, audit, port, said
+from tests.report.test_rows import stopped, unattended
 from tests.report.test_static_html import hostile_turn
 
 
 def test_it_tells_the_same_facts_as_the_html() -> None:
     view = audit().view()
     text = " ".join(parse(render_markdown(markdown_report(view))).text.split())
-    assert "✓ Completed audit turn 1, claude-opus-5-5, effort high" in text
+    assert text.startswith("✓ Completed 8 steps, 1:35")
+    assert "Details: audit turn 1, claude-opus-5-5, effort high" in text
     assert "25,450 tokens left of 64,000, 60 % used" in text
     for kind in view.gauge.kinds:
         assert f"{kind.label} {kind.text}" in text
@@ -36,7 +38,23 @@ def test_it_tells_the_same_facts_as_the_html() -> None:
 def test_the_command_of_an_ending_is_a_code_span() -> None:
     report = markdown_report(port().view("port"))
     assert f"could have cost up to `$0.88`. Go on with `{PORT_COMMAND}`" in report
-    assert "22 earlier steps, 339,328 tokens, `$4.53`" in report
+    assert "22 earlier steps, 350,012 tokens, `$4.53`" in report
+
+
+def test_the_prompt_is_quoted_line_by_line() -> None:
+    report = markdown_report(audit(prompt="*Audit*\n\n# this").view())
+    assert "**Prompt**\n\n> \\*Audit\\*\\\n>\n> \\# this\n" in report
+
+
+def test_what_streamed_before_a_stop_is_marked() -> None:
+    report = markdown_report(stopped("Two findings:\n\n```python\nx = 1").view())
+    assert "x = 1\n```\n\n*cut off here*" in report
+    assert report.count("cut off here") == 1
+
+
+def test_denied_calls_stand_in_the_first_lines() -> None:
+    report = markdown_report(unattended().view())
+    assert report.index("No user is attached to approve shell") < report.index("Prompt")
 
 
 def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
@@ -50,7 +68,7 @@ def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
 @given(st.text(alphabet="`~ab \n*", max_size=60))
 def test_no_text_leaves_its_fence(text: str) -> None:
     html = render_markdown(f"{code_block(text)}\n\nafter")
-    assert html.endswith("</code></pre>\n<p>after</p>\n")
+    assert html.endswith("</pre>\n<p>after</p>\n")
     span = code_span(text)
     if span:
         assert render_markdown(f"x {span} y").count("<code>") == 1

@@ -13,6 +13,7 @@ from budget_magic.report.plain import columns, plain_report, progress_line, step
 from budget_magic.report.view_models import LiveState
 from tests.report.hostile import PAYLOADS, has_controls
 from tests.report.records import RESUME, SETTINGS, Story, audit, audit_until_step_8, port, said
+from tests.report.test_rows import stopped, unattended
 from tests.report.test_static_html import hostile_turn
 
 LIVE = LiveState(
@@ -54,6 +55,15 @@ def test_the_report_holds_the_answer_with_hanging_indents() -> None:
     assert "  1. **Session token compared with `==`** (`src/session.py:88`): timing" in report
     assert "\n     a valid token. Use `hmac.compare_digest`.\n" in report
     assert max(map(len, report.splitlines())) <= 80
+
+
+def test_prompt_cut_mark_and_denied_calls_are_said() -> None:
+    report = plain_report(stopped("Two findings:").view())
+    assert "\n  Two findings:\n  [cut off here]\n" in report
+    report = plain_report(unattended().view())
+    assert report.index("No user is attached to approve shell") < report.index("Prompt: Tidy up.")
+    long = plain_report(Story().start(prompt="Look. " * 2_000).view())
+    assert "(first 336 and last 144 of 11,999 characters)" in " ".join(long.split())
 
 
 def test_code_in_the_answer_is_not_folded() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from budget_magic.events import ApprovalGiven, AttemptFailed, RetryScheduled
+from budget_magic.events import ApprovalGiven, AttemptFailed, NoticePosted, RetryScheduled
 from budget_magic.meter import Kinds
 from budget_magic.report.gauges import kinds_sum
 from budget_magic.report.view_models import LiveState, StepView, TurnView
@@ -126,23 +126,31 @@ def test_what_a_failed_try_streamed_gives_way_to_the_reply() -> None:
     assert not view.answer_cut_off
 
 
-def test_the_prompt_stands_in_the_view_cleaned_and_cut() -> None:
+def test_the_prompt_stands_in_the_view_cleaned() -> None:
     assert audit().view().prompt == ""
     view = Story().start(prompt="Audit\x1b[31m this.\r\n").view()
-    assert (view.prompt, view.prompt_note) == ("Audit this.", "")
-    view = Story().start(prompt="word " * 3_000).view()
-    assert len(view.prompt) <= 2_010
-    assert view.prompt_note == "first 1,400 and last 600 of 14,999 characters"
+    assert view.prompt == "Audit this."
     resumed = Story().start(prompt="Audit.").end("interrupted", "keyboard").start(resumed=True)
     assert resumed.view().prompt == "Audit."
 
 
-def test_calls_denied_because_no_user_is_attached_stand_first_in_the_notes() -> None:
-    story = Story().start().ask().reply([call("a", "shell"), call("b", "edit")], calls=9)
+def unattended() -> Story:
+    """A turn in which two calls were denied because no user was attached."""
+    story = (
+        Story()
+        .start(prompt="Tidy up.")
+        .ask()
+        .reply([call("a", "shell"), call("b", "edit")], calls=9)
+    )
     for call_id, name in (("a", "shell"), ("b", "edit")):
         reason = f"no interactive user is attached to approve {name}; `--approve all` runs it"
         story.add(ApprovalGiven(turn=1, step=1, call_id=call_id, name=name, decision="denied",
                                 by="nobody", reason=reason))  # fmt: skip
-    assert story.view().notes == (
+    return story
+
+
+def test_calls_denied_because_no_user_is_attached_stand_first_in_the_notes() -> None:
+    assert unattended().add(NoticePosted(turn=1, text="a note")).view().notes == (
         "No user is attached to approve shell, edit: 2 calls were denied; `--approve all` runs it",
+        "a note",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget_magic.events import ApprovalGiven, AttemptFailed, Ceilings, NoticePosted, Suggestion
-from budget_magic.report.bundle import HTML_BYTES, static_html
-from budget_magic.report.markdown import ALLOWED_TAGS
+from budget_magic.report.bundle import bundle, static_html
+from budget_magic.report.fitting import LONG_BYTES, SAVED_BYTES
+from budget_magic.report.markdown_blocks import ALLOWED_TAGS
 from budget_magic.report.view_models import LiveState, TurnView
 from tests.report.hostile import OWN_TAGS, PAYLOADS, has_controls, parse
 from tests.report.records import (
@@ -26,18 +28,21 @@ from tests.report.records import (
     said,
     thought,
 )
+from tests.report.test_markdown import ATTRIBUTES, OF_TARGET
+from tests.report.test_rows import stopped, unattended
 
-OWN_ATTRIBUTES = {(tag, "style") for tag in OWN_TAGS}
-MARKDOWN_ATTRIBUTES = {("a", "href"), ("a", "rel"), ("ol", "start")}
+OWN_ATTRIBUTES = {*((tag, "style") for tag in OWN_TAGS), ("div", "dir"), ("span", "dir")}
 # What JupyterLab 4.6 keeps of an untrusted output (its allow-list, read from its bundle).
+EDGE = r"[13]px (?:solid|dashed) #[0-9a-f]{8}"
 DECLARATION = re.compile(
-    r"(?:font-size|width|height|line-height|max-width|margin-(?:left|right|bottom)|border-radius"
-    r"):[\d.]+(?:px|%|)|(?:margin|padding):(?:-?[\d.]+(?:px|%)? ?){1,4}"
-    r"|display:(?:none|flex|inline-flex|inline-block)|overflow:(?:hidden|auto)|opacity:0\.7"
-    r"|background-color:(?:#[0-9a-f]{6}|rgba\([\d,.]+\))|white-space:(?:nowrap|pre-wrap)"
-    r"|align-items:flex-end|vertical-align:(?:middle|top)|border-collapse:collapse"
-    r"|text-align:(?:left|right)|font-weight:400|float:right|clear:both"
-    r"|overflow-wrap:break-word|color:#[0-9a-f]{6}|border-(?:left|right):2px solid #86868c"
+    r"(?:font-size|width|height|line-height|(?:max|min)-width|margin-(?:top|right)"
+    r"|border-radius):[\d.]+(?:px|%|)|(?:margin|padding):(?:-?[\d.]+(?:px|%)? ?){1,4}"
+    r"|display:(?:none|flex|inline-flex|inline-block)|overflow:(?:hidden|auto)|opacity:0\.72"
+    r"|background-color:(?:#(?:[0-9a-f]{4}|[0-9a-f]{6}|[0-9a-f]{8}))|white-space:(?:nowrap|pre|pre-wrap)"
+    r"|align-items:(?:center|flex-end)|vertical-align:(?:middle|top)|border-collapse:collapse"
+    r"|text-align:(?:left|right|center)|font-weight:600|float:right|clear:both|flex-wrap:wrap"
+    r"|overflow-wrap:break-word|overflow-x:auto|color:#[0-9a-f]{6}|flex:1 1 200px"
+    rf"|font-family:monospace|border(?:-(?:left|top|bottom))?:{EDGE}"
 )
 FIGURES = re.compile(r"\$?\d[\d,.:]*[kM%]?")
 
@@ -45,14 +50,14 @@ FIGURES = re.compile(r"\$?\d[\d,.:]*[kM%]?")
 def assert_harmless(html: str) -> None:
     found = parse(html)
     assert found.tags <= OWN_TAGS | ALLOWED_TAGS
-    assert found.attributes <= OWN_ATTRIBUTES | MARKDOWN_ATTRIBUTES
+    assert found.attributes <= OWN_ATTRIBUTES | ATTRIBUTES | OF_TARGET["saved"]
     for name, value in found.values:
         if name == "style":
             for declaration in filter(None, value.split(";")):
                 assert DECLARATION.fullmatch(declaration), declaration
         assert name != "href" or value.lower().startswith(("https://", "http://", "mailto:"))
     assert not has_controls(html)
-    assert len(html.encode()) <= HTML_BYTES
+    assert len(html.encode()) <= LONG_BYTES
 
 
 def way_out(text: str) -> Suggestion:
@@ -91,25 +96,27 @@ def test_a_running_turn_is_readable_html_too() -> None:
     html = static_html(story.view(live=live))
     assert_harmless(html)
     text = parse(html).text
-    assert "Running\xa0step 8, <b>" in text.replace(" \xa0", "\xa0")
-    assert "$0.44 of $5.00, $0.64 held" in text
+    assert "▶ Runningstep 8, <b>" in text
+    assert "cost $0.44 of $5.00 (9 %), $0.64 held" in text
 
 
 def test_with_styles_stripped_every_fact_is_text() -> None:
     view = audit().view()
     text = " ".join(parse(static_html(view)).text.split())
-    assert "✓ Completed audit turn 1, claude-opus-5-5, effort high" in text
-    assert "25,450 tokens left of 64,000, 60 % used" in text
+    assert text.startswith("✓ Completed8 steps, 1:35")
+    assert "25,450 tokens left of 64,000$0.55 of $5.008 of 50 steps" in text
+    assert "Details: audit turn 1, claude-opus-5-5, effort high" in text
+    assert "together 38,550 tokens counted, 60 % used" in text
     for kind in view.gauge.kinds:
         assert f"{kind.glyph} {kind.label} {kind.text}" in text
     for ceiling in view.ceilings:
-        assert f"{ceiling.spent} {ceiling.of}" in text
-    assert "steps, nearest" in text
+        assert f"{ceiling.kind} {ceiling.spent} {ceiling.of} (" in text
+    assert "steps 8 of 50 (16 %), nearest" in text
     for step in view.steps:
         assert f"{step.number}. {step.title}" in text
         assert f"{step.counted} tokens, {step.cost}, {step.time}" in text
     for row in view.meters.rows:
-        assert f"{row.label}{row.tokens}{row.price}{row.cost}" in text
+        assert f"{row.label}: {row.tokens} tokens at {row.price} per M, {row.cost}" in text
     assert "Transcript: 8 steps, 10 tool calls" in text
     assert "Two meters: 38,550 tokens counted, 177,354 billed, $0.55" in text
     assert "built-in table of 22 Nov 2026" in text
@@ -120,8 +127,8 @@ def test_an_ending_has_its_sentence_and_its_command_once() -> None:
     text = parse(html).text
     assert text.count("the next step could have cost up to $0.88. Go on with") == 1
     assert html.count(f">{PORT_COMMAND}</code>") == 1
-    assert "cost, halted here" in text
-    assert "22 earlier steps, 339,328 tokens, $" in text
+    assert "$9.88 of $10.00, halted here" in text
+    assert "22 earlier steps, 350,012 tokens, $" in text
 
 
 def test_errors_and_the_last_steps_keep_their_parts() -> None:
@@ -132,8 +139,9 @@ def test_errors_and_the_last_steps_keep_their_parts() -> None:
     assert "What the other steps said and read is in task.events." in html
 
 
-def test_without_the_transcript_only_figures_and_answer_are_kept() -> None:
-    html = static_html(audit().view(save_transcript=False))
+def test_without_the_transcript_figures_prompt_and_answer_are_kept() -> None:
+    html = static_html(audit(prompt="Audit this folder.").view(save_transcript=False))
+    assert "Audit this folder." in html
     assert "Four findings" in html
     assert "25,450" in html
     for part in ("glob", "FileNotFoundError", "config.py", "timing leaks"):
@@ -149,6 +157,27 @@ def test_two_dollars_never_stand_in_one_text() -> None:
     outside_code = re.sub(r"<(code|pre)\b[^>]*>.*?</\1>", "", html, flags=re.DOTALL)
     assert outside_code.count("$") == outside_code.count("<span>$</span>") > 10
     assert "<code>$x $y</code>" in html
+
+
+def test_the_prompt_stands_above_the_answer_and_a_long_one_is_folded() -> None:
+    html = static_html(audit(prompt="Audit <this>\nfolder.").view())
+    assert html.index("Audit &lt;this&gt;\nfolder.") < html.index("Four findings")
+    assert html.count("<details") == static_html(audit().view()).count("<details")
+    long = static_html(Story().start(prompt="Look. " * 2_000).view())
+    assert long.count("<details") == static_html(Story().start().view()).count("<details") + 1
+    assert "first 1,400 and last 600 of 11,999 characters" in long
+
+
+def test_what_streamed_before_a_stop_is_the_answer_and_marked_once() -> None:
+    html = static_html(stopped("Two findings:\n\n```python\nx = 1").view())
+    text = parse(html).text
+    assert text.count("x = 1") == text.count("cut off here") == 1
+    assert text.index("x = 1") < text.index("cut off here") < text.index("Transcript")
+
+
+def test_denied_calls_stand_in_the_first_lines() -> None:
+    html = static_html(unattended().view())
+    assert html.index("No user is attached to approve shell") < html.index("Prompt")
 
 
 def test_an_overrun_and_a_later_turn_are_said_in_words() -> None:
@@ -171,7 +200,7 @@ def test_an_overrun_and_a_later_turn_are_said_in_words() -> None:
     ),
     calls=st.integers(1, 8),
 )
-def test_a_turn_fits_into_20_kb_whatever_its_parts(
+def test_a_turn_fits_whatever_its_parts(
     steps: int, size: int, answer: int, text: str, calls: int
 ) -> None:
     story = Story(settings=replace(SETTINGS, ceilings=Ceilings(steps=100))).start()
@@ -188,15 +217,18 @@ def test_a_turn_fits_into_20_kb_whatever_its_parts(
     assert_harmless(html)
     if steps:
         assert f"{steps}. " in html
+    forms = bundle(story.view(), {})
+    total = len(json.dumps(forms, ensure_ascii=False).encode())
+    assert total <= (LONG_BYTES if answer > 2_000 or size > 100 else SAVED_BYTES)
     if steps > 5 and size > 1_000:
         assert "task.events" in html
 
 
 def test_a_long_answer_keeps_head_and_tail_and_says_what_is_missing() -> None:
-    answer = "# Start\n\n```python\n" + "x = 1\n" * 4_000 + "```\n\n**The end.**"
+    answer = "# Start\n\n```python\n" + "x = 1\n" * 12_000 + "```\n\n**The end.**"
     story = Story().start().ask().reply([said(answer)], text=9).end(text=answer)
     html = static_html(story.view())
-    assert "<h1>Start</h1>" in html
+    assert ">Start</h1>" in html
     assert "<strong>The end.</strong>" in html
     assert "characters of the answer" in html
     assert_harmless(html)
@@ -207,8 +239,8 @@ def test_an_answer_loses_its_colours_before_its_text() -> None:
     answer = f"```python\n{code}```"
     story = Story().start().ask().reply([said(answer)], text=9).end(text=answer)
     html = static_html(story.view())
-    assert "color:#a855c8" not in html
+    assert "color:#7526a3" not in html
     assert code in parse(html).text
     short = f"```python\n{code[:300]}```"
     story = Story().start().ask().reply([said(short)], text=9).end(text=short)
-    assert "color:#a855c8" in static_html(story.view())
+    assert "color:#7526a3" in static_html(story.view())

@@ -145,7 +145,6 @@ export function rendered(className, html) {
   const el = h("div", className);
   el.innerHTML = html;
   for (const link of el.querySelectorAll("a")) attrs(link, { target: "_blank" });
-  for (const box of el.querySelectorAll("pre, .bm-scroll")) attrs(box, { tabindex: "0" });
   return el;
 }
 

@@ -1,0 +1,113 @@
+"""Share the room of one saved output among its forms: HTML, Markdown and plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from budget_magic.report.plain import plain_report
+from budget_magic.report.saved import KEPT_ROWS, SavedForm, size
+from budget_magic.report.view_models import TurnView
+
+SAVED_BYTES: Final = 20_000
+"""Most bytes of a turn's saved output, all forms together."""
+LONG_BYTES: Final = 40_000
+"""The same if the answer is so long that it would otherwise be whole in no form."""
+_ROWS: Final = (KEPT_ROWS, 12, 8, 5, 2)
+_LEAST_ANSWER: Final = 600
+"""Bytes of an answer that is cut."""
+_HTML_SHARE: Final = 0.5
+"""Share of the HTML in the room for answers that are whole in no form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The forms of a turn that were fitted into a room together."""
+
+    html: str
+    markdown: str
+    plain: str
+
+
+def fitted(view: TurnView, html: SavedForm, markdown: SavedForm, others: int) -> Fitted:
+    """Return the forms in `SAVED_BYTES`, or `LONG_BYTES`, less the bytes of `others`.
+
+    The answer is whole in all forms if it fits, otherwise in the HTML, otherwise in none. What
+    gives way first: colours of code, parts of steps, most of a long prompt, rows of steps but the
+    last two, the answer in plain text and Markdown, the answer in HTML.
+    """
+    whole = _Answers(html.answer(), markdown.answer(), None)
+    for limit in (SAVED_BYTES, LONG_BYTES):
+        for answers in (whole, None):
+            for rows, short in _choices():
+                needed = html.needed(rows, short=short) + markdown.needed(rows, short=short)
+                room = limit - others - needed - size(plain_report(view, answer_bytes=0))
+                tried = answers or _shared(html, markdown, room)
+                if tried is not None and room >= tried.bytes(view):
+                    return _written(view, (html, markdown), tried, rows, room, short=short)
+    rows, short = _ROWS[-1], True
+    needed = html.needed(rows, short=short) + markdown.needed(rows, short=short)
+    room = max(0, LONG_BYTES - others - needed - size(plain_report(view, answer_bytes=0)))
+    in_html = html.cut_answer(int(room * _HTML_SHARE))
+    tried = _cut(markdown, room - size(in_html), in_html)
+    return _written(view, (html, markdown), tried, rows, room, short=short)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    html: str
+    markdown: str
+    plain_bytes: int | None
+    """Most bytes of the answer in plain text; None if it is whole."""
+
+    def bytes(self, view: TurnView) -> int:
+        plain = plain_report(view, answer_bytes=self.plain_bytes)
+        without = size(plain_report(view, answer_bytes=0))
+        return size(self.html) + size(self.markdown) + size(plain) - without
+
+
+def _choices() -> Iterator[tuple[int, bool]]:
+    for rows in _ROWS:
+        yield rows, False
+        yield rows, True
+
+
+def _shared(html: SavedForm, markdown: SavedForm, room: int) -> _Answers | None:
+    """Return the answer whole in HTML and cut in the other forms; None without room."""
+    rest = room - size(html.answer())
+    if rest < 2 * _LEAST_ANSWER:
+        return None
+    return _cut(markdown, rest, html.answer())
+
+
+def _cut(markdown: SavedForm, room: int, in_html: str) -> _Answers:
+    in_markdown = markdown.answer()
+    if size(in_markdown) > room - _LEAST_ANSWER:
+        in_markdown = markdown.cut_answer(room // 2)
+    return _Answers(in_html, in_markdown, max(0, room - size(in_markdown)))
+
+
+def _written(  # noqa: PLR0913 - what was chosen
+    view: TurnView,
+    forms: tuple[SavedForm, SavedForm],
+    answers: _Answers,
+    rows: int,
+    room: int,
+    *,
+    short: bool,
+) -> Fitted:
+    html, markdown = forms
+    spare = max(0, room - answers.bytes(view))
+    with_colours = html.answer(colours=True)
+    colours = size(with_colours) - size(html.answer())
+    in_html, is_whole = html.write(rows, spare - colours, with_colours, short=short)
+    if not is_whole or colours > spare or answers.html != html.answer():
+        in_html, _ = html.write(rows, spare, answers.html, short=short)
+    bare, _ = html.write(rows, 0, answers.html, short=short)
+    left = max(0, spare - (size(in_html) - size(bare)))
+    return Fitted(
+        html=in_html,
+        markdown=markdown.write(rows, left, answers.markdown, short=short)[0],
+        plain=plain_report(view, answer_bytes=answers.plain_bytes),
+    )
