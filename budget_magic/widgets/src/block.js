@@ -55,7 +55,8 @@ export class BlockPart {
    */
   streaming(stream) {
     this.thought?.open(true);
-    for (const html of stream.html.slice(this.html)) this.prose.append(...rendered("", html).childNodes);
+    for (const html of stream.html.slice(this.html))
+      this.prose.append(...rendered("", html).childNodes);
     this.html = stream.html.length;
     this.flow.paint(stream);
     setText(this.called, stream.name);
