@@ -24,13 +24,13 @@ logger = logging.getLogger("budget_magic")
 
 WIDGET_MIME: Final = "application/vnd.jupyter.widget-view+json"
 STATIC: Final = Path(__file__).parent / "static"
-TEXT_S: Final = 0.07
+TEXT_S: Final = 0.08
 """Most time between messages while text streams."""
 LEAST_S: Final = 0.02
 """Least time between messages."""
 PAUSE_S: Final = 0.008
 """A pause of the stream after which its text is sent at once."""
-GAUGE_S: Final = 0.1
+GAUGE_S: Final = 0.2
 """Least time between views while text streams."""
 IDLE_S: Final = 1.0
 """Most time between views while a turn runs, so that its clocks move."""
