@@ -23,7 +23,7 @@ from budget_magic.report.turn_fold import TurnFold
 from budget_magic.report.view_models import TurnView
 
 TURN_MIME: Final = "application/vnd.budget-magic.turn+json"
-_KEYS_BYTES: Final = 150
+_KEYS_BYTES: Final = 120
 """For the MIME types and what stands around each form."""
 _TURN_BYTES: Final = 1_200
 """About what the JSON of a turn has."""

@@ -37,9 +37,9 @@ def fitted(view: TurnView, html: SavedForm, markdown: SavedForm, others: int) ->
     gives way first: colours of code, parts of steps, most of a long prompt, rows of steps but the
     last two, the answer in plain text and Markdown, the answer in HTML.
     """
-    whole = _Answers(html.answer(), markdown.answer(), None)
-    for limit in (SAVED_BYTES, LONG_BYTES):
-        for answers in (whole, None):
+    limits = (SAVED_BYTES, LONG_BYTES) if len(view.answer) < LONG_BYTES else ()
+    for limit in limits:
+        for answers in (_Answers(html.answer(), markdown.answer(), None), None):
             for rows, short in _choices():
                 needed = html.needed(rows, short=short) + markdown.needed(rows, short=short)
                 room = limit - others - needed - size(plain_report(view, answer_bytes=0))
@@ -99,11 +99,13 @@ def _written(  # noqa: PLR0913 - what was chosen
 ) -> Fitted:
     html, markdown = forms
     spare = max(0, room - answers.bytes(view))
-    with_colours = html.answer(colours=True)
-    colours = size(with_colours) - size(html.answer())
-    in_html, is_whole = html.write(rows, spare - colours, with_colours, short=short)
-    if not is_whole or colours > spare or answers.html != html.answer():
-        in_html, _ = html.write(rows, spare, answers.html, short=short)
+    in_html, _ = html.write(rows, spare, answers.html, short=short)
+    if answers.html and answers.html is html.answer():
+        coloured = html.answer(colours=True)
+        colours = size(coloured) - size(answers.html)
+        written, is_whole = html.write(rows, spare - colours, coloured, short=short)
+        if is_whole and colours <= spare:
+            in_html = written
     bare, _ = html.write(rows, 0, answers.html, short=short)
     left = max(0, spare - (size(in_html) - size(bare)))
     return Fitted(

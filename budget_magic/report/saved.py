@@ -132,6 +132,8 @@ def _bodies(
     Those with errors or decisions go first, then the last ones.
     """
     bodies: list[Sequence[str] | None] = [None] * len(steps)
+    if room <= 0:
+        return bodies, False
     is_whole = True
     last_first = reversed(range(len(steps)))
     for place in sorted(last_first, key=lambda place: not steps[place].notable):

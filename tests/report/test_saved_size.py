@@ -52,7 +52,7 @@ def bytes_of(made: dict[str, Any]) -> int:
 
 def typical(size: int) -> str:
     text = ANSWER + CODE
-    while len(text) < size:
+    while len(text) < size - 400:
         text += f"\n### Finding {len(text)}\n\n{PARAGRAPH}\n\n- `shop/x.py:{len(text)}`\n"
     return f"{text}\n{KEPT}"
 

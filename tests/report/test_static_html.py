@@ -190,7 +190,7 @@ def test_an_overrun_and_a_later_turn_are_said_in_words() -> None:
     assert "Two meters, whole task:" in text
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.integers(0, 60),
     size=st.sampled_from([0, 10, 900, 5_000, 60_000]),
