@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +16,7 @@ from budget_magic.loop import Approver
 from budget_magic.magics.shell_context import ShellContext
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.report.plain import plain_report, progress_line, step_line
+from budget_magic.report.view_models import StepView
 from budget_magic.session.bus import Sink
 from budget_magic.session.prepare import provisional_start
 from budget_magic.session.task import Task
@@ -221,8 +223,8 @@ class TerminalDisplay(TurnDisplay):
 
     def beat(self) -> None:
         """Show progress."""
-        if not self._redraws:
-            self._show_new_steps()
+        if not self._redraws:  # a step's line tells the size of its results, known one step later
+            self._show_new_steps(self._live_turn.fold.settled)
         elif self._has_passed(TERMINAL_BEAT_S):
             self._shown_at = time.monotonic()
             line = progress_line(self._live_turn.look().view(), utf8=_is_utf8())
@@ -233,16 +235,13 @@ class TerminalDisplay(TurnDisplay):
         if self._redraws:
             print(CLEAR_LINE, end="")
         else:
-            self._show_new_steps()
+            self._show_new_steps(self._task.view(self._turn).steps)
         print(plain_report(self._task.view(self._turn), utf8=_is_utf8()))
 
-    def _show_new_steps(self) -> None:
-        if self._live_turn.fold.reading.this_turn.steps == self._steps_shown:
-            return
-        steps = [step for step in self._live_turn.look().view().steps if step.state == "done"]
+    def _show_new_steps(self, steps: Sequence[StepView]) -> None:
         for step in steps[self._steps_shown :]:
             print(step_line(step, utf8=_is_utf8()), flush=True)
-        self._steps_shown = len(steps)
+        self._steps_shown = max(self._steps_shown, len(steps))
 
 
 class BackgroundDisplay(TurnDisplay):

@@ -150,7 +150,7 @@ class PanelSync:
         if step.state == "done":
             blocks = blocks_json(step, streams, self._render)
         elif step.state == "cut":
-            blocks = cut_blocks_json(streams) or list(before)
+            blocks = cut_blocks_json(streams) or blocks_json(step, (), self._render)
         first = _kept(before, blocks)
         told: Message = {}
         if patch := difference(self._rows.get(number, {}), row):

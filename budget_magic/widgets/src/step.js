@@ -44,7 +44,8 @@ export class StepItem {
     );
     this.parts = h("div", "bm-parts");
     this.why = h("p", "bm-why");
-    this.body = h("div", "bm-body", this.parts, this.why);
+    this.cut = h("span", "bm-cut", "cut off here");
+    this.body = h("div", "bm-body", this.parts, this.cut, this.why);
     this.details = h("details", "bm-step", summary);
     this.el = h("li", "", this.details);
     /** @type {BlockPart[]} */
@@ -139,6 +140,7 @@ export class StepItem {
   drawBody(step, waiting) {
     if (!this.body.isConnected) this.details.append(this.body);
     const isLive = step.row.state === "live";
+    show(this.cut, isLive ? this.view.gone : step.row.state === "cut");
     if (!isLive && step.blocks?.length) this.drawBlocks(step, step.blocks, waiting);
     else this.drawStreams();
     const flow = this.parts.lastElementChild?.querySelector(".bm-flow");
