@@ -418,7 +418,7 @@ def test_changed_settings_hold_at_once_but_not_after_the_end() -> None:
 
 def test_the_simulator_is_named_with_its_reason_and_notes_are_shown() -> None:
     story = audit_until_step_8(replace(SETTINGS, simulated="no API key found"))
-    view = story.add(NoticePosted(turn=1, text="9,000 of 64,000 left")).view()
+    view = story.add(NoticePosted(turn=1, text="9,000 of 64,000 left")).view(live=LIVE)
     assert view.simulated.startswith("Simulated: no API key found. A script answers")
     assert view.notes == ("9,000 of 64,000 left",)
 

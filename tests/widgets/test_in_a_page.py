@@ -17,6 +17,7 @@ from budget_magic.events import (
     Ceilings,
     NoticePosted,
 )
+from budget_magic.report.highlight import COLOURS
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.panel_sync import PanelSync
@@ -39,7 +40,6 @@ from tests.widgets.page import STATIC, InPage, PanelPage, panel_page
 from tests.widgets.panels import Joined, RecordedComm, Show
 
 EXTRA = {"offers": offers_json(Offers(), 1), "no_events": False}
-CODE_COLOURS = ("k", "s", "c", "m", "f")
 CODE = """```python
 @cache
 def same(a: str) -> bool:
@@ -877,7 +877,7 @@ def test_a_hostile_ending_runs_nothing_and_stays_in_place(in_page: InPage[Any]) 
 
 def test_every_colour_of_code_has_one_for_each_theme() -> None:
     styles = (STATIC / "panel.css").read_text("utf-8")
-    for name in CODE_COLOURS:
+    for name in COLOURS:
         assert re.search(rf"\.bm-code \.{name}\{{color:light-dark\(#\w+,\s?#\w+\)", styles)
 
 
