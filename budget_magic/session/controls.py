@@ -87,7 +87,9 @@ class TaskControls:
             by_message=model is not None and model.effort_per_message,
             budget=budget,
             next_budget=settings.budget,
-            budgets=tuple(round(share * more / 1000) * 1000 for share in BUDGET_SHARES),
+            budgets=()
+            if model is not None and model.budget == "no"
+            else tuple(round(share * more / 1000) * 1000 for share in BUDGET_SHARES),
             ceilings=raises(settings.ceilings),
         )
 

@@ -375,6 +375,7 @@ class Task:
                 refuse_another_client(self, changed)
             self._settings = checked(changed, self.session)
         if self.current_run is not None and self.is_running:
+            different |= LIVE & changes.keys()  # what was to change in the next turn may change now
             in_turn = {name: new[name] for name in different}
             if "effort" in different:
                 in_turn["max_tokens"] = changed.reply_tokens

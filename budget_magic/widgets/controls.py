@@ -52,7 +52,7 @@ class Offers:
     next_budget: int | None = None
     """The budget from the next cell on."""
     budgets: tuple[int, ...] = ()
-    """Others to choose from."""
+    """Others to choose from; empty if the model takes no budget."""
     ceilings: Mapping[CeilingKind, Raise] = field(default_factory=dict)
     """Shown from 90 % on."""
 

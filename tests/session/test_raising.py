@@ -92,6 +92,15 @@ def test_a_budget_for_the_next_cell_leaves_this_turn_alone(to: str, budget: int 
     assert task.settings.budget == budget
 
 
+def test_a_budget_that_was_chosen_for_the_next_cell_may_be_chosen_for_now() -> None:
+    with running() as (task, controls):
+        chosen = raise_message(controls, "budget")
+        for when in ("next", "now"):
+            Requests(controls).take(chosen | {"when": when})
+
+    assert [fact.settings.budget for fact in facts(task, SettingsChanged)] == [128_000]
+
+
 def test_a_raise_that_was_offered_anew_is_made_again() -> None:
     with running() as (task, controls):
         for _ in range(2):

@@ -94,7 +94,7 @@ export class Header {
       next ? `, next cell ${budgetText(offers.next_budget)}` : "",
     );
     show(this.effort, !head.ended && offers.levels.length > 0);
-    show(this.budget, !head.ended);
+    show(this.budget, !head.ended && offers.budgets.length > 0);
     show(this.stop, !head.ended);
     disable(this.effort, dead);
     disable(this.budget, dead);
