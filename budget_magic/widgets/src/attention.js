@@ -19,7 +19,7 @@ export class Attention {
   /** @param {Head} head */
   update(head) {
     const state = head.ended ? "ended" : head.state;
-    if (state === this.state) return;
+    if (!state || state === this.state) return;
     const isFirst = this.state === "";
     this.state = state;
     const calls = state === "waiting" || (state === "ended" && this.now() - this.since > LONG_MS);

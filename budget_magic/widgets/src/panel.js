@@ -2,6 +2,7 @@
 // The live panel of a turn, as anywidget loads it. The kernel sends small messages, which `Feed`
 // joins; each view paints what changed. Bundled into ../static/panel.js: see CONTRIBUTING.md.
 
+import { Attention } from "./attention.js";
 import { Feed } from "./feed.js";
 import { watchKernel } from "./kernel.js";
 import { SavedForm } from "./saved.js";
@@ -33,6 +34,10 @@ export default function panel() {
       saved.put(model.get("saved"), true);
       model.on("msg:custom", heard);
       model.on("change:snapshot", refresh);
+      const attention = new Attention();
+      const look = () => attention.update(feed.head);
+      look();
+      feed.listeners.add(look);
       const unwatch = watchKernel(model, () => {
         gone = true;
         for (const view of views) view.lose();
@@ -40,6 +45,8 @@ export default function panel() {
       if (saved.works) model.send({ k: "saves" });
       return () => {
         unwatch();
+        feed.listeners.delete(look);
+        attention.remove();
         model.off("msg:custom", heard);
         model.off("change:snapshot", refresh);
       };

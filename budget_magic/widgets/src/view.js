@@ -2,7 +2,6 @@
 // One view of a turn: everything in one element, painted once per animation frame.
 
 import { Approvals } from "./approval.js";
-import { Attention } from "./attention.js";
 import { Box } from "./box.js";
 import { Details } from "./details.js";
 import { attrs, h, rendered, setText, show } from "./dom.js";
@@ -31,7 +30,6 @@ export class View {
     this.send = send;
     this.memory = new Memory();
     this.memory.task = feed.head.task ?? "";
-    this.attention = new Attention();
     this.stopping = false;
     this.stopUnheard = false;
     this.gone = false;
@@ -133,7 +131,6 @@ export class View {
     this.verdict.update(head);
     this.notes.update(head);
     this.approvals.update(head);
-    this.attention.update(head);
     this.box.show(!head.ended);
     const home = head.ended ? this.verdict.el : this.approvals.el;
     if (head.ended && this.notes.el.previousElementSibling !== home) home.after(this.notes.el);
@@ -181,7 +178,6 @@ export class View {
 
   remove() {
     this.feed.listeners.delete(this.heard);
-    this.attention.remove();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.timer);
     this.el.remove();
