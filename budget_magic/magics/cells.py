@@ -56,7 +56,8 @@ class CellTurn:
         try:
             self.begin(self.run)
         except BaseException:
-            self.display.withdraw()
+            if self.run.turn is None:
+                self.display.withdraw()
             raise
         self.display.start(self.turn.number)
 

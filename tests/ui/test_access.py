@@ -161,7 +161,7 @@ def test_a_whole_turn_is_steered_from_the_keyboard(
     expect(panel.get_by_label("medium", exact=True)).to_be_checked()
     keys.tab_to("Next cell")
     keys.press("Space")
-    expect(panel.locator(".bm-effort-button")).to_contain_text("next cell medium")
+    expect(panel.locator(".bm-effort-button")).to_contain_text("→ medium")
     expect(panel.locator(".bm-pop--effort")).to_be_hidden()
     assert "bm-effort-button" in page.evaluate(FOCUSED)["name"]
     keys.press("Enter", "Escape")

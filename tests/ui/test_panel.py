@@ -182,7 +182,7 @@ def test_effort_changes_for_the_next_cell_and_keeps_the_cache(
     panel.locator(".bm-effort-button").click()
     panel.get_by_label("low", exact=True).check(force=True)
     panel.locator(".bm-pop--effort .bm-choice").last.click()
-    expect(panel.locator(".bm-effort-button")).to_contain_text("next cell low")
+    expect(panel.locator(".bm-effort-button")).to_contain_text("→ low")
     window.wait_done(2)
     window.evaluate("get_ipython().run_cell_magic('claude_task', 'audit', 'Again.')")
     said = window.evaluate(

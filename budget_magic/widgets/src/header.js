@@ -81,18 +81,9 @@ export class Header {
     const { offers } = head;
     const dead = view.isDead(head);
     const stopping = view.stopping && !head.ended;
-    const effort = offers.next && offers.next !== offers.effort;
-    this.effortText.replaceChildren(
-      "Effort ",
-      h("b", "", offers.effort),
-      effort ? `, next cell ${offers.next}` : "",
-    );
-    const next = offers.next_budget !== offers.budget;
-    this.budgetText.replaceChildren(
-      "Budget ",
-      h("b", "", budgetText(offers.budget)),
-      next ? `, next cell ${budgetText(offers.next_budget)}` : "",
-    );
+    nameSetting(this.effort, this.effortText, "Effort", offers.effort, offers.next);
+    const [budget, next] = [offers.budget, offers.next_budget].map(budgetText);
+    nameSetting(this.budget, this.budgetText, "Budget", budget ?? "", next ?? "");
     show(this.effort, !head.ended && offers.levels.length > 0);
     show(this.budget, !head.ended && offers.budgets.length > 0);
     show(this.stop, !head.ended);
@@ -101,6 +92,21 @@ export class Header {
     disable(this.stop, dead || stopping);
     setText(this.stopText, stopping ? "Stopping" : "Stop");
   }
+}
+
+/**
+ * Say on a button what is in force, and what will be from the next cell on.
+ * @param {HTMLElement} button
+ * @param {HTMLElement} words
+ * @param {string} name
+ * @param {string} now
+ * @param {string} next
+ */
+function nameSetting(button, words, name, now, next) {
+  const changes = next && next !== now;
+  words.replaceChildren(`${name} `, h("b", "", now), changes ? ` → ${next}` : "");
+  attrs(button, { "aria-label": changes ? `${name} ${now}, next cell ${next}` : "" });
+  attrs(button, { title: changes ? `${next} from the next cell on` : "" });
 }
 
 /**
