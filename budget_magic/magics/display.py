@@ -223,8 +223,10 @@ class TerminalDisplay(TurnDisplay):
 
     def beat(self) -> None:
         """Show progress."""
-        if not self._redraws:  # a step's line tells the size of its results, known one step later
-            self._show_new_steps(self._live_turn.fold.settled)
+        if not self._redraws:
+            # A step's line counts the results of its calls, so it is printed with the next step.
+            if len(self._live_turn.fold.facts.steps) - 1 > self._steps_shown:
+                self._show_new_steps(self._live_turn.look().view().steps[:-1])
         elif self._has_passed(TERMINAL_BEAT_S):
             self._shown_at = time.monotonic()
             line = progress_line(self._live_turn.look().view(), utf8=_is_utf8())

@@ -41,7 +41,7 @@ def view_turn(
     answer, is_cut_off = _answer(facts)
     notes = [join_clauses(note.text, map(fold.word, note.suggestions)) for note in facts.notes]
     running = labels.unfinished_text(facts) if live is None else ""
-    notes = [running, labels.unattended_text(facts), *notes, labels.tasks_text(reading)]
+    notes = [labels.unattended_text(facts), running, *notes, labels.tasks_text(reading)]
     rest = range(len(fold.settled), len(facts.steps))
     return TurnView(
         task=task,

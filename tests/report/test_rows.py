@@ -152,5 +152,6 @@ def unattended() -> Story:
 def test_calls_denied_because_no_user_is_attached_stand_first_in_the_notes() -> None:
     assert unattended().add(NoticePosted(turn=1, text="a note")).view().notes == (
         "No user is attached to approve shell, edit: 2 calls were denied; `--approve all` runs it",
+        "As it was at the end of step 1; what came later is not in this report.",
         "a note",
     )

@@ -137,7 +137,7 @@ export class BlockPart {
     const facts = [block.label ?? "result", count, block.size ?? ""].filter(Boolean).join(", ");
     this.el.classList.toggle("bm-block--error", Boolean(block.error));
     const pre = h("pre", whole ? "bm-whole" : "", whole ? whole.text : (block.text ?? ""));
-    attrs(pre, { tabindex: "0", role: "region", "aria-label": `${facts} of ${block.name ?? ""}` });
+    attrs(pre, { tabindex: "0", role: "group", "aria-label": `${facts} of ${block.name ?? ""}` });
     this.draw(h("p", "bm-words", facts), pre);
     const all = lines > 1 ? `show all ${lines.toLocaleString("en-US")} lines` : "show all";
     this.rest(block, whole, all, { id: block.id });

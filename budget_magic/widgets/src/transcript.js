@@ -34,7 +34,7 @@ export class Transcript {
     this.el = attrs(h("div", "bm-transcript", this.starting, this.list, this.follow), {
       tabindex: "0",
       role: "region",
-      "aria-label": "Transcript",
+      "aria-label": `Transcript of ${view.feed.head.task}, turn ${view.feed.head.turn}`,
     });
     this.logText = h("span");
     this.log = h("details", "bm-log", h("summary", "", glyph("right", "bm-chevron"), this.logText));
