@@ -119,8 +119,13 @@ class Faults:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._shell = notebook.shell
-        self._client = simulated_client(Simulator(scene, keeps_bodies=False).transport())
-        self._shell.user_ns.update(mine=self._client, lookup=lookup, note=note)
+        self._shell.user_ns.update(lookup=lookup, note=note)
+        self.use_simulator(Simulator(scene, keeps_bodies=False))
+
+    def use_simulator(self, simulator: Simulator) -> None:
+        """Play the scene on this simulator."""
+        self._client = simulated_client(simulator.transport())
+        self._shell.user_ns["mine"] = self._client
 
     def cell(self, name: str) -> None:
         """The door of a cell."""
@@ -260,6 +265,7 @@ def test_a_broken_screen_ends_the_turn(faults: Faults, error: BaseException) -> 
 
 
 def test_the_error_of_a_display_reaches_the_user_and_the_outcome_names_it(faults: Faults) -> None:
+    faults.use_simulator(Simulator(scene, faults=[hold(Signal(), on=1)]))
     with contextlib.redirect_stdout(BrokenScreen(1, OSError("broken pipe"))):
         raised = quietly(lambda: faults.cell("audit"))
 
