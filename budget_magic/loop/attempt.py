@@ -209,7 +209,8 @@ class _Attempt:
             step=self.turn.step + 1,
             attempt=self.number,
             why=why,
-            streamed_text="".join(self.said),
+            # Its end may be the beginning of a secret, which no redaction would find.
+            streamed_text=task.redactor.split("".join(self.said), last=False)[0],
             **(self._unconfirmed() if may_be_billed else {}),
         )
         task.gate.settle(self.granted, task.accounts, fact)

@@ -28,7 +28,8 @@ SHOWN_EXPLANATION: Final = 300
 LEAST_TIME_S: Final = 30.0
 """Least time that a suggested time ceiling leaves."""
 FIXED: Final = "when that is fixed,"
-LITTLE_SHARE: Final = 0.1
+CUT_SHORT_SHARE: Final = 0.1
+"""With less of the budget left than this share, Claude may have cut its answer short."""
 FROM_OUTSIDE: Final = (
     " from outside (no user is attached), by a time limit of the program that runs this or by a"
     " signal"
@@ -192,7 +193,7 @@ def _with_word_on_budget(turn: TurnContext, ending: Ending) -> Ending:
 def _is_used_up(turn: TurnContext) -> bool:
     """Return whether less than a tenth of the budget is left."""
     budget, left = turn.task.settings.budget, turn.task.reading().remaining
-    return budget is not None and left is not None and left < budget * LITTLE_SHARE
+    return budget is not None and left is not None and left < budget * CUT_SHORT_SHARE
 
 
 def server_compaction(turn: TurnContext) -> Ending:

@@ -73,7 +73,7 @@ class Actions:
             display(SettingsTable(task))
             running = self._background.get(task.name)
             if running is not None and task.is_running:
-                running.display.show_again()
+                running.display.show_here()
             elif task.turns:
                 display(task)
             return task

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
-from IPython.display import clear_output, display, update_display
+from IPython.display import display, update_display
 
 from budget_magic.events import ApprovalAsked, Live, Record, StepFinished, TurnStarted
 from budget_magic.loop import Approver
@@ -66,8 +66,8 @@ class TurnDisplay:
     def withdraw(self) -> None:
         """Take away what `prepare` showed: the turn was refused."""
 
-    def show_again(self) -> None:
-        """Show it in another cell too, while it runs."""
+    def show_here(self) -> None:
+        """Show it in this cell too, while it runs."""
         display(self._task)
 
     def beat(self) -> None:
@@ -135,23 +135,24 @@ class PanelDisplay(TurnDisplay):
         """Show the panel before a kernel's first cell imports the SDK, which takes seconds."""
         if SDK not in sys.modules:
             self._live_turn.starting(provisional_start(self._task, self._settings))
-            self.show_again()
+            self.show_here()
 
     def start(self, turn: int) -> None:
         """Show the panel, with the saved form beside it for readers without a kernel."""
         self._turn = turn
         if self._panel is None:
-            self.show_again()
+            self.show_here()
         self._shown_at = self._saved_at = time.monotonic()
 
     def withdraw(self) -> None:
         """Take the panel away."""
+        for display_id in self._ids:
+            update_display({"text/html": "", "text/plain": ""}, raw=True, display_id=display_id)
         if self._panel is not None:
-            clear_output()
             self._panel.close()
 
-    def show_again(self) -> None:
-        """Show the same panel in one more place."""
+    def show_here(self) -> None:
+        """Show the panel in this cell too."""
         self._ids.append(_new_id())
         display(self._live_form(), raw=True, display_id=self._ids[-1])
 

@@ -23,8 +23,8 @@ def is_little(left: int, budget: int) -> bool:
 def budget_with_room(budget: int, used: int) -> int:
     """Return the budget to suggest in place of one of which so much is used.
 
-    It is the present budget doubled until it leaves half of that budget and 20,000 tokens, and a
-    fifth of itself; rounded up to three digits.
+    It is the present budget doubled until it leaves at least half of that budget, 20,000 tokens and
+    a fifth of itself; rounded up to three digits.
 
     >>> [budget_with_room(64_000, used) for used in (55_000, 81_000, 150_000)]
     [128000, 128000, 256000]

@@ -24,6 +24,8 @@ ALLOWED_TAGS: Final = frozenset({
 })  # fmt: skip
 MARKDOWN_CHARS: Final = 40_000
 """Longer blocks are shown as they are: the parser takes more than linear time on hostile ones."""
+TABLE_CELLS: Final = 5_000
+"""Larger tables are shown as text: a short row is filled up with cells of a wide header."""
 NOWRAP_CHARS: Final = 48
 """A cell of a table wraps only if it is longer."""
 _EDGE: Final = "1px solid #8080804d"
@@ -119,6 +121,20 @@ def block_starts(text: str) -> list[tuple[int, str]]:
         for token in tokens
         if token.level == 0 and token.nesting >= 0 and token.map
     ]
+
+
+def has_large_table(text: str) -> bool:
+    """Return whether a text holds a table of more than `TABLE_CELLS`."""
+    columns = rows = 0
+    for line in text.split("\n"):
+        if {"|", "-"} <= set(line) <= set(" \t>|:-"):  # the row below a header
+            columns, rows = line.count("|") + 1, 0
+        elif not line.strip():
+            columns = 0
+        rows += 1
+        if columns * rows > TABLE_CELLS:
+            return True
+    return False
 
 
 def plain_block(text: str, target: Target) -> str:

@@ -27,6 +27,8 @@ PROMPT_CHARS: Final = 480
 _FEWEST_CHARS: Final = 100
 _LINE_BARS: Final = (20, 12)
 _CEILING_BAR: Final = 20
+NOTES: Final = 5
+"""Most notes that are shown."""
 _TITLE_COLUMNS: Final = 46
 _LEAD: Final = re.compile(r"\s*(?:[-*+>] |\d{1,9}[.)] )?\s*")
 _ASCII: Final = str.maketrans({
@@ -154,7 +156,9 @@ def _head(view: TurnView, width: int, *, utf8: bool) -> list[str]:
     mark = f"{view.state.glyph} {view.state.word}" if utf8 else view.state.ascii
     now = "" if view.state.ended else f"  {view.now}"
     lines = [f"{mark}{now}  {view.heading}"]
-    paragraphs = [view.unconfirmed, *view.notes]
+    paragraphs = [view.unconfirmed, *view.notes[:NOTES]]
+    if len(view.notes) > NOTES:
+        paragraphs.append(f"{len(view.notes) - NOTES} more notes")
     if verdict := view.verdict:
         lead = f"{verdict.lead}:" if verdict.lead else ""
         command = " ".join(filter(None, (lead, verdict.command, verdict.after)))

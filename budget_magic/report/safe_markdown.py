@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from budget_magic.report.markdown_blocks import (
     MARKDOWN_CHARS,
+    has_large_table,
     image_text,
     parse_markdown,
     safe_address,
@@ -39,7 +40,7 @@ def safe_markdown(text: str) -> str:
     '*two* \\<b\\>words\\</b\\>, a (http\\://b.example) `$`x`$`'
     """
     text = clean_text(text)
-    if len(text) > MARKDOWN_CHARS:
+    if len(text) > MARKDOWN_CHARS or has_large_table(text):
         return code_block(text)
     return _blocks(parse_markdown(text).children)
 

@@ -8,6 +8,7 @@ from typing import Final
 from budget_magic.report.highlight import Highlighter, Target
 from budget_magic.report.markdown_blocks import (
     MARKDOWN_CHARS,
+    TABLE_CELLS,
     block_starts,
     plain_block,
     render_blocks,
@@ -27,7 +28,7 @@ class StreamedMarkdown:
 
     A block has ended when no text that follows can change it. In the open block, only whole lines
     are parsed, and not at every line: the time per character is bounded. From a block of more than
-    `MARKDOWN_CHARS` on, the text is shown as it is.
+    `MARKDOWN_CHARS` on, and from a table of more than `TABLE_CELLS`, the text is shown as it is.
 
     Notes
     -----
@@ -111,6 +112,8 @@ class StreamedMarkdown:
             self._is_text = self._chars + len(line) > MARKDOWN_CHARS
         self._lines.append(line)
         self._chars += len(line) + 1
+        if self._kind == "table_open":
+            self._is_text = self._lines[0].count("|") * len(self._lines) > TABLE_CELLS
         if self._is_text:
             return done
         if self._kind == "fence":

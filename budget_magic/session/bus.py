@@ -116,7 +116,9 @@ class Bus:
         shown = redacted(fact, self.redactor.redact)
         # Only the history needs what Claude wrote exactly as it was written and signed.
         exact = fact if isinstance(fact, MessageAppended) else shown
-        if isinstance(fact, StepFinished | AttemptFailed | TurnFinished):
+        if isinstance(fact, AttemptFailed):
+            self._live.drop()
+        elif isinstance(fact, StepFinished | TurnFinished):
             self._show(self._live.flush())
         record = Record(
             id=uuid.uuid4().hex,

@@ -20,8 +20,8 @@ from budget_magic.tools.approval import Call
 from budget_magic.widgets import Offers
 from budget_magic.widgets.controls import When
 
-BUDGET: Final = 64_000
-"""What is raised where there is no budget."""
+BUDGET_IF_NONE: Final = 64_000
+"""What the budgets that are offered are computed from if there is none."""
 BUDGET_SHARES: Final = (0.75, 1, 1.5)
 """The budgets that are offered, as shares of one with room."""
 
@@ -76,7 +76,7 @@ class TaskControls:
         settings, context = task.settings, task.context
         model = find_model(settings.model)
         budget = settings.budget if context is None else context.settings.budget
-        more = budget_with_room(budget or BUDGET, task.spend.budget_tokens)
+        more = budget_with_room(budget or BUDGET_IF_NONE, task.spend.budget_tokens)
         tokens, usd = (0, None) if context is None else rewrite_cost(context)
         return Offers(
             levels=() if model is None else model.effort_levels,

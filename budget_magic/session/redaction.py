@@ -126,6 +126,11 @@ class LiveRedactor:
             if text:
                 yield replace(event, text=text)
 
+    def drop(self) -> None:
+        """Forget what was held back of a block that was cut off: it may be a part of a secret."""
+        self._stream = StreamRedactor(self._redactor)
+        self._last = self._block = None
+
     def flush(self) -> Iterator[Delta]:
         """Yield what was held back of a block that has ended."""
         last, text = self._last, self._stream.flush()

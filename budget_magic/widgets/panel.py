@@ -213,13 +213,19 @@ class Panel:
         return message
 
     def _saved(self, panel: str) -> dict[str, Any]:
-        """Return the report, and where it belongs."""
+        """Return the report, and where it belongs; nothing once a page has its final form."""
+        if self._requests.kept.is_set():
+            return {}
         bundle = dict(self._report())
         return {"panel": panel, "cell": self._cell_id, "ended": self._ended, "bundle": bundle}
 
     def _tell_saved(self) -> None:
-        if self.is_saved_by_page:
+        if not self.is_saved_by_page:
+            return
+        try:
             self._send({"saved": self._saved(self.widget.model_id)})
+        except Exception as error:  # noqa: BLE001 - a view must not break a run
+            self._log("the report for the notebook's file", error)
 
     def _answer(self) -> None:
         """Send what the browser asked for."""

@@ -23,6 +23,8 @@ class Requests:
         self.hello = threading.Event()
         self.saves = threading.Event()
         """Set when a page says that it keeps the report in the notebook's file."""
+        self.kept = threading.Event()
+        """Set when a page says that the notebook has the report of the turn, which has ended."""
         self._known: deque[int] = deque(maxlen=WAITING)
         self._wholes: deque[tuple[Part, str]] = deque(maxlen=WAITING)
         self._steps: deque[int] = deque(maxlen=WAITING)
@@ -35,6 +37,8 @@ class Requests:
                 self._known.append(revision)
             case {"k": "saves"}:
                 self.saves.set()
+            case {"k": "kept"}:
+                self.kept.set()
             case {"k": "resync"}:
                 self._known.append(-1)
             case {"k": "whole", "id": str(call_id)}:

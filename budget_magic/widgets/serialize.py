@@ -22,7 +22,7 @@ from budget_magic.report.view_models import (
     TurnView,
     listed,
 )
-from budget_magic.widgets.streams import Stream
+from budget_magic.widgets.streams import LONG_TEXT_CHARS, Stream
 
 SPARK_POINTS: Final = 60
 PREVIEW_LINES: Final = 8
@@ -30,8 +30,6 @@ PREVIEW_LINES: Final = 8
 PREVIEW_CHARS: Final = 2_000
 THINKING_LINES: Final = 12
 PROMPT_LINES: Final = 20
-LONG_TEXT_CHARS: Final = 40_000
-"""Longer texts are not rendered: the browser keeps what has streamed, or gets both ends."""
 LONG_TEXT_LINES: Final = 400
 LONG_TEXT_KEPT: Final = 20_000
 SPENT: Final[dict[CeilingKind, str]] = {

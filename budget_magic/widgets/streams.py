@@ -8,10 +8,10 @@ from typing import Final
 from budget_magic.report.live_turn import StreamedBlock
 from budget_magic.report.streamed_markdown import StreamedMarkdown
 
+LONG_TEXT_CHARS: Final = 40_000
+"""Longer texts are not rendered: the browser keeps what has streamed, or gets both ends."""
 SNAPSHOT_CHARS: Final = 200_000
 """Most of a block's open text that a snapshot holds: its end."""
-RENDERED_CHARS: Final = 40_000
-"""A block that is longer than this stays text from there on."""
 
 
 def utf16_length(text: str) -> int:
@@ -35,7 +35,7 @@ class Stream:
     html: list[str] = field(default_factory=list)
     """The finished Markdown blocks of a text, rendered."""
     rendered: int = 0
-    """UTF-16 units in these."""
+    """UTF-16 units of the text that these show."""
     _markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
     _fed: int = 0
     """Pieces that were given to it."""
@@ -65,7 +65,7 @@ class Stream:
         """Return what was finished since the last call as (id, from, to, html)."""
         if self._is_finished or self.block.kind != "text":
             return None
-        if self.block.characters > RENDERED_CHARS:
+        if self.block.characters > LONG_TEXT_CHARS:
             return None
         has_ended, told = self.block.ended, self.told
         finished = self._markdown.feed("".join(self.block.pieces[self._fed : told]))
@@ -77,8 +77,8 @@ class Stream:
         if not finished:
             self.rendered = start
             return None
-        self.html += finished
-        return [self.block.id, start, self.rendered, "".join(finished)]
+        self.html.append("".join(finished))  # one for each message, as the browser has them
+        return [self.block.id, start, self.rendered, self.html[-1]]
 
     def as_json(self) -> dict[str, object]:
         """Return the block as told so far, for a view that missed a part."""

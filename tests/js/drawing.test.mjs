@@ -143,6 +143,11 @@ test("a budget is written as people write it, and read back", () => {
   assert.deepEqual(texts.map(readBudget), [20_000, 64_000, 64_500, 1_500_000, 65_432, 999, null]);
 });
 
+test("what a button shows can be read back", () => {
+  for (let tokens = 20_000; tokens <= 5_000_000; tokens += 1000)
+    assert.equal(readBudget(budgetText(tokens)), tokens);
+});
+
 test("what is no budget is told apart", () => {
   for (const text of ["", "a lot", "-5", "0", "1.5", "64kk", "k"])
     assert.equal(readBudget(text), undefined, text);

@@ -5,7 +5,7 @@ import { head, paint, row } from "./page.mjs";
 
 const { default: panel } = await import("../../budget_magic/widgets/src/panel.js");
 const { Attention } = await import("../../budget_magic/widgets/src/attention.js");
-const { SavedForm } = await import("../../budget_magic/widgets/src/saved.js");
+const { NotebookFile } = await import("../../budget_magic/widgets/src/saved.js");
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 
@@ -133,7 +133,7 @@ const saved = (more = {}) => ({
 
 test("the file gets the report while the page keeps the live view", () => {
   const { shown, file, calls, model } = notebook([{ data: {}, metadata: {} }, live]);
-  new SavedForm(model).put(saved(), false);
+  new NotebookFile(model).put(saved(), false);
   assert.equal(shown[1].data[WIDGET].model_id, "p1");
   assert.deepEqual(file[1].data, { "text/html": "<b>report</b>" });
   assert.deepEqual(file[1].metadata, { budget_magic: { panel: "p1" } });
@@ -143,14 +143,14 @@ test("the file gets the report while the page keeps the live view", () => {
 test("a page that was loaded while the turn ran gets the report in its place", () => {
   const marked = { data: { "text/html": "old" }, metadata: { budget_magic: { panel: "p1" } } };
   const { shown, model } = notebook([marked]);
-  new SavedForm(model).put(saved({ ended: true }), true);
+  new NotebookFile(model).put(saved({ ended: true }), true);
   assert.deepEqual(shown[0].data, { "text/html": "<b>report</b>" });
   assert.deepEqual(shown[0].metadata, {});
 });
 
 test("a page that never had the output gets it below its cell, once", () => {
   const { shown, model } = notebook([]);
-  const form = new SavedForm(model);
+  const form = new NotebookFile(model);
   form.put(saved(), false);
   assert.equal(shown.length, 0);
   form.put(saved(), true);
@@ -161,13 +161,31 @@ test("a page that never had the output gets it below its cell, once", () => {
   );
 });
 
+test("the kernel is told once the final report is in the notebook", () => {
+  for (const [ended, told] of [
+    [false, []],
+    [true, [{ k: "kept" }]],
+  ]) {
+    const { model } = notebook([]);
+    const sent = [];
+    const values = { snapshot: { r: 0, head: head(), steps: [], earlier: 0, streams: [] } };
+    const all = { ...values, saved: saved({ ended }) };
+    const more = { get: (name) => all[name], send: (m) => sent.push(m), on() {}, off() {} };
+    panel().initialize({ model: { ...model, ...more } })();
+    assert.deepEqual(
+      sent.filter(({ k }) => k === "kept"),
+      told,
+    );
+  }
+});
+
 test("a front end that hands out no notebook is left alone", () => {
   for (const model of [
     {},
     { widget_manager: {} },
     { widget_manager: { context: { model: {} } } },
   ]) {
-    const form = new SavedForm(model);
+    const form = new NotebookFile(model);
     assert.equal(form.works, false);
     form.put(saved(), true);
   }

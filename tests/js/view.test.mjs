@@ -1,6 +1,6 @@
 // What a person sees and does, in a page without a browser.
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { afterEach, mock, test } from "node:test";
 import { head, paint, press, row } from "./page.mjs";
 
 const { default: panel } = await import("../../budget_magic/widgets/src/panel.js");
@@ -103,8 +103,33 @@ test("of the calls that wait the first is shown, and the next once it is answere
   assert.equal(q(".bm-queue").textContent, "approved");
   tell({ h: { approvals: [asked("b")] } });
   assert.equal(q(".bm-approval dd").textContent, "echo b");
+});
+
+test("a second press does not answer the call that comes next", () => {
+  mock.timers.enable({ apis: ["Date"] });
+  const { q, sent, tell } = open({ state: "waiting", approvals: [asked("a"), asked("b")] });
+  q(".bm-approval").focus();
+  press(q(".bm-approval"), "y");
+  tell({ h: { approvals: [asked("b")] } });
+  const before = sent.length;
+  press(q(".bm-approval"), "y");
+  assert.equal(sent.length, before);
+  mock.timers.tick(700);
   press(q(".bm-approval"), "n");
   assert.deepEqual(sent.at(-1), { k: "decide", id: "b", kind: "denied", reason: "" });
+  mock.timers.reset();
+});
+
+test("what is chosen stays when the offers change, until the popover opens again", () => {
+  const { q, tell } = open();
+  const { offers } = head();
+  q(".bm-budget-button").click();
+  q(".bm-pop--budget input[value='96k']").click();
+  tell({ h: { offers: { ...offers, budgets: [4_100_000, 192_000] } } });
+  assert.equal(q(".bm-pop--budget input:checked").value, "96k");
+  q(".bm-budget-button").click();
+  q(".bm-budget-button").click();
+  assert.ok(q(".bm-pop--budget input[value='4.1M']"));
 });
 
 test("letters typed as a reason decide nothing", () => {

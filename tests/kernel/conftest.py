@@ -32,8 +32,6 @@ class Ran:
     text: str = ""
     asked: list[str] = field(default_factory=list)
     comms: int = 0
-    cleared: int = 0
-    """How often the cell's output was cleared."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -123,8 +121,6 @@ def _take(message: dict[str, Any], ran: Ran) -> bool:
             ran.errors.append(content)
         case "comm_open" | "comm_msg":
             ran.comms += 1
-        case "clear_output":
-            ran.cleared += 1
     return False
 
 

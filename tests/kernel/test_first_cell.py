@@ -34,4 +34,4 @@ def test_a_first_cell_that_is_refused_leaves_one_sentence(fresh_kernel: Kernel) 
     ran = fresh_kernel.run("%%claude_task audit -m claude-none --client simulator\nSay hello.")
     assert ran.status == "error"
     assert ran.text.startswith("UsageError: no price is known for the model 'claude-none'")
-    assert ran.cleared == len(ran.displays) == 1
+    assert ran.last == {"text/html": "", "text/plain": ""}

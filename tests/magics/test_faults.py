@@ -308,8 +308,8 @@ class FailingDisplay(TurnDisplay):
     def start(self, turn: int) -> None:
         self._at("start", turn)
 
-    def show_again(self) -> None:
-        self._at("show_again", 0)
+    def show_here(self) -> None:
+        self._at("show_here", 0)
 
     def beat(self) -> None:
         self._at("beat", 0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from budget_magic.report.highlight import Highlighter
 from budget_magic.report.markdown import render_markdown
 from budget_magic.report.markdown_blocks import MARKDOWN_CHARS, render_blocks
+from budget_magic.report.safe_markdown import safe_markdown
 from budget_magic.report.streamed_markdown import StreamedMarkdown
 from budget_magic.report.text import clean_text
 from tests.report.hostile import PAYLOADS
@@ -220,6 +221,16 @@ def test_a_long_text_takes_linear_time_and_a_long_block_is_text(text: str) -> No
     html = streamed([text[at : at + 40] for at in range(0, len(text), 40)])
     assert thread_time() - started < 20
     assert html == render_markdown(text, target="saved")
+
+
+def test_a_table_that_is_too_large_is_shown_as_it_is() -> None:
+    head = f"|{'a|' * 100}\n|{'-|' * 100}\n"
+    html = render_markdown(head + "|\n" * 3_000)
+
+    assert "<td" not in html
+    assert html.startswith("<pre")
+    assert "<td" in render_markdown(head + "|\n" * 20)
+    assert safe_markdown(head + "|\n" * 3_000).startswith("```")
 
 
 def test_from_a_block_that_is_too_long_on_the_text_is_shown_as_it_is() -> None:

@@ -58,6 +58,25 @@ def test_what_had_streamed_when_a_turn_is_stopped_is_kept_and_marked() -> None:
     assert len(simulator.requests) == 2
 
 
+@pytest.mark.parametrize("after_bytes", range(640, 1160, 40))
+def test_a_reply_that_is_cut_off_in_a_secret_keeps_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, after_bytes: int
+) -> None:
+    secret = "sk-plant-" + "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789" * 2
+    monkeypatch.setenv("PLANTED_API_KEY", secret)
+    simulator = Simulator(
+        [Reply(text=f"The key is {secret}, and so on.")],
+        faults=[silence(on=0, after_bytes=after_bytes)],
+    )
+    task = task_on(simulator)
+    stop_when_silent(task, simulator, 0)
+
+    outcome = interruption(lambda: task.run("Look."))
+
+    kept = json.dumps(task.report(), default=str) + outcome.text + repr(task.events)
+    assert secret[:4] not in kept
+
+
 def test_what_is_kept_is_what_views_were_shown() -> None:
     shown: list[str] = []
 

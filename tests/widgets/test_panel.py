@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from budget_magic.events import ApprovalAsked
-from budget_magic.widgets import Offers
+from budget_magic.widgets import Offers, Panel
 from budget_magic.widgets.controls import offers_json
 from budget_magic.widgets.panel import WIDGET_MIME
 from tests.report.records import Story, audit, call
@@ -221,6 +221,39 @@ def test_facts_after_the_end_do_no_harm(stage: Stage) -> None:
 def test_nothing_is_offered_after_the_end(stage: Stage) -> None:
     _, comm = stage.open(audit())
     assert comm.opened["snapshot"]["head"]["offers"]["levels"] == []
+
+
+def test_the_report_for_the_file_is_computed_for_a_page_until_it_is_there(stage: Stage) -> None:
+    show, comm = stage.open(audit())
+    panel = Panel(show.turn, show.controls, lambda: {"text/plain": "done"}, "cell-1")
+    panel.finish()
+    saved = panel.widget.get_state("saved")["saved"]
+
+    assert saved == {
+        "panel": panel.widget.model_id,
+        "cell": "cell-1",
+        "ended": True,
+        "bundle": {"text/plain": "done"},
+    }
+    stage.comms[-1].say({"k": "kept"})
+    assert panel.widget.get_state("saved")["saved"] == {}
+    assert comm.opened["saved"] == {}
+    panel.close()
+
+
+def test_a_report_that_fails_is_logged_without_its_message(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report() -> dict[str, object]:
+        raise ValueError("a secret")
+
+    show, _ = stage.open(audit())
+    panel = Panel(show.turn, show.controls, report)
+    stage.comms[-1].say({"k": "saves"})
+    panel.close()
+
+    assert "the report for the notebook's file failed with ValueError" in caplog.text
+    assert "a secret" not in caplog.text
 
 
 def test_the_bundle_holds_only_the_widget(stage: Stage) -> None:

@@ -12,6 +12,8 @@ import { halves } from "./notes.js";
  * @typedef {import("./view.js").View} View
  */
 
+const LOOK_MS = 700;
+
 /** Where the first of the waiting calls is shown. */
 export class Approvals {
   /** @param {View} view */
@@ -29,7 +31,9 @@ export class Approvals {
     show(this.el, asked !== undefined);
     if (this.card?.id !== asked?.id) {
       const focused = this.el.contains(document.activeElement);
+      const follows = this.card !== null;
       this.card = asked ? new ApprovalCard(view, asked) : null;
+      if (follows && this.card) this.card.keysFrom = Date.now() + LOOK_MS;
       this.el.replaceChildren(...(this.card ? [this.card.el] : []));
       setText(view.urgent, asked?.sentence ?? "");
       if (focused) holdFocus(this.card?.el ?? view.transcript.el);
@@ -46,6 +50,8 @@ class ApprovalCard {
   constructor(view, asked) {
     this.view = view;
     this.id = asked.id;
+    /** When keys begin to decide: a second press must not answer a call that nobody has read. */
+    this.keysFrom = 0;
     this.queue = h("span", "bm-queue");
     const input = attrs(h("div", "bm-approval-input", ...wholeInput(asked.fields)), {
       tabindex: "0",
@@ -97,6 +103,7 @@ class ApprovalCard {
       if (key === "Enter" && !event.isComposing) this.decide("denied");
       return;
     }
+    if (Date.now() < this.keysFrom) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (key === "y") this.decide("once");
     if (key === "n") this.decide("denied");

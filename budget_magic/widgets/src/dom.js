@@ -1,5 +1,5 @@
 // @ts-check
-// Small parts of a page. Text of models and tools goes in as text; see `putRendered` for HTML.
+// Small parts of a page. Text of models and tools goes in as text; see `rendered` for HTML.
 
 import { percent } from "./geometry.js";
 import { GLYPHS } from "./glyphs.js";

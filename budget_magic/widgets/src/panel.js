@@ -5,7 +5,7 @@
 import { Attention } from "./attention.js";
 import { Feed } from "./feed.js";
 import { watchKernel } from "./kernel.js";
-import { SavedForm } from "./saved.js";
+import { NotebookFile } from "./saved.js";
 import { View } from "./view.js";
 
 /**
@@ -23,15 +23,19 @@ export default function panel() {
   return {
     /** @param {{model: Model}} context */
     initialize({ model }) {
-      const saved = new SavedForm(model);
+      const saved = new NotebookFile(model);
       /** @param {Message & {saved?: Saved}} message */
       const heard = (message) => {
-        if (message.saved) saved.put(message.saved, false);
+        if (message.saved) keep(message.saved, false);
         else if (feed.take(message)) model.send({ k: "resync" });
+      };
+      /** @param {Saved} report @param {boolean} again */
+      const keep = (report, again) => {
+        if (saved.put(report, again) && report.ended) model.send({ k: "kept" });
       };
       const refresh = () => feed.takeSnapshot(model.get("snapshot"));
       refresh();
-      saved.put(model.get("saved"), true);
+      keep(model.get("saved"), true);
       model.on("msg:custom", heard);
       model.on("change:snapshot", refresh);
       const attention = new Attention();

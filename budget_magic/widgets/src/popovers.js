@@ -48,7 +48,9 @@ export class Popovers {
   show(name, open) {
     show(this[name].el, open);
     attrs(this.view.header[name], { "aria-expanded": String(open) });
-    if (open) this[name].update(this.view.feed.head);
+    if (!open) return;
+    this[name].shown = "";
+    this[name].update(this.view.feed.head);
   }
 
   /** @param {Head} head */
@@ -92,14 +94,13 @@ class Popover {
   }
 
   /**
-   * Draw the levels if they have changed; keep what is chosen.
+   * Draw the levels when the popover opens, and when another one comes into use.
    * @param {[value: string, text: string, inUse: boolean][]} levels
    */
   drawLevels(levels) {
-    const key = JSON.stringify(levels);
-    if (this.shown === key) return;
-    this.shown = key;
     const used = levels.find(([, , inUse]) => inUse)?.[0] ?? "";
+    if (this.shown === used) return;
+    this.shown = used;
     this.levels.replaceChildren(
       h("legend", "bm-sr", this.title),
       ...levels.map(([value, text, inUse]) => {
@@ -229,8 +230,9 @@ export function readBudget(text) {
   if (text === "none") return null;
   const [, digits = "", unit = ""] = /^([\d.,_]+)\s*([km]?)$/i.exec(text.trim()) ?? [];
   const factor = { "": 1, k: 1e3, m: 1e6 }[unit.toLowerCase()] ?? 1;
-  const tokens = Number(digits.replace(/[,_]/g, "")) * factor;
-  return digits && Number.isInteger(tokens) && tokens > 0 ? tokens : undefined;
+  const exact = Number(digits.replace(/[,_]/g, "")) * factor;
+  const tokens = Math.round(exact);
+  return digits && tokens > 0 && Math.abs(exact - tokens) < 1e-3 ? tokens : undefined;
 }
 
 /**

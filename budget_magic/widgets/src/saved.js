@@ -14,7 +14,7 @@
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 const SILENT = "silent-change";
 
-export class SavedForm {
+export class NotebookFile {
   /** @param {Model} model */
   constructor(model) {
     this.notebook = model.widget_manager?.context?.model;
@@ -26,12 +26,12 @@ export class SavedForm {
   }
 
   /**
-   * Put the report into the file, beside the live view in the page.
+   * Put the report into the file, beside the live view in the page; return whether it is there.
    * @param {Saved} saved
    * @param {boolean} again whether the page was loaded while the turn ran
    */
   put(saved, again) {
-    if (!this.works || !saved?.panel) return;
+    if (!this.works || !saved?.panel) return false;
     const places = this.places(saved.panel);
     for (const { cell, index, isLive } of places) {
       if (isLive && !saved.ended)
@@ -39,6 +39,7 @@ export class SavedForm {
       else if (!isLive) cell.outputs.set(index, output(saved));
     }
     if (!places.length && again) this.cell(saved.cell)?.outputs.add(output(saved));
+    return true;
   }
 
   /**
