@@ -290,6 +290,8 @@ class ApprovalAsked(_OfCall):
     kind: Literal["approval_asked"] = "approval_asked"
     input: dict[str, Any]
     why: str
+    behind: int = 0
+    """How many later calls of the same reply will be asked about, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,8 +160,20 @@ async def _asked(turn: TurnContext, call: OpenCall, tool: Tool, secrets: Sequenc
             if isinstance(said, Denied):
                 return Decision(kind="denied", reason=said.reason, by="function")
             return Decision(kind="once", by="function")
-        task.emit(ApprovalAsked(**_place(turn, call), input=call.input, why=asked.why))
+        behind = _still_to_ask(task, call)
+        task.emit(
+            ApprovalAsked(**_place(turn, call), input=call.input, why=asked.why, behind=behind)
+        )
         return await task.approver(asked)
+
+
+def _still_to_ask(task: TaskContext, call: OpenCall) -> int:
+    """Return how many calls after this one need approval, as things are."""
+    open_calls = task.conversation.unanswered()
+    ids = [later.id for later in open_calls]
+    later = open_calls[ids.index(call.id) + 1 :] if call.id in ids else []
+    tools = ((task.toolbox.get(one.name), one) for one in later)
+    return sum(tool is not None and _decide(task, tool, one) == "ask" for tool, one in tools)
 
 
 def _place(turn: TurnContext, call: OpenCall) -> dict[str, Any]:

@@ -142,12 +142,12 @@ def out_of_room(
         raising = Suggestion(
             action="change",
             task=account.name,
-            changes={unit.setting: unit.enough(account, needs)},
+            changes={unit.setting: unit.enough(account, needs, MORE)},
             effect="gives it more room from its next turn on",
         )
         ways = [raising, replace(resume(turn), effect="goes on outside of it")]
     else:
-        effect = f"to {unit.enough(account, needs)} or more"
+        effect = f"to {unit.enough(account, needs, MORE)} or more"
         raising = Suggestion(action="set", name=unit.named(account), lead="raise", effect=effect)
         ways = [raising, resume(turn, "then")]
     return halted(reason, _told(turn, account, needs, unit), *_releases(account), *ways)

@@ -147,8 +147,8 @@ class Actions:
         with interrupts_stop(cell.run), cell.run:
             cell.start()
             if self.shell_context.kernel is None:  # a notebook's display shows them
-                for note in cell.task.view(cell.turn.number).notes:
-                    print(note)
+                for fact in cell.task.fold().facts.notes:
+                    print(fact.text)
             self._background[cell.task.name] = cell
             threading.Thread(
                 target=_finish_later, args=(cell,), name="budget_magic display", daemon=True

@@ -22,7 +22,7 @@ _WORDS: Final[dict[Action, tuple[str, str]]] = {
     "stop": ("use", "`%claude_stop {task}`"),
     "set": ("set", "{setting}"),
     "price": ("give a price with", "`%config ClaudeTaskMagics.prices`"),
-    "transcript": ("", "t = %claude_task {task}; t.turns[-1]"),
+    "transcript": ("", "t.events after t = %claude_task {task}"),
 }
 
 

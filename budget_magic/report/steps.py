@@ -53,13 +53,14 @@ def step_view(facts: TurnFacts, place: int, live: LiveState | None = None) -> St
 def approval_views(facts: TurnFacts) -> tuple[ApprovalView, ...]:
     """Return the calls that wait for a person, with their whole input."""
     waiting = facts.open_approvals
+    total = len(waiting) + max((asked.behind for asked in waiting), default=0)
     return tuple(
         ApprovalView(
             call_id=asked.call_id,
             name=exact_line(asked.name),
             sentence=approval_sentence(asked.name, asked.why),
             fields=input_fields(asked.input),
-            place=f"{place} of {len(waiting)} waiting" if len(waiting) > 1 else "",
+            place=f"{place} of {total} waiting" if total > 1 else "",
         )
         for place, asked in enumerate(waiting, start=1)
     )

@@ -104,7 +104,7 @@ def test_changes_are_options(worded: str, words: str) -> None:
             Suggestion(action="use", name="compact_at", effect="summarises here"),
             "`--compact-at N` summarises here",
         ),
-        (Suggestion(action="transcript", task="audit"), "t = %claude_task audit; t.turns[-1]"),
+        (Suggestion(action="transcript", task="audit"), "t.events after t = %claude_task audit"),
     ],
 )
 def test_what_a_user_can_do_is_a_magic(suggestion: Suggestion, words: str) -> None:
@@ -119,7 +119,7 @@ def test_a_task_of_python_has_ipython_s_words_while_the_extension_is_loaded(
     detail = task.run("Look.").detail
 
     assert detail.endswith("; check the API key, then `%claude_resume audit`")
-    assert "transcript: t = %claude_task audit; t.turns[-1]" in str(task.report()["text/plain"])
+    assert "transcript: t.events after t = %claude_task audit" in str(task.report()["text/plain"])
     notebook.shell.run_line_magic("unload_ext", "budget_magic")
     assert isinstance(default_session().host, PythonHost)
     assert "Check the API key, then: tasks()" in str(task.report()["text/plain"])

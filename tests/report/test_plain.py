@@ -42,7 +42,7 @@ PORT = """\
   two meters: 635,570 counted against the budget, 14,334,216 billed
 
   files below ~/project
-  transcript: t = %claude_task port; t.turns[-1]
+  transcript: t.events after t = %claude_task port
 """
 
 

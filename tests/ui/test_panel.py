@@ -92,6 +92,7 @@ def test_a_call_is_approved_another_denied_with_a_reason(
     )
     card = window.panel().locator(".bm-approval")
     expect(card).to_contain_text("Claude wants to run save_note")
+    expect(card.locator(".bm-queue")).to_have_text("1 of 2 waiting")
     expect(window.panel().locator(".bm-state")).to_contain_text("Waiting for you")
     window.shot_panel("approval-light")
     card.locator(".bm-approve").click()

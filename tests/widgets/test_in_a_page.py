@@ -736,7 +736,7 @@ def test_dead_buttons_are_disabled_and_said(stage: Stage, in_page: InPage[Any]) 
     show.panel.say_no_events()
 
     def look(page: PanelPage) -> None:
-        assert page.text(".bm-note:visible").startswith("Buttons do not work while a cell runs")
+        assert page.text(".bm-note:visible").startswith("Buttons do not work during this cell")
         assert page.page.locator(".bm-stop").is_disabled()
 
     shown(in_page, show, comm, look)

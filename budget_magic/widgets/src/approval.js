@@ -22,6 +22,9 @@ export class Approvals {
     this.el = h("div", "bm-approvals");
     /** @type {ApprovalCard | null} */
     this.card = null;
+    this.hadFocus = false;
+    /** Whether there was a call before. */
+    this.decided = false;
   }
 
   /** @param {Head} head */
@@ -30,13 +33,17 @@ export class Approvals {
     const [asked] = head.ended || view.gone ? [] : head.approvals;
     show(this.el, asked !== undefined);
     if (this.card?.id !== asked?.id) {
-      const focused = this.el.contains(document.activeElement);
-      const follows = this.card !== null;
+      // Between two calls there may be no card; the next one gets the focus that the last one had.
+      this.hadFocus =
+        this.el.contains(document.activeElement) ||
+        (this.hadFocus && document.activeElement === view.transcript.el);
+      const follows = this.decided;
+      this.decided = true;
       this.card = asked ? new ApprovalCard(view, asked) : null;
       if (follows && this.card) this.card.keysFrom = Date.now() + LOOK_MS;
       this.el.replaceChildren(...(this.card ? [this.card.el] : []));
       setText(view.urgent, asked?.sentence ?? "");
-      if (focused) holdFocus(this.card?.el ?? view.transcript.el);
+      if (this.hadFocus) holdFocus(this.card?.el ?? view.transcript.el);
     }
     if (asked) this.card?.update(asked, view.isDead(head));
   }

@@ -10,8 +10,8 @@ import { attrs, button, copyButton, disable, h, setText, show } from "./dom.js";
  */
 
 const DEAD_BUTTONS =
-  "Buttons do not work while a cell runs in this front end. Stop with Kernel › Interrupt; " +
-  "approvals are asked for below the cell.";
+  "Buttons do not work during this cell: the turn was started from code, or the front end delivers " +
+  "no events. Stop with Kernel › Interrupt; approvals are asked for below the cell.";
 
 /** How it ended, and the command that goes on. */
 export class Verdict {
