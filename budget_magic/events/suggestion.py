@@ -80,7 +80,7 @@ _PYTHON: Final[dict[Action, tuple[str, str]]] = {
     "release": ("use", '`tasks()["{task}"].release_held()`'),
     "stop": ("use", '`tasks()["{task}"].stop()`'),
     "set": ("set", "{name}"),
-    "price": ("give a price with", "`prices={...}`"),
+    "price": ("give a price with", "`prices={{...}}`"),
     "transcript": ("", 'tasks()["{task}"].turns[-1]'),
 }
 

@@ -228,8 +228,8 @@ def _refuse_second_magic(body: str) -> None:
     found = _SECOND_MAGIC.search(body)
     if found is not None:
         raise ConfigurationError(
-            f"the prompt holds a line that begins with {found[0]}: move it to a cell of its own, or indent it"
-            " to send it as text"
+            f"the prompt holds a line that begins with {found[0]}: move it to a cell of its own, or"
+            " indent it to send it as text"
         )
 
 

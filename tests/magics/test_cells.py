@@ -146,8 +146,8 @@ def test_a_second_magic_in_the_prompt_is_refused(notebook: Notebook, second: str
     assert isinstance(ran.error, UsageError)
     name = second.split(maxsplit=1)[0]
     assert str(ran.error) == (
-        f"the prompt holds a line that begins with {name}: move it to a cell of its own, or indent it to send"
-        " it as text"
+        f"the prompt holds a line that begins with {name}: move it to a cell of its own, or"
+        " indent it to send it as text"
     )
     assert not tasks()
 

@@ -132,7 +132,7 @@ def test_a_session_s_ceiling_names_its_trait(notebook: Notebook) -> None:
     detail = task_on(Simulator(steps(1))).run("Look.").detail
 
     trait = "%config ClaudeTaskMagics.session_cost"
-    assert detail.endswith(f"; raise `{trait}` to 0.06 or more, then `%claude_resume audit`")
+    assert detail.endswith(f"; raise `{trait}` to 0.08 or more, then `%claude_resume audit`")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_group_s_cap_holds_over_all_its_tasks() -> None:
         outcomes[-1].detail
     )
     assert (
-        'raise the cap of the sweep to 90000 or more, then `tasks()["trial-2"].resume()`'
+        'raise the cap of the sweep to 110000 or more, then `tasks()["trial-2"].resume()`'
         in outcomes[-1].detail
     )
 

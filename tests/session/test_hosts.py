@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no price": (
         {"model": "unheard-of"},
         "cannot be enforced: send `use max cost None` runs without one; send `price` gives one",
-        "`ceilings=Ceilings(cost_usd=None)` runs without one; `Task.change(prices=...)` gives one",
+        "`ceilings=Ceilings(cost_usd=None)` runs without one; `prices={...}` gives one",
     ),
     "max_tokens": (
         {"max_tokens": 0},

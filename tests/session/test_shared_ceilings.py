@@ -97,7 +97,7 @@ def test_the_session_ceiling_halts_with_the_variable_that_raises_it(
     assert (outcome.state, outcome.reason) == ("halted", "session_ceiling")
     assert "of $0.10 for this kernel session in step 3: the next step could" in outcome.detail
     assert (
-        'raise ANTHROPIC_COST_BUDGET to 0.16 or more, then `tasks()["audit"].resume()`'
+        'raise ANTHROPIC_COST_BUDGET to 0.23 or more, then `tasks()["audit"].resume()`'
         in outcome.detail
     )
 
