@@ -56,6 +56,20 @@ def test_a_file_saved_in_mid_run_tells_the_story_so_far(
     assert "Completed" in "".join(output["data"]["text/html"])
 
 
+def test_a_page_loaded_again_after_the_end_changes_nothing(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    window = running_second_step(open_notebook, lab)
+    window.wait_done(2)
+    window.save()
+    before = outputs_in_file(lab, window.name)
+    window.open()
+    window.evaluate("print(1)")  # by then the widget has been asked for
+    window.save()
+    assert outputs_in_file(lab, window.name) == before
+    assert len(before) == 1
+
+
 @pytest.mark.parametrize("saved_before", [True, False])
 def test_a_page_loaded_again_in_mid_run_keeps_the_answer(
     lab: Server, open_notebook: OpenNotebook, *, saved_before: bool
