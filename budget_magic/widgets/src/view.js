@@ -18,6 +18,7 @@ import { Transcript } from "./transcript.js";
  */
 
 const STOP_UNHEARD_MS = 1500;
+const FRAME_MS = 16;
 const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
 export class View {
@@ -35,6 +36,7 @@ export class View {
     this.gone = false;
     this.done = -1;
     this.frame = 0;
+    this.paintedAt = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     /** @type {Change} */
@@ -105,11 +107,15 @@ export class View {
     for (const key of change.head) this.change.head.add(key);
     for (const number of change.steps) this.change.steps.add(number);
     this.change.all ||= change.all;
-    this.frame ||= requestAnimationFrame(() => this.paint());
+    if (this.frame) return;
+    // The first change of a frame is in it; those that follow wait for the next one.
+    if (performance.now() - this.paintedAt > FRAME_MS) this.paint();
+    else this.frame = requestAnimationFrame(() => this.paint());
   }
 
   paint() {
     this.frame = 0;
+    this.paintedAt = performance.now();
     const { change, feed } = this;
     const { head } = feed;
     if (!head.state) return;
