@@ -13,8 +13,8 @@ from tests.bench.streams import RATE_PER_S
 LONG: Final = 20_000
 SHORT, LONGER = 2_000, 8_000
 REPEATS: Final = 3
-PAINTED_MS: Final = 100
-BYTES_PER_BYTE: Final = 2.0
+PAINTED_MS: Final = 33
+BYTES_PER_BYTE: Final = 1.5
 GROWTH: Final = 1.1
 NAMES: Final = {
     "panel": "the panel",
