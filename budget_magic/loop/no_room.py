@@ -142,7 +142,7 @@ def out_of_room(
         raising = Suggestion(
             action="change",
             task=account.name,
-            changes={unit.setting: unit.enough(account, needs, MORE)},
+            changes={unit.setting: unit.enough(account, needs)},
             effect="gives it more room from its next turn on",
         )
         ways = [raising, replace(resume(turn), effect="goes on outside of it")]

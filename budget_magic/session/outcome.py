@@ -57,10 +57,12 @@ class Outcome:
         values = {one.name: getattr(self, one.name) for one in fields(self)[:-1]}
         return {**values, "spend": self.spend.as_json(), "total": self.total.as_json()}
 
-    def __getstate__(self) -> list[object]:
-        """Return the pickled state, with the report as it is now, since the records stay here."""
-        *values, _ = (getattr(self, one.name) for one in fields(self))
-        return [*values, None if self.bundle is None else partial(dict, self.bundle())]
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return the pickled form, with the report as it is now, since the records stay here."""
+        # Not `__getstate__`: dataclasses with slots replace it before Python 3.11.4.
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        bundle = None if self.bundle is None else partial(dict, self.bundle())
+        return partial(Outcome, **(values | {"bundle": bundle})), ()
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
