@@ -61,8 +61,9 @@ class Outcome:
         """Return the pickled form, with the report as it is now, since the records stay here."""
         # Not `__getstate__`: dataclasses with slots replace it before Python 3.11.4.
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        bundle = None if self.bundle is None else partial(dict, self.bundle())
-        return partial(Outcome, **(values | {"bundle": bundle})), ()
+        if self.bundle is not None:
+            values["bundle"] = partial(dict, self.bundle())
+        return partial(Outcome, **values), ()
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
