@@ -11,6 +11,9 @@ import { StepItem } from "./step.js";
  */
 
 const ROWS = 200;
+const STARTING =
+  "Nothing has been sent yet. The first cell of a kernel loads Anthropic's Python library (the SDK)," +
+  " which takes a few seconds.";
 
 export class Transcript {
   /** @param {View} view */
@@ -30,7 +33,7 @@ export class Transcript {
     this.list = h("ol", "bm-steps", this.earlier);
     this.follow = button("bm-button bm-follow", () => this.toEnd(), "latest", glyph("down"));
     this.follow.hidden = true;
-    this.starting = h("p", "bm-starting bm-quiet");
+    this.starting = h("p", "bm-starting bm-quiet", STARTING);
     this.el = attrs(h("div", "bm-transcript", this.starting, this.list, this.follow), {
       tabindex: "0",
       role: "region",
@@ -68,7 +71,6 @@ export class Transcript {
     const { head } = feed;
     this.place(head.ended);
     setText(this.logText, `Transcript: ${head.steps_text}`);
-    setText(this.starting, head.state === "starting" ? head.now : "");
     show(this.starting, head.state === "starting");
     const numbers = [...feed.steps.keys()].sort((a, b) => a - b);
     const shown = numbers.slice(-this.most);
