@@ -27,6 +27,8 @@ from budget_magic.wire.sdk import simulated_client
 F = TypeVar("F")
 
 LOOK = Call("lookup", {"word": "budget"})
+CUT_S = 2.0
+"""Time ceiling of a turn that must be cut in its middle: a busy machine gets that far too."""
 
 
 @tool(reads=True)

@@ -15,7 +15,7 @@ from budget_magic.events import StepStarted, TurnFinished
 from budget_magic.simulator import Greedy, Reply, Simulator
 from budget_magic.wire import Request
 from budget_magic.wire.sdk import SdkClient, simulated_client
-from tests.loop.running import facts, task_on
+from tests.loop.running import CUT_S, facts, task_on
 
 LONG = "word " * 60_000
 
@@ -65,7 +65,7 @@ class Hanging(httpx2.AsyncBaseTransport):
 def test_a_count_that_hangs_ends_with_the_time_ceiling() -> None:
     simulator = Simulator([Reply(text="Done.")])
     client = simulated_client(Hanging(simulator))
-    ceilings = Ceilings(cost_usd=Decimal("0.50"), elapsed_s=0.3)
+    ceilings = Ceilings(cost_usd=Decimal("0.50"), elapsed_s=CUT_S)
     task = task_on(simulator, client=client, budget=None, ceilings=ceilings)
 
     outcome = task.run(LONG)

@@ -12,7 +12,16 @@ import pytest
 from budget_magic import Ceilings, tool
 from budget_magic.events import ToolFinished
 from budget_magic.simulator import Call, Reply, Signal, Simulator, hold
-from tests.loop.running import LOOK, facts, interruption, last_content, lookup, results, task_on
+from tests.loop.running import (
+    CUT_S,
+    LOOK,
+    facts,
+    interruption,
+    last_content,
+    lookup,
+    results,
+    task_on,
+)
 
 Hostile = Callable[[], Awaitable[str]]
 
@@ -127,7 +136,7 @@ def test_a_function_that_blocks_its_loop_is_given_up_at_the_time_ceiling() -> No
         return "late"
 
     simulator = Simulator([Reply(calls=[Call("blocks", {})]), Reply(text="Done.")])
-    task = task_on(simulator, tools=[blocks], ceilings=Ceilings(elapsed_s=0.3), wrap_up=False)
+    task = task_on(simulator, tools=[blocks], ceilings=Ceilings(elapsed_s=CUT_S), wrap_up=False)
 
     began = time.monotonic()
     assert task.run("Look.").reason == "time_ceiling"

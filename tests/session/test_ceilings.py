@@ -14,7 +14,7 @@ from budget_magic.loop.admit import LAST_ANSWER
 from budget_magic.meter.reserve import LAST_REPLY_TOKENS
 from budget_magic.session.outcome import Outcome
 from budget_magic.simulator import Reply, Simulator, silence
-from tests.loop.running import LOOK, facts, last_start, resumed, steps, task_on
+from tests.loop.running import CUT_S, LOOK, facts, last_start, resumed, steps, task_on
 
 OPEN: dict[str, Any] = {
     "cost_usd": None,
@@ -193,7 +193,7 @@ def test_held_money_of_a_cut_off_request_is_named_when_the_ceiling_is_reached() 
         simulator,
         wrap_up=False,
         max_tokens=8_000,
-        ceilings=Ceilings(cost_usd=Decimal("0.22"), elapsed_s=0.5),
+        ceilings=Ceilings(cost_usd=Decimal("0.22"), elapsed_s=CUT_S),
     )
     cut = task.run("Look.")
 
@@ -207,7 +207,7 @@ def test_held_money_of_a_cut_off_request_is_named_when_the_ceiling_is_reached() 
 
 def test_the_time_ceiling_cuts_a_silent_stream_and_books_what_it_may_cost() -> None:
     simulator = Simulator(steps(1), faults=[silence(on=0)])
-    task = task_on(simulator, ceilings=Ceilings(elapsed_s=0.3))
+    task = task_on(simulator, ceilings=Ceilings(elapsed_s=CUT_S))
 
     outcome = task.run("Look.")
 
@@ -221,13 +221,13 @@ def test_the_time_ceiling_cuts_a_silent_stream_and_books_what_it_may_cost() -> N
 
 def test_a_turn_cut_by_the_time_ceiling_goes_on_when_it_is_raised() -> None:
     simulator = Simulator(steps(2), faults=[silence(on=1)])
-    task = task_on(simulator, ceilings=Ceilings(elapsed_s=0.5))
+    task = task_on(simulator, ceilings=Ceilings(elapsed_s=CUT_S))
     task.run("Look.")
 
     outcome = resumed(task, ceilings=Ceilings())
 
     assert (outcome.state, outcome.text, outcome.turn) == ("completed", "Done.", 1)
-    assert outcome.spend.elapsed_s > 0.5 - 0.1
+    assert outcome.spend.elapsed_s > CUT_S - 0.1
 
 
 def test_the_step_ceiling_counts_on_in_a_resumed_turn() -> None:

@@ -24,7 +24,16 @@ from budget_magic.simulator import (
     status_error,
     truncate,
 )
-from tests.loop.running import facts, is_append_only, resumed, sent, steps, stopped_at, task_on
+from tests.loop.running import (
+    CUT_S,
+    facts,
+    is_append_only,
+    resumed,
+    sent,
+    steps,
+    stopped_at,
+    task_on,
+)
 
 SOON = 0.001
 
@@ -266,7 +275,7 @@ def test_an_overloaded_server_that_recovers_is_only_waited_for() -> None:
 
 
 def test_a_silent_stream_is_left_to_the_time_ceiling() -> None:
-    simulator, task = run(silence(on=1), ceilings=Ceilings(elapsed_s=0.4))
+    simulator, task = run(silence(on=1), ceilings=Ceilings(elapsed_s=CUT_S))
 
     assert task.outcome is not None
     assert task.outcome.reason == "time_ceiling"

@@ -15,7 +15,7 @@ from budget_magic.events import CUT_OFF_MARK, AttemptFailed, Delta, Live, Record
 from budget_magic.events.codec import from_json, to_json
 from budget_magic.session import Session, set_default_session
 from budget_magic.simulator import Call, Fault, Reply, Simulator, drop, silence, status_error
-from tests.loop.running import LOOK, facts, interruption, lookup, task_on
+from tests.loop.running import CUT_S, LOOK, facts, interruption, lookup, task_on
 
 LONG = "The first half of the answer is here, and the second half comes after it. " * 9 + "End."
 SCRIPT = [Reply(text="I look first.", calls=[LOOK]), Reply(text=LONG)]
@@ -101,7 +101,7 @@ def test_what_is_kept_is_what_views_were_shown() -> None:
 
 @pytest.mark.parametrize("kind", [drop, silence], ids=["broken off", "out of time"])
 def test_what_had_streamed_when_nothing_helps_is_kept(kind: Callable[..., Fault]) -> None:
-    ceilings = Ceilings(elapsed_s=0.5 if kind is silence else None)
+    ceilings = Ceilings(elapsed_s=CUT_S if kind is silence else None)
     never = status_error(400, on=[2, 3, 4, 5])
     simulator = Simulator(SCRIPT, faults=[kind(on=1, after_events=6), never])
     task = task_on(simulator, ceilings=ceilings)

@@ -21,7 +21,7 @@ from budget_magic.tools.directory_handle import DirectoryHandle
 from budget_magic.tools.files import file_tools
 from budget_magic.tools.run_tool import run_tool
 from budget_magic.tools.search import DirectoryWalk
-from tests.loop.running import facts, interruption, task_on
+from tests.loop.running import CUT_S, facts, interruption, task_on
 from tests.tools.calling import NOTHING_SECRET, Files, context
 
 GUARD_S = 5
@@ -150,7 +150,7 @@ def test_stop_ends_the_work_of_a_turn_and_its_search_process(endless: Files, nam
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_the_time_ceiling_ends_the_work_of_a_turn(endless: Files, name: str) -> None:
-    task = calling(endless.root, name, ceilings=Ceilings(elapsed_s=1.0), wrap_up=False)
+    task = calling(endless.root, name, ceilings=Ceilings(elapsed_s=CUT_S), wrap_up=False)
 
     outcome = task.run("Look.")
 

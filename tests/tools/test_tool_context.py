@@ -26,7 +26,15 @@ from budget_magic.tools import (
     text_block,
 )
 from budget_magic.tools.tool import Thread, ToolOutput
-from tests.loop.running import facts, interruption, last_content, results, stopped_at, task_on
+from tests.loop.running import (
+    CUT_S,
+    facts,
+    interruption,
+    last_content,
+    results,
+    stopped_at,
+    task_on,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 200
 GUARD_S = 10.0
@@ -339,7 +347,7 @@ def test_the_time_ceiling_cancels_a_tool_that_runs_alone(thread: Thread) -> None
 
     task, _ = plotting(
         Plot(wait if thread == "loop" else block, thread),
-        ceilings=Ceilings(elapsed_s=0.5),
+        ceilings=Ceilings(elapsed_s=CUT_S),
         wrap_up=False,
     )
 
