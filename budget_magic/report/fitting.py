@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from budget_magic.report.plain import plain_report
@@ -37,34 +38,38 @@ def fitted(view: TurnView, html: SavedForm, markdown: SavedForm, others: int) ->
     gives way first: colours of code, parts of steps, most of a long prompt, rows of steps but the
     last two, the answer in plain text and Markdown, the answer in HTML.
     """
+    bare = size(plain_report(view, answer_bytes=0))
+
+    @cache
+    def needed(rows: int, *, short: bool) -> int:
+        forms = html.needed(rows, short=short) + markdown.needed(rows, short=short)
+        return others + bare + forms
+
     limits = (SAVED_BYTES, LONG_BYTES) if len(view.answer) < LONG_BYTES else ()
     for limit in limits:
-        for answers in (_Answers(html.answer(), markdown.answer(), None), None):
+        for answers in (_Answers(html.answer(), markdown.answer(), plain_report(view)), None):
             for rows, short in _choices():
-                needed = html.needed(rows, short=short) + markdown.needed(rows, short=short)
-                room = limit - others - needed - size(plain_report(view, answer_bytes=0))
-                tried = answers or _shared(html, markdown, room)
-                if tried is not None and room >= tried.bytes(view):
-                    return _written(view, (html, markdown), tried, rows, room, short=short)
+                room = limit - needed(rows, short=short)
+                tried = answers or _shared(view, html, markdown, room)
+                if tried is not None and (spare := room - tried.bytes(bare)) >= 0:
+                    return _written(html, markdown, tried, rows, spare, short=short)
     rows, short = _ROWS[-1], True
-    needed = html.needed(rows, short=short) + markdown.needed(rows, short=short)
-    room = max(0, LONG_BYTES - others - needed - size(plain_report(view, answer_bytes=0)))
+    room = max(0, LONG_BYTES - needed(rows, short=short))
     in_html = html.cut_answer(int(room * _HTML_SHARE))
-    tried = _cut(markdown, room - size(in_html), in_html)
-    return _written(view, (html, markdown), tried, rows, room, short=short)
+    tried = _cut(view, markdown, room - size(in_html), in_html)
+    return _written(html, markdown, tried, rows, max(0, room - tried.bytes(bare)), short=short)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
     html: str
     markdown: str
-    plain_bytes: int | None
-    """Most bytes of the answer in plain text; None if it is whole."""
+    plain: str
+    """The whole report in plain text, with as much of the answer as it takes."""
 
-    def bytes(self, view: TurnView) -> int:
-        plain = plain_report(view, answer_bytes=self.plain_bytes)
-        without = size(plain_report(view, answer_bytes=0))
-        return size(self.html) + size(self.markdown) + size(plain) - without
+    def bytes(self, bare: int) -> int:
+        """Return the bytes that answers add; `bare` are those of the plain text without one."""
+        return size(self.html) + size(self.markdown) + size(self.plain) - bare
 
 
 def _choices() -> Iterator[tuple[int, bool]]:
@@ -73,32 +78,25 @@ def _choices() -> Iterator[tuple[int, bool]]:
         yield rows, True
 
 
-def _shared(html: SavedForm, markdown: SavedForm, room: int) -> _Answers | None:
+def _shared(view: TurnView, html: SavedForm, markdown: SavedForm, room: int) -> _Answers | None:
     """Return the answer whole in HTML and cut in the other forms; None without room."""
     rest = room - size(html.answer())
     if rest < 2 * _LEAST_ANSWER:
         return None
-    return _cut(markdown, rest, html.answer())
+    return _cut(view, markdown, rest, html.answer())
 
 
-def _cut(markdown: SavedForm, room: int, in_html: str) -> _Answers:
+def _cut(view: TurnView, markdown: SavedForm, room: int, in_html: str) -> _Answers:
     in_markdown = markdown.answer()
     if size(in_markdown) > room - _LEAST_ANSWER:
         in_markdown = markdown.cut_answer(room // 2)
-    return _Answers(in_html, in_markdown, max(0, room - size(in_markdown)))
+    plain = plain_report(view, answer_bytes=max(0, room - size(in_markdown)))
+    return _Answers(in_html, in_markdown, plain)
 
 
 def _written(  # noqa: PLR0913 - what was chosen
-    view: TurnView,
-    forms: tuple[SavedForm, SavedForm],
-    answers: _Answers,
-    rows: int,
-    room: int,
-    *,
-    short: bool,
+    html: SavedForm, markdown: SavedForm, answers: _Answers, rows: int, spare: int, *, short: bool
 ) -> Fitted:
-    html, markdown = forms
-    spare = max(0, room - answers.bytes(view))
     in_html, _ = html.write(rows, spare, answers.html, short=short)
     if answers.html and answers.html is html.answer():
         coloured = html.answer(colours=True)
@@ -111,5 +109,5 @@ def _written(  # noqa: PLR0913 - what was chosen
     return Fitted(
         html=in_html,
         markdown=markdown.write(rows, left, answers.markdown, short=short)[0],
-        plain=plain_report(view, answer_bytes=answers.plain_bytes),
+        plain=answers.plain,
     )

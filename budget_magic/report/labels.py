@@ -71,7 +71,7 @@ def _state_name(facts: TurnFacts, live: LiveState | None) -> StateName:
 def now(  # noqa: PLR0911 - one for each state
     facts: TurnFacts, reading: Reading, live: LiveState | None
 ) -> str:
-    """Return what happens now; after the end, what the turn did and cost."""
+    """Return what happens now; after the end, how many steps it took and how long."""
     if facts.finished is not None:
         steps = plural(reading.this_turn.steps, "step")
         return f"{steps}, {clock(facts.finished.elapsed_s)}"

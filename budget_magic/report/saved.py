@@ -1,4 +1,4 @@
-"""Fit a turn into saved output: all figures, then as much of answer and steps as fits."""
+"""Write a turn in one format of saved output: all figures, then as much of the rest as fits."""
 
 from __future__ import annotations
 
