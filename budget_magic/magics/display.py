@@ -146,8 +146,7 @@ class PanelDisplay(TurnDisplay):
 
     def withdraw(self) -> None:
         """Take the panel away."""
-        for display_id in self._ids:
-            update_display({"text/html": "", "text/plain": ""}, raw=True, display_id=display_id)
+        self._update({"text/html": "", "text/plain": ""})
         if self._panel is not None:
             self._panel.close()
 
@@ -172,8 +171,11 @@ class PanelDisplay(TurnDisplay):
         is_due = time.monotonic() - self._saved_at >= SAVED_BEAT_S
         if is_due and steps > self._steps_saved and not panel.is_saved_by_page:
             self._steps_saved, self._saved_at = steps, time.monotonic()
-            for display_id in self._ids:
-                update_display(self._live_form(), raw=True, display_id=display_id)
+            self._update(self._live_form())
+
+    def _update(self, shown: dict[str, object]) -> None:
+        for display_id in self._ids:
+            update_display(shown, raw=True, display_id=display_id)
 
     def _live_form(self) -> dict[str, object]:
         from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
@@ -189,8 +191,7 @@ class PanelDisplay(TurnDisplay):
 
     def finish(self) -> None:
         """Put the static report in place of the panel."""
-        for display_id in self._ids:
-            update_display(self._task.report(self._turn), raw=True, display_id=display_id)
+        self._update(self._task.report(self._turn))
         if self._panel is not None:
             self._panel.finish()
             self._ended.append(self._panel)

@@ -180,13 +180,8 @@ export interface Stream {
   length: number;
 }
 
-export interface StreamState {
-  id: number;
-  step: number;
-  kind: string;
-  name: string;
-  html: string[];
-  rendered: number;
+export interface StreamState
+  extends Pick<Stream, "id" | "step" | "kind" | "name" | "html" | "rendered"> {
   from: number;
   text: string;
 }
