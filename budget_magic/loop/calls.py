@@ -139,6 +139,8 @@ async def _is_allowed(turn: TurnContext, call: OpenCall) -> bool:
         told = read_verdict(reason or False) if by == "person" else None
         why = told.reason if isinstance(told, Denied) else reason
         turn.was_denied = True
+        if by == "nobody":
+            turn.unattended = reason
         _answer_unrun(turn, call, why)
     return kind != "denied"
 

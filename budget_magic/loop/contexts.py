@@ -181,6 +181,8 @@ class TurnContext:
     """Until a request is answered; a retry of the first one is still the first."""
     was_denied: bool = False
     """Whether approval of a call was denied."""
+    unattended: str = ""
+    """Why a call was denied without asking anyone; empty if none was."""
     reply_was_cut: bool = False
     """Whether the last reply was cut off, so that none of its calls may run."""
     may_compact: bool = True

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from budget_magic.errors import ApiError, ConfigurationError, WireError
+from budget_magic.errors import ApiError, ConfigurationError, WireError, join_clauses
 from budget_magic.events import Reason, State, Suggestion
 from budget_magic.events.suggestion import Value
 from budget_magic.loop.contexts import TurnContext
@@ -91,7 +91,8 @@ def completed(turn: TurnContext, reason: Reason) -> Ending:
     parts = [plural(turn.step, "step"), plural(spend.tool_calls, "tool call")]
     if spend.cost_usd is not None:
         parts.append(dollars(spend.cost_usd))
-    ending = Ending(state="completed", reason=reason, detail=", ".join(parts))
+    detail = join_clauses(", ".join(parts), filter(None, [turn.unattended]))
+    ending = Ending(state="completed", reason=reason, detail=detail)
     is_cut_short = reason == "end_turn" and _is_used_up(turn) and not turn.was_denied
     return _with_word_on_budget(turn, ending) if is_cut_short else ending
 

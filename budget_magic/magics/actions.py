@@ -107,8 +107,12 @@ class Actions:
     def list_tasks(self, line: str) -> TaskTable | None:
         """Return a table of the tasks in this kernel."""
         with self._usage_errors():
-            if self._parse("%claude_tasks", line) is None:
+            parsed = self._parse("%claude_tasks", line)
+            if parsed is None:
                 return None
+            if parsed.task is not None:
+                told = f"%claude_tasks lists every task; %claude_task {parsed.task} shows one"
+                raise ConfigurationError(told)
             return TaskTable(list(self.session.tasks.values()))
 
     def _parse(self, name: str, line: str) -> options.Line | None:

@@ -13,7 +13,7 @@ from budget_magic import events
 from budget_magic.meter import Kinds
 from budget_magic.meter.cost import MTOK, price_table
 from budget_magic.meter.estimate import Ratios
-from budget_magic.report.text import clean_text
+from budget_magic.report.text import clean_piece, clean_text
 from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import LiveState, TurnView
@@ -35,6 +35,8 @@ class StreamedBlock:
     """Name of a called tool, cleaned."""
     pieces: list[str] = field(default_factory=list)
     """Its text, cleaned."""
+    held: str = ""
+    """The end of the text that cannot be cleaned before more of it comes."""
     characters: int = 0
     ended: bool = False
     is_void: bool = False
@@ -123,7 +125,8 @@ class LiveTurn:
                 self._retry_at_s = None
             else:
                 block = self._blocks.get(event.block) or self._begin(event)
-                block.pieces.append(clean_text(event.text))
+                piece, block.held = clean_piece(block.held + event.text)
+                block.pieces.append(piece)
                 block.characters += len(event.text)
         if not self.news.is_set():
             self.news.set()

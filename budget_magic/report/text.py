@@ -12,6 +12,12 @@ _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNFIT: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
+_OPEN_END: Final = re.compile(
+    r"(?:\x1b[ -/]*|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,64}\x1b?)\Z"
+)
+"""A terminal escape that what follows may complete; a longer one is not held back."""
+_MOST_OPEN: Final = 80
 _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F
@@ -29,9 +35,25 @@ def clean_text(text: str) -> str:
     """
     if _UNFIT.search(text) is None:
         return text
-    text = ESCAPES.sub("", text)
-    text = _LINE_ENDS.sub("\n", text)
-    return _UNFIT.sub(_visible, text)
+    return _visible(ESCAPES.sub("", text))
+
+
+def clean_piece(text: str) -> tuple[str, str]:
+    r"""Return a piece of streamed text, cleaned, and its end that only the next piece completes.
+
+    Put that end before the next piece: then the cleaned pieces join to the cleaned text.
+
+    >>> clean_piece("\x1b[31mred\r")
+    ('red', '\r')
+    """
+    if _UNFIT.search(text) is None:
+        return text, ""
+    end = _OPEN_END.search(text, max(0, len(text) - _MOST_OPEN))
+    start = len(text) if end is None else end.start()
+    ended, held = ESCAPES.sub("", text[:start]), text[start:]
+    if ended.endswith("\r"):
+        ended, held = ended[:-1], f"\r{held}"
+    return _visible(ended), held
 
 
 def exact_text(text: str) -> str:
@@ -94,7 +116,11 @@ def cut_text(text: str, *, lines: int, chars: int) -> Cut:
     return Cut(f"{text[:head]}\n…\n{text[len(text) - tail :]}", note)
 
 
-def _visible(match: re.Match[str]) -> str:
+def _visible(text: str) -> str:
+    return _UNFIT.sub(_picture, _LINE_ENDS.sub("\n", text))
+
+
+def _picture(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < _SPACE:
         return chr(_CONTROL_PICTURES + code)

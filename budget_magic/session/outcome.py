@@ -85,8 +85,11 @@ class Outcome:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.task}, turn {self.turn}: {self._ending}"
-        if self.state != "completed":  # then it says what the next line says
-            yield clean_text(self.detail)
+        # The detail of a completed turn begins with the figures of the next line.
+        _, _, advice = self.detail.partition("; ")
+        said = advice if self.state == "completed" else self.detail
+        if said:
+            yield clean_text(said)
         spend = self.spend
         figures = [
             plural(spend.steps, "step"),

@@ -78,6 +78,12 @@ def test_claude_tasks_converts_to_a_pandas_table(notebook: Notebook) -> None:
     assert frame.budget.isna().tolist() == [False, True]
 
 
+def test_claude_tasks_of_one_task_names_the_magic_that_shows_it(notebook: Notebook) -> None:
+    ran = notebook("%claude_tasks audit")
+    assert isinstance(ran.error, UsageError)
+    assert str(ran.error) == "%claude_tasks lists every task; %claude_task audit shows one"
+
+
 def test_claude_stop_of_nothing_says_so(notebook: Notebook) -> None:
     notebook("%claude_task audit")
     ran = notebook("%claude_stop audit")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budget_magic.report.text import clean_text, cut_text, one_line
+from budget_magic.report.text import clean_piece, clean_text, cut_text, one_line
 from tests.report.hostile import PAYLOADS, has_controls
 
 
@@ -31,6 +31,16 @@ def test_terminal_escapes_go_and_their_text_stays() -> None:
 
 def test_an_escape_that_never_ends_hides_nothing() -> None:
     assert clean_text("before \x1b]0;rm -rf /\nafter").endswith("0;rm -rf /\nafter")
+
+
+@given(st.lists(st.text("\r\n\x1b\x07[]3m;a\\", max_size=9), max_size=6))
+def test_cleaned_pieces_join_to_the_cleaned_text(pieces: list[str]) -> None:
+    shown, held = "", ""
+    for piece in pieces:
+        cleaned, held = clean_piece(held + piece)
+        shown += cleaned
+
+    assert shown + clean_text(held) == clean_text("".join(pieces))
 
 
 def test_bidi_overrides_become_visible() -> None:

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from budget_magic import Ceilings, Outcome, TaskFailed, TaskInterrupted
-from budget_magic.simulator import Reply, Simulator
-from tests.loop.running import steps, task_on
+from budget_magic.simulator import Call, Reply, Simulator
+from tests.loop.running import note, steps, task_on
 from tests.notebook_runs import TURN_MIME, environment
 
 
@@ -115,6 +115,19 @@ def test_printing_a_halted_outcome_says_why_and_the_way_out() -> None:
 
     assert lines[0] == "audit, turn 1: halted: step_ceiling"
     assert lines[1] == outcome.detail
+
+
+def test_printing_a_completed_outcome_says_that_no_user_was_there_to_approve() -> None:
+    simulator = Simulator([Reply(calls=[Call("note", {"text": "x"})]), Reply(text="Done.")])
+    outcome = task_on(simulator, tools=[note], approve="ask").run("Note it.")
+
+    lines = str(outcome).splitlines()
+
+    assert lines[:2] == [
+        "audit, turn 1: completed",
+        "no interactive user is attached to approve note; `approve='all'` runs it unasked",
+    ]
+    assert lines[2].startswith("2 steps, 0 tool calls, ")
 
 
 def figures_of(outcome: Outcome) -> tuple[str, str]:
