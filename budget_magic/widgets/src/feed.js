@@ -31,6 +31,15 @@ function isPlain(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Describe a change: keys of the head, numbers of steps; `all` steps if there are too many to name.
+ * @param {{head?: string[], steps?: number[], all?: boolean}} of
+ * @returns {Change}
+ */
+export function changeOf({ head = [], steps = [], all = false } = {}) {
+  return { head: new Set(head), steps: new Set(steps), all };
+}
+
 export class Feed {
   /** @param {() => number} now clock in milliseconds */
   constructor(now = () => Date.now()) {
@@ -61,14 +70,14 @@ export class Feed {
       const steps = [...this.steps.values()].filter((step) =>
         step.blocks?.some((block) => wholeKey(block) === key),
       );
-      this.tell({ head: new Set(), steps: new Set(steps.map((s) => s.number)), all: false });
+      this.tell(changeOf({ steps: steps.map((step) => step.number) }));
       return false;
     }
     if (message.r <= this.revision) return false;
     let missed = this.revision >= 0 && message.r > this.revision + 1;
     this.revision = message.r;
     /** @type {Change} */
-    const change = { head: new Set(), steps: new Set(), all: false };
+    const change = changeOf();
     missed = this.takeText(message, change) || missed;
     for (const patch of message.s ?? []) {
       missed = !this.takeStep(patch) || missed;
@@ -161,7 +170,7 @@ export class Feed {
       append(stream, from, text);
       if (rendered > stream.rendered) finish(stream, rendered, html);
     }
-    this.tell({ head: new Set(), steps: new Set(), all: true });
+    this.tell(changeOf({ all: true }));
   }
 
   /** @param {number} number */

@@ -3,6 +3,7 @@
 
 import { BlockPart } from "./block.js";
 import { attrs, glyph, h, segment, setShare, setText, show } from "./dom.js";
+import { changeOf } from "./feed.js";
 import { KINDS } from "./geometry.js";
 
 /**
@@ -66,7 +67,7 @@ export class StepItem {
     if (!this.details.open || !step) return;
     if (!this.body.isConnected) this.details.append(this.body);
     if (step.blocks === null) this.view.send({ k: "whole", step: this.number });
-    this.view.later({ head: new Set(), steps: new Set([this.number]), all: false });
+    this.view.later(changeOf({ steps: [this.number] }));
   }
 
   /**

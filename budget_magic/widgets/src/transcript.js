@@ -2,6 +2,7 @@
 // All steps; their end is followed unless the reader scrolled away.
 
 import { attrs, button, disable, glyph, h, setText, show } from "./dom.js";
+import { changeOf } from "./feed.js";
 import { follows, largestStep } from "./geometry.js";
 import { StepItem } from "./step.js";
 
@@ -24,7 +25,7 @@ export class Transcript {
       "bm-button bm-button--plain bm-earlier",
       () => {
         this.most += ROWS;
-        view.later({ head: new Set(), steps: new Set(), all: true });
+        view.later(changeOf({ all: true }));
       },
       glyph("up"),
       this.earlierText,

@@ -5,6 +5,7 @@ import { Approvals } from "./approval.js";
 import { Box } from "./box.js";
 import { Details } from "./details.js";
 import { attrs, h, rendered, setText, show } from "./dom.js";
+import { changeOf } from "./feed.js";
 import { Header } from "./header.js";
 import { Memory } from "./memory.js";
 import { Notes, Verdict } from "./notes.js";
@@ -40,7 +41,7 @@ export class View {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     /** @type {Change} */
-    this.change = { head: new Set(), steps: new Set(), all: true };
+    this.change = changeOf({ all: true });
     this.el = attrs(h("div", "budget-magic"), { role: "group", ...QUIET });
     this.header = new Header(this);
     this.details = new Details(this);
@@ -119,7 +120,7 @@ export class View {
     const { change, feed } = this;
     const { head } = feed;
     if (!head.state) return;
-    this.change = { head: new Set(), steps: new Set(), all: false };
+    this.change = changeOf();
     if (change.all || change.head.size) this.paintHead(head, change);
     this.transcript.update(change);
     this.announce();
@@ -170,16 +171,16 @@ export class View {
     this.send({ k: "stop" });
     this.timer = setTimeout(() => {
       this.stopUnheard = true;
-      this.later({ head: new Set(["notes"]), steps: new Set(), all: false });
+      this.later(changeOf({ head: ["notes"] }));
     }, STOP_UNHEARD_MS);
-    this.later({ head: new Set(["state"]), steps: new Set(), all: false });
+    this.later(changeOf({ head: ["state"] }));
   }
 
   /** The kernel is gone: nothing comes any more. */
   lose() {
     if (this.gone || this.feed.head.ended) return;
     this.gone = true;
-    this.later({ head: new Set(["state"]), steps: new Set(), all: true });
+    this.later(changeOf({ head: ["state"], all: true }));
   }
 
   remove() {
