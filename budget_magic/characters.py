@@ -25,3 +25,14 @@ def is_seen(character: str) -> bool:
     (True, False, False)
     """
     return character.isprintable() and UNSEEN.match(character) is None
+
+
+def without_lone_surrogates(text: str) -> str:
+    """Return the text with each half of a surrogate pair replaced, since UTF-8 cannot carry one.
+
+    >>> without_lone_surrogates("a" + chr(0xD800) + "b") == "a" + chr(0xFFFD) + "b"
+    True
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

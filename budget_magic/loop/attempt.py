@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from budget_magic.characters import without_lone_surrogates
 from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken, WireError
 from budget_magic.events import (
     AttemptFailed,
@@ -37,7 +38,6 @@ from budget_magic.meter.plausible import is_prompt_possible, is_reply_possible
 from budget_magic.meter.reserve import Granted
 from budget_magic.models import REGION_FACTORS, US_INFERENCE, find_model
 from budget_magic.tools.result import without_media
-from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import BlockStart, ContentDelta, MessageStart, Reply
 
 TYPICAL_IMAGE_TOKENS: Final = 1_600

@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from budget_magic.characters import without_lone_surrogates
 from budget_magic.loop.conversation import THINKING
-from budget_magic.tools.text import without_lone_surrogates
 from budget_magic.wire import Reply
 
 MAX_DEPTH: Final = 100

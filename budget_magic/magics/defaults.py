@@ -25,13 +25,22 @@ class TaskDefaults(Configurable):
     def _parse(self, proposal: Any) -> Any:
         name, value = proposal.trait.name, proposal.value
         try:
-            return TABLE[name].parse(value)
+            return _parsed(name, value)
         except ConfigurationError as error:
             raise traitlets.TraitError(without_secrets(f"{name} = {value!r}: {error}")) from None
 
     def as_defaults(self) -> Defaults:
         """Return the traits as the session takes them."""
         return evolve(Defaults(), {name: getattr(self, name) for name in TABLE})
+
+
+def _parsed(name: str, value: object) -> object:
+    parsed = TABLE[name].parse(value)
+    if name == "budget" and isinstance(parsed, int):
+        from budget_magic.session.checks import check_least_budget  # noqa: PLC0415 - imports models
+
+        check_least_budget(parsed)
+    return parsed
 
 
 def without_secrets(text: str) -> str:

@@ -109,6 +109,7 @@ def parse(words: list[str], allowed: frozenset[str] = frozenset(OPTIONS)) -> Lin
     if len(names) > 1:
         raise ConfigurationError(
             f"{' '.join(names)!r} is more than a task name: the prompt goes below the first line"
+            " of a %%claude_task cell"
         )
     return Line(names[0] if names else None, given)
 

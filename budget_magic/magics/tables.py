@@ -120,7 +120,7 @@ def _values(task: Task) -> dict[str, object]:
 def _row(task: Task) -> tuple[str, ...]:
     spend, held = task.spend, task.held
     state, reason = _ending(task)
-    if reason is not None and state != "completed":
+    if reason is not None and state not in {"completed", "interrupted"}:
         state = f"{state}: {reason}"
     held_text = dollars(held.usd) if held.usd else f"{exact(held.tokens)} tokens"
     return (

@@ -53,6 +53,9 @@ class PriceTable:
         return self.long_prompt if is_long and self.long_prompt else self.base
 
 
+MOST_USD_PER_MTOK: Final = 10**9
+
+
 def user_prices(model_id: str, row: Mapping[str, object]) -> PriceTable:
     """Return the prices a user gave for a model, checked.
 
@@ -72,7 +75,7 @@ def user_prices(model_id: str, row: Mapping[str, object]) -> PriceTable:
             value = Decimal(str(row[key]))
         except InvalidOperation:
             value = Decimal(-1)
-        if not value.is_finite() or value < 0:
+        if not value.is_finite() or not 0 <= value < MOST_USD_PER_MTOK:
             raise ConfigurationError(
                 f"the {key} price of {model_id} is {row[key]!r}; give US dollars per million tokens"
             )

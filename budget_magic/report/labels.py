@@ -103,18 +103,26 @@ def _retry_text(facts: TurnFacts, live: LiveState | None) -> str:
 
 
 def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
-    """Return how the turn ended; None while it runs, and if it completed without a command."""
+    """Return how the turn ended; None while it runs, and if it completed without advice."""
     ended = facts.finished
-    if ended is None or (ended.state == "completed" and not ended.suggestions):
+    if ended is None:
         return None
-    clauses = [one_line(word(suggestion), CLAUSE_CHARS) for suggestion in ended.suggestions]
+    detail = ended.detail
+    if ended.state == "completed" and not ended.suggestions:
+        _, _, detail = detail.partition("; ")  # after the figures
+        if not detail or unattended_text(facts):  # then that says it
+            return None
+    suggestions = [
+        one for one in ended.suggestions if not (one.action == "release" and facts.released)
+    ]
+    clauses = [one_line(word(suggestion), CLAUSE_CHARS) for suggestion in suggestions]
     commands = [
         command
-        for suggestion, clause in zip(ended.suggestions, clauses, strict=True)
+        for suggestion, clause in zip(suggestions, clauses, strict=True)
         if suggestion.action == "resume"
         for command in _COMMAND.findall(clause)
     ]
-    detail = join_clauses(one_line(ended.detail, DETAIL_CHARS), clauses)
+    detail = join_clauses(one_line(detail, DETAIL_CHARS), clauses)
     return split_verdict(detail, commands[-1] if commands else "")
 
 

@@ -38,7 +38,10 @@ def _ask(call: Call) -> Decision:
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     utf8 = encoding == "utf8"
     card = approval_card(call.name, call.why, call.arguments, utf8=utf8)
-    said = input(f"{card}\n{QUESTION}").strip()
+    try:
+        said = input(f"{card}\n{QUESTION}").strip()
+    except EOFError:  # Ctrl-D, or standard input that has ended
+        return Decision(kind="denied", reason="the question was closed without an answer")
     if said.lower() in YES:
         return Decision(kind="once")
     if said.lower() in TASK:

@@ -94,6 +94,22 @@ def _check_budget(settings: Settings) -> None:
     budget, model = settings.budget, find_model(settings.model)
     if budget is None:
         return
+    check_least_budget(budget)
+    if model is not None and model.budget == "no":
+        raise ConfigurationError(
+            f"{model.id} does not support task budgets:",
+            Suggestion(
+                action="use",
+                changes={"budget": None},
+                lead="use",
+                effect="(the ceilings still hold), or a model that does:"
+                f" {', '.join(models_with_budget())}",
+            ),
+        )
+
+
+def check_least_budget(budget: int) -> None:
+    """Raise ConfigurationError if the API would refuse a budget as too small."""
     if budget < MINIMUM_BUDGET_TOKENS:
         raise ConfigurationError(
             f"a budget of {budget:,} tokens is below the API's minimum of"
@@ -105,17 +121,6 @@ def _check_budget(settings: Settings) -> None:
                 effect="or more",
             ),
             Suggestion(action="use", changes={"budget": None}, lead="or"),
-        )
-    if model is not None and model.budget == "no":
-        raise ConfigurationError(
-            f"{model.id} does not support task budgets:",
-            Suggestion(
-                action="use",
-                changes={"budget": None},
-                lead="use",
-                effect="(the ceilings still hold), or a model that does:"
-                f" {', '.join(models_with_budget())}",
-            ),
         )
 
 

@@ -77,7 +77,9 @@ class Outcome:
 
     @property
     def _ending(self) -> str:
-        return self.state if self.state == "completed" else f"{self.state}: {self.reason}"
+        # The detail says who interrupted it: a person or a time limit.
+        says_all = self.state in {"completed", "interrupted"}
+        return self.state if says_all else f"{self.state}: {self.reason}"
 
     @property
     def _cost(self) -> str:
@@ -100,7 +102,9 @@ class Outcome:
             figures.append(f"{dollars(spend.unconfirmed_usd)} unconfirmed")
         yield ", ".join(figures)
         if self.budget is not None and self.remaining is not None:
-            yield f"{exact(self.remaining)} of {exact(self.budget)} tokens left"
+            is_over, tokens = self.remaining < 0, exact(abs(self.remaining))
+            said = "tokens over" if is_over else "of"
+            yield f"{tokens} {said} {exact(self.budget)}{'' if is_over else ' tokens left'}"
         if self.text.strip():
             text = clean_text(self.text.strip())
             first = "\n".join(text.split("\n")[:SHOWN_LINES])[:SHOWN_CHARS].rstrip()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from budget_magic.characters import without_lone_surrogates
 from budget_magic.session.outcome import Outcome
 from budget_magic.settings import TABLE, Settings
 from budget_magic.tools.toolbox import Toolbox
@@ -22,6 +23,13 @@ class Prompt:
     """The `{{ }}` expressions that were filled in."""
     cell_id: str | None = None
     """The front end's id of the cell; None if it gives none."""
+
+    def __post_init__(self) -> None:
+        """Replace lone surrogates, which names of files may hold and no request can."""
+        for name in ("typed", "sent"):
+            text = getattr(self, name)
+            if isinstance(text, str):
+                object.__setattr__(self, name, without_lone_surrogates(text))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import wraps
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
 
+from budget_magic.characters import without_lone_surrogates
 from budget_magic.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class NamedTool(Protocol):
 
 ToolEntry = str | Callable[..., Any] | NamedTool
 LEAST_HISTORY: Final = 2_000
+_MOST_DIGITS: Final = 18
+_MOST_USD: Final = Decimal(10) ** 12
+_NANO_USD: Final = Decimal("1e-9")
 _SIZES: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -61,12 +65,12 @@ def _or_none(parse: Callable[[str], T]) -> Callable[[object], T | None]:
 def tokens(text: str) -> int:
     """Parse a number of tokens.
 
-    >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none"), tokens(10**30) == 10**30
-    (64000, 1500000, 20000, None, True)
+    >>> tokens("64k"), tokens("1.5M"), tokens(20_000), tokens("none")
+    (64000, 1500000, 20000, None)
     """
     # A Python float ends with .0, but 64.000 may mean thousands.
     match = re.fullmatch(r"(\d+)(?:\.0)?()|(\d+(?:\.\d+)?)([kKmM])", text)
-    if match is None:
+    if match is None or len(text) > _MOST_DIGITS:
         raise _expected(text, "give a number of tokens, such as 20000, 64k, 1.5M")
     size = Decimal(match[1] or match[3]) * _SIZES[(match[4] or "").lower()]
     if size != size.to_integral_value():
@@ -76,15 +80,16 @@ def tokens(text: str) -> int:
 
 @_or_none
 def usd(text: str) -> Decimal:
-    """Parse US dollars.
+    """Parse US dollars, down to the billionth.
 
     >>> usd("$2.50"), usd("none")
     (Decimal('2.50'), None)
     """
     with suppress(InvalidOperation):
         amount = Decimal(text.removeprefix("$"))
-        if amount.is_finite() and amount >= 0:
-            return amount
+        if amount.is_finite() and 0 <= amount < _MOST_USD:
+            nano = amount.quantize(_NANO_USD, rounding=ROUND_DOWN)
+            return amount if amount == nano else nano.normalize()
     raise _expected(text, "give US dollars, such as 5 or 0.50, or none")
 
 
@@ -143,13 +148,18 @@ def _checked(is_right: Callable[[object], bool], expected: str) -> Callable[[Any
     return parse
 
 
-text = _checked(lambda value: isinstance(value, str) and value != "", "give a text")
+_text = _checked(lambda value: isinstance(value, str) and value != "", "give a text")
 flag = _checked(lambda value: isinstance(value, bool), "give True or False")
+
+
+def text(value: Any) -> str:
+    """Parse a text; half of a surrogate pair, which no request can hold, is replaced."""
+    return without_lone_surrogates(_text(value))
 
 
 def text_or_none(value: Any) -> str | None:
     """Parse a text, or None, also written `none`."""
-    return None if value is None or value == "none" else str(text(value))
+    return None if value is None or value == "none" else text(value)
 
 
 def folder(value: Any) -> str | os.PathLike[str]:
@@ -216,13 +226,13 @@ def tags(value: object) -> dict[str, str]:
     if isinstance(value, Mapping):
         labels = dict(value)
         if all(isinstance(one, str) and one for one in (*labels, *labels.values())):
-            return labels
+            return {text(key): text(label) for key, label in labels.items()}
     if not isinstance(value, str):
         raise ConfigurationError('give a dict of texts, such as {"pr": "123"}')
     key, _, label = value.partition("=")
     if not label or not key:
         raise ConfigurationError("give KEY=VALUE, such as pr=123")
-    return {key: label}
+    return {text(key): text(label)}
 
 
 def names(value: Any) -> tuple[str, ...]:

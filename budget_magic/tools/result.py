@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from budget_magic.characters import without_lone_surrogates
 from budget_magic.errors import ToolRefusal
 from budget_magic.tools.redactor import Redactor
-from budget_magic.tools.text import capped, without_lone_surrogates
+from budget_magic.tools.text import capped
 
 Block = dict[str, Any]
 

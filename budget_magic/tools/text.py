@@ -67,17 +67,6 @@ def _table_row(cells: Any) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
-def without_lone_surrogates(text: str) -> str:
-    """Return the text with each half of a surrogate pair replaced, since UTF-8 cannot carry one.
-
-    >>> without_lone_surrogates("a" + chr(0xD800) + "b") == "a" + chr(0xFFFD) + "b"
-    True
-    """
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 def capped(text: str, cap_bytes: int) -> tuple[str, int]:
     """Return the text in at most `cap_bytes` UTF-8 bytes, and how many bytes were left out.
 

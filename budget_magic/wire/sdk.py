@@ -359,6 +359,9 @@ def _translated() -> Iterator[None]:
         if "authentication method" not in str(error):
             raise
         raise ConfigurationError("the client has no credential; pass an api_key") from error
+    except UnicodeEncodeError as error:
+        told = "the request holds half of a surrogate pair, which UTF-8 cannot encode"
+        raise ConfigurationError(f"{told}: {_named(error)[:LONGEST_REASON]}") from error
     except ValueError as error:
         raise _not_readable(error) from error
 

@@ -121,6 +121,15 @@ def test_an_unexplained_refusal_gets_the_word(tmp_path: Path) -> None:
     assert f"; {BUDGET_TOO_SMALL}" in outcome.detail
 
 
+def test_the_report_of_a_completed_turn_says_that_the_budget_looks_too_small() -> None:
+    task = task_on(Simulator([Reply(text="Short.", output_tokens=19_500)]), budget=20_000)
+    task.run("Look.")
+
+    for form in ("text/plain", "text/html", "text/markdown"):
+        shown = " ".join(str(task.report()[form]).split())
+        assert "The budget looks too small for this task" in shown
+
+
 def test_a_short_answer_without_calls_is_no_sign_of_a_small_budget() -> None:
     outcome = task_on(Simulator([Reply(text="Paris.")])).run("What is the capital of France?")
 

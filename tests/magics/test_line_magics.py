@@ -227,6 +227,8 @@ def test_an_outcome_and_a_task_render_as_the_static_report(notebook: Notebook) -
     ("trait", "sentence"),
     [
         ("budget = '64kk'", "give a number of tokens"),
+        ("budget = 5", "a budget of 5 tokens is below the API's minimum of 20,000"),
+        ("max_cost = '1e400'", "give US dollars, such as 5 or 0.50"),
         ("effort = 'extreme'", "choose one of low, medium, high, xhigh, max"),
         ("max_cost = '0,5'", "use a decimal point: 0.5"),
         ("prices = {'m': {'input': 1}}", "need exactly the keys"),

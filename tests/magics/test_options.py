@@ -48,6 +48,11 @@ def test_none_opens_a_ceiling_and_drops_budget_and_system_prompt() -> None:
     assert set(given.values()) == {None}
 
 
+TOO_MANY_WORDS: Final = (
+    "is more than a task name: the prompt goes below the first line of a %%claude_task cell"
+)
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -74,8 +79,8 @@ def test_none_opens_a_ceiling_and_drops_budget_and_system_prompt() -> None:
         ("--tag pr", "--tag pr: give KEY=VALUE, such as pr=123"),
         ('--system "open', "a quote on this line is not closed"),
         (
-            "audit this folder",
-            "'audit this folder' is more than a task name: the prompt goes below the first line",
+            "audit this",
+            f"'audit this' {TOO_MANY_WORDS}",
         ),
     ],
 )

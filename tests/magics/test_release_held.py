@@ -64,6 +64,18 @@ def test_the_option_lets_it_go_and_says_what_that_risks(notebook: Notebook) -> N
     assert "$0.64" not in notebook("%claude_tasks").out
 
 
+def test_a_report_no_longer_offers_what_was_done(notebook: Notebook) -> None:
+    cut_off_cell(notebook)
+    halted = notebook("%claude_resume audit --max-cost 0.01").out
+    assert f"`{WAY_OUT}` releases it" in " ".join(halted.split())
+
+    notebook(WAY_OUT)
+
+    shown = " ".join(str(tasks()["audit"].report()["text/plain"]).split())
+    assert WAY_OUT not in shown
+    assert "Released $0.64 held for 1 cut-off request" in shown
+
+
 def test_it_goes_with_settings(notebook: Notebook) -> None:
     cut_off_cell(notebook)
     notebook(f"{WAY_OUT} --max-cost 9")

@@ -106,6 +106,47 @@ def test_ceilings_that_are_changed_keep_those_of_the_task() -> None:
     assert task.settings.ceilings == Ceilings(cost_usd=2, steps=9, elapsed_s=60)
 
 
+@pytest.mark.parametrize(
+    "given", [{"cost_usd": 10**30}, {"cost_usd": "1e400"}, {"total_tokens": 10**30}]
+)
+def test_a_ceiling_beyond_any_bill_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="such as"):
+        Ceilings(**given)
+
+
+def test_dollars_are_kept_to_the_billionth() -> None:
+    assert Ceilings(cost_usd=0.1 + 0.2).cost_usd == Decimal("0.3")
+    assert Ceilings(cost_usd="1e-400").cost_usd == 0
+
+
+def test_texts_that_no_request_can_hold_are_mended_where_they_are_given() -> None:
+    simulator = Simulator([Reply(text="Done.")])
+    task = task_on(simulator, tools=[], system="a\ud800b", tags={"pr": "1\udcff"})
+
+    outcome = task.run("Look at a\udcff.py")  # as `os.listdir` gives names that are not UTF-8
+
+    assert outcome.state == "completed"
+    assert task.messages[0]["content"][0]["text"] == "Look at a\ufffd.py"
+    assert task.settings.tags == {"pr": "1\ufffd"}
+    assert simulator.requests[0].body["system"][0]["text"] == "a\ufffdb"
+
+
+def test_a_tool_that_no_request_can_hold_holds_nothing() -> None:
+    def look(word: str) -> str:
+        """Look."""
+        return word
+
+    look.__doc__ = "Look \ud800 up."
+    simulator = Simulator([Reply(text="Done.")])
+
+    outcome = task_on(simulator, tools=[look]).run("Look.")
+
+    assert (outcome.state, outcome.reason) == ("failed", "configuration")
+    assert "half of a surrogate pair, which UTF-8 cannot encode" in outcome.detail
+    assert outcome.total.unconfirmed_usd == 0
+    assert simulator.requests == []
+
+
 def test_ceilings_alone_are_the_documented_ones() -> None:
     assert repr(Ceilings(steps=3)) == (
         "Ceilings(cost_usd=Decimal('5'), total_tokens=1000000, steps=3, elapsed_s=1800.0)"

@@ -255,6 +255,16 @@ def test_a_note_before_a_turn_is_worded_where_it_is_shown() -> None:
     assert "short; send `use budget 40000` gives room" in shown
 
 
+def test_a_note_on_an_overrun_budget_says_by_how_much() -> None:
+    replies = [Reply(text="One.", output_tokens=25_000), Reply(text="Two.")]
+    task = task_on(Simulator(replies), budget=20_000)
+    task.run("Look.")
+    task.run("Look again.")
+
+    posted = facts(task, NoticePosted)[-1]
+    assert posted.text == "5,000 tokens over 20,000; Claude may cut this short"
+
+
 def test_a_denied_call_tells_claude_what_its_user_could_do(tmp_path: Path) -> None:
     call = Call("note", {"text": "x"})
     simulator = Simulator([Reply(calls=[call]), Reply(text="Done.")])

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a terminal here
 
 GUARD_S: Final = 60
 CTRL_C: Final = "\x03"
+CTRL_D: Final = "\x04"
 SCENE: Final = '''
 import threading
 
@@ -150,6 +151,26 @@ def test_ctrl_c_reaches_a_function_of_the_session(terminal: Terminal) -> None:
     assert said.count("TaskInterrupted: ") == 1
     assert "Traceback" not in said
     assert "Done." in terminal.run("%claude_resume audit")
+
+
+def test_ctrl_d_at_the_question_about_a_call_denies_it(terminal: Terminal) -> None:
+    terminal.run(
+        "from budget_magic.simulator import Call\n"
+        "def clean_up() -> str: return 'clean'\n"
+        "sim, mine = play(Reply(calls=[Call('clean_up', {})]), Reply(text='Done.'), faults=[])"
+    )
+    terminal.type("%%claude_task audit --client mine -t clean_up -o out\nGo.")
+    terminal.expect("or a reason to deny: ")
+
+    terminal.send(CTRL_D)
+    said = terminal.until_prompt()
+
+    assert "TaskFailed" not in said
+    assert "it is completed" in terminal.run("print('it is', out.state)")
+    kinds = (
+        "[one.fact.reason for one in tasks()['audit'].events if one.fact.kind == 'approval_given']"
+    )
+    assert "closed without an answer" in terminal.run(kinds)
 
 
 def test_a_background_turn_says_in_one_line_that_it_ended_and_leaves_what_is_typed(
