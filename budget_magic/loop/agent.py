@@ -15,8 +15,10 @@ from budget_magic.loop.compaction import compact, is_due, withdraw
 from budget_magic.loop.contexts import TurnContext
 from budget_magic.loop.no_room import out_of_room
 from budget_magic.loop.step import Answered, take_step
+from budget_magic.report.text import one_line
 
 CUT_OFF: Final = "the reply was cut off"
+LONGEST_DETAIL: Final = 600
 
 StoppedBy = Callable[[], endings.Stopped | None]
 
@@ -47,7 +49,8 @@ async def run_turn(turn: TurnContext, stopped_by: StoppedBy) -> TurnFinished:
             step=turn.step,
             state=ending.state,
             reason=ending.reason,
-            detail=ending.detail,
+            # Redacted first, or the cut could leave a part of a secret.
+            detail=one_line(turn.task.redactor.redact(ending.detail), LONGEST_DETAIL),
             text=turn.task.history.text.final(is_complete=ending.state == "completed"),
             elapsed_s=turn.watch.elapsed_s,
             suggestions=ending.suggestions,

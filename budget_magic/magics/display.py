@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from IPython.display import display, update_display
@@ -19,6 +19,7 @@ from budget_magic.report.plain import plain_report, progress_line, step_line
 from budget_magic.report.view_models import StepView
 from budget_magic.session.bus import Sink
 from budget_magic.session.prepare import provisional_start
+from budget_magic.session.redaction import redact_shown
 from budget_magic.session.task import Task
 from budget_magic.settings import Settings
 
@@ -181,8 +182,13 @@ class PanelDisplay(TurnDisplay):
         from budget_magic.widgets import Panel  # noqa: PLC0415 - imports anywidget
 
         if self._panel is None:
-            self._panel = Panel(self._live_turn, self._controls, self._report, self._cell_id)
+            self._panel = Panel(
+                self._live_turn, self._controls, self._report, self._cell_id, self._redact
+            )
         return {**self._panel.mime_bundle(), **self._report()}
+
+    def _redact(self, message: Any) -> Any:
+        return redact_shown(message, self._task.bus.redactor.redact)
 
     def _report(self) -> dict[str, object]:
         if self._turn:

@@ -63,7 +63,9 @@ def fill(prompt: str, namespace: Mapping[str, Any]) -> Filled:
         characters += len(value)
         return value
 
-    text = _PLACE.sub(replace, prompt)
+    # Behind the last }} there is no place, and a search from each unclosed {{ would be quadratic.
+    end = prompt.rfind("}}") + 2 if "}}" in prompt else 0
+    text = _PLACE.sub(replace, prompt[:end]) + prompt[end:].replace("\\{{", "{{")
     return Filled(text=text, inserted=tuple(inserted), characters=characters)
 
 

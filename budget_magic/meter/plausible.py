@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from budget_magic.events import IterationUsage, Usage
+from budget_magic.events.usage import OUTSIDE_THE_SUM
 from budget_magic.models import Model, find_model
 
 MOST_CHARACTERS_PER_TOKEN: Final = 32
@@ -46,9 +47,11 @@ def is_reply_possible(
     searches
         Calls of the server's tools in the reply.
     """
+    inside = [part for part in usage.iterations if part.kind not in OUTSIDE_THE_SUM]
     return (
         is_prompt_possible(usage, model)
         and characters // MOST_CHARACTERS_PER_TOKEN <= usage.output_tokens <= max_tokens
+        and sum(part.output_tokens for part in inside) <= max_tokens
         and usage.web_search_requests <= searches
         and all(
             writer is None or part.output_tokens <= writer.max_output_tokens

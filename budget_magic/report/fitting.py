@@ -87,8 +87,9 @@ def _shared(view: TurnView, html: SavedForm, markdown: SavedForm, room: int) -> 
 
 
 def _cut(view: TurnView, markdown: SavedForm, room: int, in_html: str) -> _Answers:
-    in_markdown = markdown.answer()
-    if size(in_markdown) > room - _LEAST_ANSWER:
+    is_long = len(view.answer) > room  # then it is not worth rendering whole
+    in_markdown = "" if is_long else markdown.answer()
+    if is_long or size(in_markdown) > room - _LEAST_ANSWER:
         in_markdown = markdown.cut_answer(room // 2)
     plain = plain_report(view, answer_bytes=max(0, room - size(in_markdown)))
     return _Answers(in_html, in_markdown, plain)
@@ -98,7 +99,7 @@ def _written(  # noqa: PLR0913 - what was chosen
     html: SavedForm, markdown: SavedForm, answers: _Answers, rows: int, spare: int, *, short: bool
 ) -> Fitted:
     in_html, _ = html.write(rows, spare, answers.html, short=short)
-    if answers.html and answers.html is html.answer():
+    if html.is_whole(answers.html):
         coloured = html.answer(colours=True)
         colours = size(coloured) - size(answers.html)
         written, is_whole = html.write(rows, spare - colours, coloured, short=short)

@@ -27,6 +27,8 @@ LONG_PROMPT: Final = (40, 2_000)
 SHORT_PROMPT: Final = (8, 600)
 """The same where room is short."""
 _SHORTEST_ANSWER: Final = 20
+_SHRINK: Final = 0.75
+"""Most of a cut answer that is tried again if it does not fit."""
 _FOLD_BYTES: Final = 120
 """For what folds the parts of a step."""
 _ELSEWHERE: Final = "What the other steps said and read is in task.events."
@@ -73,10 +75,15 @@ class SavedForm:
             self._answers[colours] = self._framed(html)
         return self._answers[colours]
 
+    def is_whole(self, answer: str) -> bool:
+        """Return whether this is the whole answer, without rendering it again."""
+        return bool(answer) and answer is self._answers.get(False)
+
     def cut_answer(self, room: int) -> str:
         """Return head and tail of the answer in `room` bytes; empty if nothing fits."""
-        answer, chars = self._view.answer, min(len(self._view.answer), max(room, 200))
-        while (chars := int(chars * 0.75)) >= _SHORTEST_ANSWER:
+        answer = self._view.answer
+        chars = int(min(len(answer), max(room, 200)) * _SHRINK)
+        while chars >= _SHORTEST_ANSWER:
             cut = cut_text(answer, lines=len(answer) + 2, chars=chars)
             head, _, tail = cut.text.partition("\n…\n")
             # If the cut splits a code block, close its fence before the gap and open it after.
@@ -84,8 +91,9 @@ class SavedForm:
             fence = f"{fences[-1].strip()}\n" if len(fences) % 2 else ""
             render, gap = self._form.render, str(self._form.macro("gap", cut.note))
             framed = self._framed(render(head, False) + gap + render(fence + tail, False))  # noqa: FBT003 - no colours
-            if size(framed) <= room:
+            if (needed := size(framed)) <= room:
                 return framed
+            chars = int(chars * min(_SHRINK, room / needed))
         return ""
 
     def write(self, rows: int, room: int, answer: str, *, short: bool = False) -> tuple[str, bool]:

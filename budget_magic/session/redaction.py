@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, cast, get_origin, get_type_hints
 
 from budget_magic.errors import ConfigurationError
 from budget_magic.events import BlockStarted, Delta, Live
@@ -18,6 +19,8 @@ from budget_magic.tools.credentials import is_placeholder
 from budget_magic.tools.redactor import MINIMUM_LENGTH, Redactor, StreamRedactor
 
 F = TypeVar("F")
+
+_TAG: Final = re.compile("(<[^<>]*>)")
 
 
 def session_redactor(
@@ -99,6 +102,29 @@ def _redactable_fields(kind: type) -> tuple[str, ...]:
     """Return the names of a dataclass's fields, except those of type `Literal`."""
     hints = get_type_hints(kind)
     return tuple(one.name for one in fields(kind) if get_origin(hints[one.name]) is not Literal)
+
+
+def redact_shown(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return a copy of what a view shows with its texts redacted, in HTML too.
+
+    The Markdown of a reply may hold a secret in a form that only rendering turns into the secret.
+    In HTML, tags without an address stay as they are: a secret may be a word of a style sheet.
+    """
+    match value:
+        case str() if "<" in value:
+            pieces = _TAG.split(value)
+            return "".join(one if _is_plain_tag(one) else redact(one) for one in pieces)
+        case str():
+            return redact(value)
+        case dict():
+            return {key: redact_shown(one, redact) for key, one in value.items()}
+        case list() | tuple():
+            return [redact_shown(one, redact) for one in value]
+    return value
+
+
+def _is_plain_tag(piece: str) -> bool:
+    return piece.startswith("<") and "href" not in piece and "://" not in piece
 
 
 class LiveRedactor:

@@ -12,6 +12,7 @@ from budget_magic.report.turn_fold import TurnFold, advance
 from budget_magic.report.view import view_turn
 from budget_magic.report.view_models import TurnView
 from budget_magic.session.bus import Bus
+from budget_magic.session.redaction import redact_shown
 from budget_magic.session.session import Session
 from budget_magic.settings import Settings
 
@@ -55,7 +56,8 @@ class Reports:
         number = turn or self.fold.reading.turn
         if not number:
             return {"text/plain": self._not_run_yet()}
-        return bundle(self.view(number), turn_json(self._folds[number]))
+        shown = bundle(self.view(number), turn_json(self._folds[number]))
+        return {kind: redact_shown(form, self._bus.redactor.redact) for kind, form in shown.items()}
 
     def view(self, turn: int) -> TurnView:
         """Return the current view of a turn."""

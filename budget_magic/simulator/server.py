@@ -82,7 +82,10 @@ class SimulatorServer:
         forwarded = httpx2.Request(
             request.method or "GET",
             self.url + request.path,
-            headers=list(request.headers.get_all()),
+            headers=[
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in request.headers.get_all()
+            ],
             content=request.body,
         )
         try:

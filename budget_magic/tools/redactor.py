@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import string
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from html import escape
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
@@ -227,9 +229,20 @@ class StreamRedactor:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a secret as it stands, and as JSON, Python, URLs, base64 and hex write it."""
+    """Yield a secret as it stands, and as languages and encodings write it.
+
+    These are JSON, Python, Markdown, HTML, URLs, base64 and hex.
+    """
     yield value
     yield from _in_python(value)
+    for special in (
+        "_",
+        "_*",
+        string.punctuation,
+    ):  # as Markdown escapes them, all or the usual ones
+        yield "".join(f"\\{one}" if one in special else one for one in value)
+    yield escape(value, quote=False)
+    yield escape(value)
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield from (escaped, escaped.replace("/", "\\/"))

@@ -79,6 +79,8 @@ class Panel:
         Returns the static report as it is now, by MIME type, for the notebook's file.
     cell_id
         Id of the notebook's cell; empty if it has none.
+    redact
+        Returns a copy of a message without secrets.
     """
 
     def __init__(
@@ -87,8 +89,9 @@ class Panel:
         controls: Controls,
         report: Callable[[], Mapping[str, object]] = dict,
         cell_id: str = "",
+        redact: Callable[[Any], Any] = lambda message: message,
     ) -> None:
-        self._turn, self._controls = turn, controls
+        self._turn, self._controls, self._redact = turn, controls, redact
         self._report, self._cell_id = report, cell_id
         self._sync = PanelSync()
         self._requests = Requests(controls)
@@ -102,7 +105,7 @@ class Panel:
             self._look()  # the view begins with the first state
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the panel", error)
-        self.widget = PanelWidget(self._sync.snapshot, self._saved)
+        self.widget = PanelWidget(lambda: redact(self._sync.snapshot()), self._saved)
         self.widget.on_msg(self._heard)
         self._thread = threading.Thread(target=self._run, name="budget_magic panel", daemon=True)
         self._thread.start()
@@ -242,7 +245,7 @@ class Panel:
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if message:
-            self.widget.send(dict(message))
+            self.widget.send(self._redact(dict(message)))
 
     def _log(self, what: str, error: Exception) -> None:
         # The message may hold what was shown; it must not reach the log.

@@ -20,7 +20,7 @@ import anyio
 import httpx2
 from anthropic import AsyncAnthropic
 
-from budget_magic.errors import ApiError, ConfigurationError, ConnectionBroken
+from budget_magic.errors import ApiError, BudgetMagicError, ConfigurationError, ConnectionBroken
 from budget_magic.events import DeltaKind
 from budget_magic.wire.learned import Learned
 from budget_magic.wire.request import Request
@@ -42,6 +42,8 @@ _TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
 """The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
 DRAIN_S: Final = 0.5
 LONGEST_REASON: Final = 500
+LONGEST_MESSAGE: Final = 2_000
+"""Characters of a server's error message that are kept: it may be a whole page of a proxy."""
 """Characters shown of an error of the SDK; some hold everything that had streamed."""
 _BLOCKS: Final[dict[str, DeltaKind]] = {
     "thinking": "thinking",
@@ -310,6 +312,12 @@ def _is_whole(text: str) -> bool:
     return True
 
 
+BAD_HEADER: Final = (
+    "a header holds a character that HTTP forbids: look for a line end in the API key, or in what"
+    " the client adds"
+)
+
+
 @contextmanager
 def _unreadable() -> Iterator[None]:
     """Translate errors of the SDK or this module about what the server streamed."""
@@ -327,29 +335,14 @@ def _translated() -> Iterator[None]:
         yield
     except anthropic.APIStatusError as error:
         raise ApiError(
-            _text(error.api_message) or error.message,
+            " ".join((_text(error.api_message) or error.message).split())[:LONGEST_MESSAGE],
             status=error.status_code,
             error_type=_text(error.type) or None,
             error_code=_text(error.error_code) or None,
             retry_after_s=_retry_after_s(error.response.headers),
         ) from error
     except anthropic.APIConnectionError as error:
-        cause = error.__cause__
-        if isinstance(cause, ConnectionBroken):
-            raise cause from error
-        # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL.
-        # After a broken write, the server may have read enough.
-        never_made = (
-            httpx2.ConnectError,
-            httpx2.ConnectTimeout,
-            httpx2.PoolTimeout,
-            httpx2.ProxyError,
-            httpx2.UnsupportedProtocol,
-            httpx2.InvalidURL,
-        )
-        raise ConnectionBroken(
-            _named(cause or error), reached=not isinstance(cause, never_made)
-        ) from error
+        raise _not_connected(error.__cause__ or error) from error
     except httpx2.HTTPError as error:
         raise ConnectionBroken(_named(error), reached=True) from error
     except anthropic.AnthropicError as error:
@@ -364,6 +357,24 @@ def _translated() -> Iterator[None]:
         raise ConfigurationError(f"{told}: {_named(error)[:LONGEST_REASON]}") from error
     except ValueError as error:
         raise _not_readable(error) from error
+
+
+def _not_connected(cause: BaseException) -> BudgetMagicError:
+    if isinstance(cause, ConnectionBroken):
+        return cause
+    if isinstance(cause, httpx2.LocalProtocolError) and "header" in str(cause):
+        return ConfigurationError(BAD_HEADER)
+    # With these, no connection was made: name, TCP, TLS, proxy, pool, or an invalid URL.
+    # After a broken write, the server may have read enough.
+    never_made = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.PoolTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+        httpx2.InvalidURL,
+    )
+    return ConnectionBroken(_named(cause), reached=not isinstance(cause, never_made))
 
 
 def _not_readable(error: Exception) -> ConnectionBroken:

@@ -152,3 +152,10 @@ def test_whatever_a_value_raises_is_an_error_of_the_cell(
     with pytest.raises(ConfigurationError) as caught:
         fill(f"{{{{ {expression} }}}}", names)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("pasted", ["{{" * 200_000, "a template {{ and\n" * 20_000])
+def test_many_braces_that_are_never_closed_stay_as_they_are(pasted: str) -> None:
+    # From each brace to the end, this would take hours.
+    assert fill(pasted, {}).text == pasted
+    assert fill(rf"{{{{ n }}}} \{{{{ {pasted}", {"n": 3}).text == f"3 {{{{ {pasted}"

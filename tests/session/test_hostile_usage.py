@@ -55,6 +55,9 @@ WRONG: dict[str, Mapping[str, Any]] = {
     "an iteration beyond max_tokens": {
         "iterations": [{"type": "message", "input_tokens": 10**5, "output_tokens": 5_000_000}]
     },
+    "iterations beyond max_tokens together": {
+        "iterations": [{"type": "message", "input_tokens": 10**5, "output_tokens": 5_000}] * 90
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -272,6 +273,19 @@ def test_an_overloaded_server_that_recovers_is_only_waited_for() -> None:
     assert task.outcome is not None
     assert task.outcome.state == "completed"
     assert facts(task, RetryScheduled)[0].wait_s <= 0.5
+
+
+def test_a_page_of_a_proxy_becomes_one_line_without_control_codes() -> None:
+    page = "<html>\n<p>\x1b]0;title\x07\x1b[2JToo large\u202e</p>\n" * 3_000
+    simulator = Simulator(steps(1), faults=[status_error(413, on=0, message=page)])
+    task = task_on(simulator)
+
+    outcome = task.run("Look.")
+
+    assert "Too large" in outcome.detail
+    assert len(outcome.detail) < 800
+    assert not set(outcome.detail) & {"\n", "\x1b", "\x07", "\u202e"}
+    assert len(json.dumps(task.report())) < 20_000
 
 
 def test_a_silent_stream_is_left_to_the_time_ceiling() -> None:

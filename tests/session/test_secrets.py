@@ -260,3 +260,43 @@ def test_an_argument_that_does_not_fit_does_not_show_the_first_part_of_a_secret(
 
     assert "xxx" in results(task)[0]
     assert KEY[:6] not in results(task)[0]
+
+
+TOKEN = "ghp_abcDEF_1234567890xyz"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        TOKEN.replace("_", "\\_"),
+        TOKEN.replace("g", "&#103;"),
+        TOKEN.replace("b", "&#x62;").replace("_", "\\_"),
+        f"[here](https://example.org/{TOKEN.replace('_', '&#95;')})",
+    ],
+)
+def test_a_secret_that_only_markdown_puts_together_is_not_saved(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    task = task_on(Simulator([Reply(text=f"The token is {written}, **really**.")]))
+
+    task.run("Look.")
+
+    shown = task.report()
+    assert TOKEN not in "".join(str(form) for form in shown.values())
+    assert "[secret GH_TOKEN]" in str(shown["text/html"])
+    assert "really</strong>" in str(shown["text/html"])
+
+
+def test_a_secret_that_is_a_word_of_style_sheets_breaks_no_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MY_PASSWORD", "collapse")
+    task = task_on(Simulator([Reply(text="| a | b |\n|---|---|\n| the | collapse |")]))
+
+    task.run("Look.")
+
+    html = str(task.report()["text/html"])
+    assert "the" in html
+    assert "[secret MY_PASSWORD]</td>" in html
+    assert html.count("[secret MY_PASSWORD]") == 1

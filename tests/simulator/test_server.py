@@ -122,3 +122,14 @@ def test_a_disconnect_is_seen_while_the_socket_is_silent() -> None:
 def test_a_port_that_is_taken_is_named() -> None:
     with serve() as server, pytest.raises(ConfigurationError, match=f"port {server.port}"):
         serve(port=server.port)
+
+
+def test_a_key_that_is_not_ascii_gets_a_response() -> None:
+    with serve([Reply(text="Hello.")]) as server:
+        response = httpx2.post(
+            f"{server.url}/v1/messages",
+            headers={b"x-api-key": "sk-ant-…123".encode()},
+            json={},
+        )
+
+    assert response.status_code == 400

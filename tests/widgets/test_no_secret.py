@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from budget_magic.events.codec import to_json
 from budget_magic.loop.contexts import Decision
 from budget_magic.report.live_turn import LiveTurn
 from budget_magic.session.controls import TaskControls
+from budget_magic.session.redaction import redact_shown
 from budget_magic.simulator import (
     Call,
     Reply,
@@ -188,6 +190,29 @@ def test_no_form_of_a_secret_leaves_a_run(  # noqa: PLR0913, PLR0917 - all place
         assert not leaks(json.dumps([request.body["system"], request.body["tools"]]))
         users = [message for message in sent(request) if message["role"] == "user"]
         assert not leaks(json.dumps(users, ensure_ascii=False))
+    panel.close()
+
+
+def test_a_secret_that_only_markdown_puts_together_does_not_reach_the_page(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    text = f"The word is {WORD.replace('P', '&#80;')}, indeed.\n\nMore of it.\n\nAnd the end."
+    task = Task("audit", client=simulated_client(Simulator([Reply(text=text)]).transport()))
+    live_turn = LiveTurn(task.fold, task.ratios)
+    redact = partial(redact_shown, redact=task.bus.redactor.redact)
+    panel = Panel(live_turn, TaskControls(task, live_turn), redact=redact)
+
+    task.start("Look.", sinks=[live_turn])
+    task.wait()
+    panel.finish()
+    panel.widget.send_state("snapshot")
+
+    told = json.dumps(stage.comms[-1].told, ensure_ascii=False)
+    assert "indeed" in told
+    assert "[secret PLANTED_WORD_TOKEN]" in told
+    assert not leaks(told)
     panel.close()
 
 

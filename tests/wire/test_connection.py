@@ -11,6 +11,8 @@ import pytest
 
 from budget_magic import Task
 from budget_magic.events import AttemptFailed, StepStarted
+from budget_magic.simulator import Reply, Simulator
+from budget_magic.simulator.server import SimulatorServer
 from budget_magic.wire.sdk import simulated_client
 from tests.loop.running import facts
 
@@ -68,6 +70,19 @@ def test_a_connection_that_broke_later_holds_the_worst_case(
     held = [started.held_usd for started in facts(task, StepStarted)]
     assert [one.unconfirmed_usd for one in failed] == held * len(failed)
     assert task.spend.unconfirmed_usd > Decimal("0.5")
+
+
+def test_a_key_with_a_line_end_is_named_and_holds_nothing() -> None:
+    with SimulatorServer(Simulator([Reply(text="Hello.")])) as server:
+        client = anthropic.AsyncAnthropic(api_key="sk-ant-abcdefgh\n", base_url=server.url)
+        task = Task("audit", client=client, tools="none", budget=None)
+
+        outcome = task.run("Hello.")
+
+    assert (outcome.state, outcome.reason) == ("failed", "configuration")
+    assert "look for a line end in the API key" in outcome.detail
+    assert task.spend.unconfirmed_usd == 0
+    assert not facts(task, AttemptFailed)
 
 
 def test_a_port_where_nothing_listens_holds_nothing() -> None:
