@@ -261,6 +261,8 @@ class StepFinished(_Booked):
     cost_estimated: bool = False
     """True if the price in force is uncertain; a notice says why."""
     elapsed_s: float
+    turn_elapsed_s: float = 0.0
+    """Running time of the turn at the end of the reply, in seconds."""
     request_id: str | None = None
     max_tokens: int = 0
     """`max_tokens` of the request."""

@@ -241,6 +241,7 @@ class _Attempt:
             remaining=None if left is None else left - counted,
             cost_usd=None,
             elapsed_s=turn.watch.elapsed_s - self.started_s,
+            turn_elapsed_s=turn.watch.elapsed_s,
             request_id=reply.request_id,
             max_tokens=self.granted.max_tokens,
             requested_geo=self.requested_geo,

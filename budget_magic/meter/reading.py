@@ -126,8 +126,9 @@ def advance(reading: Reading, fact: Fact) -> Reading:  # noqa: C901, PLR0911 - o
             )
             if not fact.usage_known:
                 reading = _held(reading, fact)
+            running_s = max(fact.turn_elapsed_s - reading.this_turn.elapsed_s, 0.0)
             return replace(
-                _spent(reading, _step_spend(fact)),
+                _spent(reading, replace(_step_spend(fact), elapsed_s=running_s)),
                 this_turn_kinds=add(reading.this_turn_kinds, kinds),
                 total_kinds=add(reading.total_kinds, kinds),
                 cost_estimated=reading.cost_estimated or fact.cost_estimated,

@@ -106,7 +106,7 @@ def _elapsed_s(facts: TurnFacts, reading: Reading, live: LiveState | None) -> fl
         return facts.finished.elapsed_s
     if live is not None:
         return live.elapsed_s
-    return max(reading.this_turn.elapsed_s, facts.replied_s)
+    return reading.this_turn.elapsed_s
 
 
 def _share(part: Decimal | float, whole: Decimal | float | None) -> float:

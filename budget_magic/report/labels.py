@@ -177,7 +177,13 @@ def unfinished_text(facts: TurnFacts) -> str:
         return ""
     done = [step.number for step in facts.steps if step.finished is not None]
     until = f"at the end of step {done[-1]}" if done else "when the turn began"
-    return f"As it was {until}; what came later is not in this report."
+    told = f"As it was {until}; what came later is not in this report."
+    if facts.waiting:
+        told += (
+            " A call waits for approval: where no buttons are shown, interrupt the kernel and run"
+            " the cell again to be asked anew."
+        )
+    return told
 
 
 def unconfirmed_text(

@@ -21,7 +21,8 @@ def render_markdown(text: str, *, target: Target = "panel", colours: bool = True
       aligned cells.
     - `saved`: inline styles that JupyterLab's sanitiser keeps, and nothing else.
 
-    With `colours`, code is highlighted, and its HTML several times as long.
+    With `colours`, code is highlighted and cells of saved tables are spaced; their HTML is then
+    several times as long.
 
     >>> render_markdown("*two* <b>words</b>")
     '<p><em>two</em> &lt;b&gt;words&lt;/b&gt;</p>\n'

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALLOWED_TAGS: Final = frozenset({
     "p", "ul", "ol", "li", "code", "pre", "strong", "em", "h1", "h2", "h3", "h4", "h5", "h6",
-    "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a", "span", "div",
+    "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "a", "s", "span", "div",
 })  # fmt: skip
 MARKDOWN_CHARS: Final = 40_000
 """Longer blocks are shown as they are: the parser takes more than linear time on hostile ones."""
@@ -59,7 +59,7 @@ _SHORT: Final = "white-space:nowrap"
 _LONG: Final = "min-width:320px;vertical-align:top"
 _BESIDE_LONG: Final = f"{_SHORT};vertical-align:top"
 _ALIGNED: Final = {f"text-align:{side}": side for side in ("left", "center", "right")}
-_CELLS: Final = frozenset(
+_CELLS: Final = frozenset(_ALIGNED) | frozenset(
     _CELL.format(side, width)
     for side in _ALIGNED.values()
     for width in (_SHORT, _LONG, _BESIDE_LONG)
@@ -101,7 +101,7 @@ def render_blocks(text: str, target: Target, highlighter: Highlighter | None) ->
     """Yield the HTML of each top-level block; without `highlighter`, code is not highlighted."""
     parser = _parser()
     tokens = parser.parse(text)
-    _decorate(tokens, target)
+    _decorate(tokens, target, short=highlighter is None)
     env: dict[str, Any] = {"target": target, "highlighter": highlighter}
     first = 0
     for place, token in enumerate(tokens, start=1):
@@ -172,8 +172,11 @@ def image_text(words: str, attrs: Mapping[str, Any]) -> str:
     return f"{words} ({address})" if words else address
 
 
-def _decorate(tokens: Sequence[Token], target: Target) -> None:
-    """Set styles or classes, and the direction of what holds right-to-left text."""
+def _decorate(tokens: Sequence[Token], target: Target, *, short: bool) -> None:
+    """Set styles or classes, and the direction of what holds right-to-left text.
+
+    With `short`, cells of saved tables are only aligned.
+    """
     opened: list[Token] = []
     row: list[tuple[Token, str]] = []
     for token in tokens:
@@ -183,7 +186,7 @@ def _decorate(tokens: Sequence[Token], target: Target) -> None:
                 token.attrSet("style", style)
         elif token.nesting < 0:
             if opened.pop().tag == "tr":
-                _decorate_row(row, target)
+                _decorate_row(row, target, short=short)
                 row = []
         elif token.type == "inline":
             if opened[-1].tag in {"th", "td"}:
@@ -206,14 +209,15 @@ def _starts_right(text: str) -> bool:
     return next((kind != "L" for kind in kinds if kind in {"L", "R", "AL"}), False)
 
 
-def _decorate_row(row: Sequence[tuple[Token, str]], target: Target) -> None:
+def _decorate_row(row: Sequence[tuple[Token, str]], target: Target, *, short: bool) -> None:
     long = [cell.tag == "td" and len(text) > NOWRAP_CHARS for cell, text in row]
-    short = _BESIDE_LONG if any(long) else _SHORT
+    narrow = _BESIDE_LONG if any(long) else _SHORT
     for (cell, text), is_long in zip(row, long, strict=True):
         if target == "saved":
             natural = "right" if _starts_right(text) else "left"
             side = _ALIGNED.get(str(cell.attrGet("style")), natural)
-            cell.attrSet("style", _CELL.format(side, _LONG if is_long else short))
+            wide = _CELL.format(side, _LONG if is_long else narrow)
+            cell.attrSet("style", f"text-align:{side}" if short else wide)
         elif is_long:
             cell.attrSet("class", "wrap")
 
@@ -222,7 +226,9 @@ def _decorate_row(row: Sequence[tuple[Token, str]], target: Target) -> None:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt  # noqa: PLC0415 - loading the extension must stay cheap
 
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(
+        ["table", "strikethrough"]
+    )
     # A definition may follow blocks that refer to it and are shown by then; no block is raw HTML.
     parser.disable(["reference", "html_block"])
     rules = parser.renderer.rules  # type: ignore[attr-defined]  # declared by RendererHTML only

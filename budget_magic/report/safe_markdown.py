@@ -169,7 +169,7 @@ def _parts_of_line(node: SyntaxTreeNode) -> list[Piece]:  # noqa: PLR0911 - like
             return [("code", node.content)]
         case "image":
             return _pieces(image_text(node.content, node.attrs))
-        case "strong" | "em":
+        case "strong" | "em" | "s":
             return [("mark", node.markup), *inside, ("mark", node.markup)]
         case "link":
             goal = safe_address(str(node.attrs.get("href", "")))

@@ -86,11 +86,9 @@ class SavedForm:
         while chars >= _SHORTEST_ANSWER:
             cut = cut_text(answer, lines=len(answer) + 2, chars=chars)
             head, _, tail = cut.text.partition("\n…\n")
-            # If the cut splits a code block, close its fence before the gap and open it after.
-            fences = _FENCE.findall(head)
-            fence = f"{fences[-1].strip()}\n" if len(fences) % 2 else ""
+            tail = _begun_again(head, tail)
             render, gap = self._form.render, str(self._form.macro("gap", cut.note))
-            framed = self._framed(render(head, False) + gap + render(fence + tail, False))  # noqa: FBT003 - no colours
+            framed = self._framed(render(head, False) + gap + render(tail, False))  # noqa: FBT003 - no colours
             if (needed := size(framed)) <= room:
                 return framed
             chars = int(chars * min(_SHRINK, room / needed))
@@ -130,6 +128,27 @@ class SavedForm:
         rest = _ELSEWHERE if first or None in bodies else ""
         earlier = _earlier(view.steps[:first])
         return form.macro("transcript", view, saved, earlier, rest), is_whole
+
+
+def _begun_again(head: str, tail: str) -> str:
+    """Return the tail of a cut Markdown text; a code block or table that was cut begins again."""
+    fences = _FENCE.findall(head)
+    if len(fences) % 2:
+        return f"{fences[-1].strip()}\n{tail}"
+    first, _, rest = tail.partition("\n")
+    table = _table_head(head)
+    return f"{table}{rest}" if table and "|" in first else tail  # the first row is cut too
+
+
+def _table_head(text: str) -> str:
+    """Return the two lines that begin the table which a text ends with; empty without one."""
+    lines = text.split("\n")
+    first = len(lines)
+    while first and "|" in lines[first - 1]:
+        first -= 1
+    head = lines[first : first + 2]
+    is_table = len(head) > 1 and {"-"} <= set(head[1]) <= set(" \t|:-")
+    return "\n".join([*head, ""]) if is_table else ""
 
 
 def _bodies(

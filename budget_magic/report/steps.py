@@ -150,6 +150,7 @@ def _results_text(results: _RowResults) -> str:
 
 def _live(step: StepFacts, live: LiveState | None) -> StepView:
     doing = one_line(live.doing, _MARK_CHARS) if live else "working"
+    why = one_line(step.retry.why, 120) if step.retry and doing == "retrying" else ""
     streaming = live.streaming if live else Kinds()
     counted, mark = kinds_sum(streaming), live_mark(streaming)
     state = MarkView(kind="streaming", text="streaming" if live and live.has_begun else "sent")
@@ -158,7 +159,7 @@ def _live(step: StepFacts, live: LiveState | None) -> StepView:
     return StepView(
         number=step.number,
         state="live",
-        parts=(TitlePart(detail=doing),),
+        parts=(TitlePart(detail=f"{doing}: {why}" if why else doing),),
         marks=(*_retried(step), state),
         streaming=streaming,
         counted=f"{mark}{exact(counted)}" if counted else "",

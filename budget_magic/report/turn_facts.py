@@ -57,8 +57,6 @@ class TurnFacts:
     """A step that was cut off and sent again after a resume appears twice."""
     left: tuple[int, ...] = ()
     """Budget tokens left before the first reply and after each one; empty without a budget."""
-    replied_s: float = 0.0
-    """Duration of the finished steps."""
     waiting: Mapping[str, events.ApprovalAsked] = field(default_factory=dict)
     """Calls that no one has answered yet, by id, oldest first."""
     waiting_for_room: events.WaitStarted | None = None
@@ -126,8 +124,7 @@ def add_fact(facts: TurnFacts, fact: events.Fact) -> TurnFacts:  # noqa: C901, P
             left = facts.left
             if fact.remaining is not None:
                 left = (*(left or (fact.remaining + fact.budget_tokens,)), fact.remaining)
-            replied_s = facts.replied_s + fact.elapsed_s
-            return replace(facts, steps=_add_in_step(facts, fact), left=left, replied_s=replied_s)
+            return replace(facts, steps=_add_in_step(facts, fact), left=left)
         case events.MessageAppended() if fact.message["role"] != "assistant":
             return facts
         case (

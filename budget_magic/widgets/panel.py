@@ -98,6 +98,8 @@ class Panel:
         self._closed = threading.Event()
         self._fold_shown: TurnFold | None = None
         self._steps_shown = 0
+        self._shown: object = None
+        self._saved_as_shown: object = None
         self._looks_again = self._no_events = self._ended = False
         self._viewed_at = 0.0
         self._logged: set[str] = set()
@@ -166,7 +168,8 @@ class Panel:
             timeout = self._beat(last=False)
             sent_at = time.monotonic()
         self._beat(last=True)
-        self._tell_saved()
+        if self.is_saved_by_page:
+            self._tell_saved()
 
     def _let_text_gather(self, sent_at: float) -> None:
         """Wait for more text, so that messages are few; end with its first pause."""
@@ -190,11 +193,12 @@ class Panel:
                 return due_s
             before = self._steps_shown
             self._send(self._look())
-            if self._steps_shown > before:
+            if self.is_saved_by_page and self._saved_as_shown != self._shown:
+                self._saved_as_shown = self._shown
                 self._tell_saved()
-                if not self.said_hello.is_set():
-                    # A browser that cannot ask for a snapshot may have missed something.
-                    self.widget.send_state("snapshot")
+            if self._steps_shown > before and not self.said_hello.is_set():
+                # A browser that cannot ask for a snapshot may have missed something.
+                self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the panel", error)
         return None if self._ended else IDLE_S
@@ -205,6 +209,7 @@ class Panel:
         view = look.view()
         self._fold_shown, self._ended = look.fold, view.state.ended
         self._steps_shown = look.fold.reading.total.steps
+        self._shown = self._steps_shown, tuple(look.fold.facts.waiting)
         extra = {
             "offers": offers_json(
                 Offers() if self._ended else self._controls.offers(), current_step(view)
@@ -223,8 +228,6 @@ class Panel:
         return {"panel": panel, "cell": self._cell_id, "ended": self._ended, "bundle": bundle}
 
     def _tell_saved(self) -> None:
-        if not self.is_saved_by_page:
-            return
         try:
             self._send({"saved": self._saved(self.widget.model_id)})
         except Exception as error:  # noqa: BLE001 - a view must not break a run

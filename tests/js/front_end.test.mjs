@@ -28,10 +28,9 @@ afterEach(() => {
   sessionStorage.clear();
 });
 
-function open(more = {}) {
+function open(more = {}, steps = [{ number: 6, row: row(), blocks: [] }]) {
   const kernel = { statusChanged: new Signal(), disposed: new Signal() };
   const sessionContext = { statusChanged: new Signal(), kernelChanged: new Signal() };
-  const steps = [{ number: 6, row: row(), blocks: [] }];
   const snapshot = { r: 0, head: head(more), steps, earlier: 0, streams: [] };
   const model = {
     get: (name) => ({ snapshot })[name],
@@ -47,6 +46,20 @@ function open(more = {}) {
   ended.push(widget.render({ model, el }), closeFeed, () => el.remove());
   return { q: (place) => el.querySelector(place), kernel, sessionContext, closeFeed };
 }
+
+test("a kernel that dies while a call waits leaves the call in the transcript", () => {
+  const blocks = [{ kind: "call", id: "a", name: "shell", text: 'shell(command="echo a")' }];
+  const marks = [["waiting", "waiting for you", ""]];
+  const steps = [{ number: 1, row: row({ state: "done", marks }), blocks }];
+  const field = ["command", "echo a", ""];
+  const asked = { id: "a", name: "shell", sentence: "Asks.", fields: [field], place: "" };
+  const { q, kernel } = open({ state: "waiting", approvals: [asked] }, steps);
+  assert.equal(q(".bm-block").hidden, true);
+  kernel.statusChanged.emit("dead");
+  paint();
+  assert.equal(q(".bm-block").hidden, false);
+  assert.equal(q(".bm-mark").textContent, "not answered");
+});
 
 for (const status of ["restarting", "autorestarting", "dead"])
   test(`a kernel that is ${status} is said to be gone, and the buttons are off`, () => {
@@ -140,8 +153,53 @@ test("the file gets the report while the page keeps the live view", () => {
   assert.deepEqual(calls, ["silent-change"]);
 });
 
+const marked = { data: { "text/html": "old" }, metadata: { budget_magic: { panel: "p1" } } };
+
+test("a page that was loaded while the turn ran gets its panel back, the file keeps the report", () => {
+  const { shown, file, model } = notebook([marked]);
+  new NotebookFile(model).put(saved(), true);
+  assert.equal(shown[0].data[WIDGET].model_id, "p1");
+  assert.deepEqual(file[0].data, { "text/html": "<b>report</b>" });
+});
+
+test("a live view that the kernel cannot replace gives way to the report at the end", () => {
+  const { shown, file, model } = notebook([live]);
+  new NotebookFile(model).put(saved({ ended: true }), true);
+  assert.deepEqual(shown[0].data, { "text/html": "<b>report</b>" });
+  assert.deepEqual(file[0].data, { "text/html": "<b>report</b>" });
+});
+
+test("a report that came before the output is put there once it is shown", () => {
+  const outputs = [];
+  const { shown, file, model } = notebook(outputs);
+  const heard = {};
+  const values = {
+    snapshot: { r: 0, head: head(), steps: [], earlier: 0, streams: [] },
+    saved: {},
+  };
+  const widget = panel();
+  const all = {
+    ...model,
+    get: (name) => values[name],
+    on: (event, hear) => {
+      heard[event] = hear;
+    },
+    off() {},
+    send() {},
+  };
+  ended.push(widget.initialize({ model: all }));
+  heard["msg:custom"]({ saved: saved() });
+  assert.equal(shown.length, 0);
+
+  shown.push({ ...live });
+  file.push({ ...live });
+  ended.push(widget.render({ model: all, el: document.createElement("div") }));
+
+  assert.equal(shown[0].data[WIDGET].model_id, "p1");
+  assert.deepEqual(file[0].data, { "text/html": "<b>report</b>" });
+});
+
 test("a page that was loaded while the turn ran gets the report in its place", () => {
-  const marked = { data: { "text/html": "old" }, metadata: { budget_magic: { panel: "p1" } } };
   const { shown, model } = notebook([marked]);
   new NotebookFile(model).put(saved({ ended: true }), true);
   assert.deepEqual(shown[0].data, { "text/html": "<b>report</b>" });
@@ -156,8 +214,8 @@ test("a page that never had the output gets it below its cell, once", () => {
   form.put(saved(), true);
   form.put(saved({ ended: true }), true);
   assert.deepEqual(
-    shown.map(({ data }) => data["text/html"]),
-    ["<b>report</b>"],
+    shown.map(({ data }) => data),
+    [{ "text/html": "<b>report</b>" }],
   );
 });
 
@@ -205,6 +263,25 @@ test("the tab of a hidden page says that a person is needed, until it is looked 
   hide(false);
   document.dispatchEvent(new window.Event("visibilitychange"));
   assert.equal(document.title, "audit.ipynb");
+});
+
+test("whoever leaves the page while a call waits is told so by the title, each time", () => {
+  document.title = "audit.ipynb";
+  const attention = new Attention();
+  ended.push(() => attention.remove());
+  const turn = (hidden) => {
+    hide(hidden);
+    document.dispatchEvent(new window.Event("visibilitychange"));
+    return document.title;
+  };
+  attention.update(head());
+  attention.update(head({ state: "waiting", word: "Waiting for you" }));
+  assert.equal(turn(true), "(waiting for you) audit.ipynb");
+  assert.equal(turn(false), "audit.ipynb");
+  assert.equal(turn(true), "(waiting for you) audit.ipynb");
+  attention.update(head());
+  assert.equal(document.title, "audit.ipynb");
+  assert.equal(turn(false), "audit.ipynb");
 });
 
 test("the end of a turn is marked if it ran for more than a minute", () => {

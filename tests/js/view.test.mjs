@@ -166,6 +166,39 @@ test("the input of a call that waits is shown once", () => {
   assert.equal(shown(), 1);
 });
 
+test("open details make way for a call that waits, and stay below it", () => {
+  const { q, tell } = open();
+  q(".bm-details-button").click();
+  paint();
+  const details = () => q(".bm-details").compareDocumentPosition(q(".bm-approvals"));
+  assert.ok(details() & 4, "details stand above");
+  tell({ h: { state: "waiting", approvals: [asked("a")] } });
+  assert.ok(details() & 2, "details stand below");
+  tell({ h: { state: "running", approvals: [] } });
+  assert.ok(details() & 2, "and do not jump back");
+});
+
+test("shares are those of the tokens counted, however small a part of the budget they are", () => {
+  const { el, q, tell } = open();
+  q(".bm-details-button").click();
+  const kinds = Object.entries({ thinking: 14, calls: 25, results: 0, text: 10 }).map(
+    ([kind, tokens]) => [kind, { text: `${tokens}`, share: 0 }],
+  );
+  tell({ h: { gauge: { kinds: Object.fromEntries(kinds) } } });
+  const rows = [...el.querySelectorAll(".bm-details table")][0].querySelectorAll("tbody tr");
+  assert.deepEqual(
+    [...rows].slice(0, 4).map((row) => row.cells[1].textContent),
+    ["29 %", "51 %", "0 %", "20 %"],
+  );
+});
+
+test("what stands between backticks in a notice is code", () => {
+  const { el, q } = open({ notes: ["declare it with `@tool(reads=True)` first"] });
+  assert.equal(q(".bm-note code").textContent, "@tool(reads=True)");
+  const shown = [...el.querySelectorAll(".bm-note")].at(-1);
+  assert.equal(shown.textContent, "declare it with @tool(reads=True) first");
+});
+
 test("finished Markdown is rendered while it streams, what is open is text", () => {
   const { q, tell } = open();
   tell({

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import nbformat
 from playwright.sync_api import Browser, Locator, Page
 
+from budget_magic.widgets.panel import WIDGET_MIME
 from tests.ui.scenes import MODULE
 
 App = Literal["lab", "notebook"]
@@ -256,6 +257,15 @@ class Window:
             index,
         )
         return found
+
+    def wait_for_report(self, index: int) -> None:
+        """Wait until a cell would be saved with a report and without a widget."""
+        self.page.wait_for_function(
+            f"(i) => {{ const c = {PANEL_JS.strip()}.content.model.cells.get(i);"
+            " const saved = c.sharedModel.toJSON().outputs;"
+            f" return saved.length && !saved.some((one) => one.data['{WIDGET_MIME}']); }}",
+            arg=index,
+        )
 
     def evaluate(self, code: str) -> str:
         """What the kernel prints for a line of code; only while no cell runs."""

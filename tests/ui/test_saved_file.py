@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from budget_magic.widgets.panel import WIDGET_MIME
 from tests.ui.conftest import OpenNotebook
 from tests.ui.lab import Server, Window
 from tests.ui.scenes import LOAD, SET_UP
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 TWO_STEPS = (
     SET_UP + "sim, mine = scripted(Reply(text='First I look.', calls=[note('a')]),"
     " Reply(text='# Found\\n\\nAll *is* well.\\n\\n' + LONG * 3), pace=150)"
@@ -44,14 +44,14 @@ def test_a_file_saved_in_mid_run_tells_the_story_so_far(
     window = running_second_step(open_notebook, lab)
     window.save()
     (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET not in output["data"]
+    assert WIDGET_MIME not in output["data"]
     assert "Look, then report." in "".join(output["data"]["text/html"])
     assert "save_note" in "".join(output["data"]["text/html"])
     expect(window.panel().locator(".bm-state")).to_contain_text("Running")
     window.wait_done(2)
     window.save()
     (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET not in output["data"]
+    assert WIDGET_MIME not in output["data"]
     assert "budget_magic" not in output["metadata"]
     assert "Completed" in "".join(output["data"]["text/html"])
 
@@ -84,12 +84,89 @@ def test_a_page_loaded_again_in_mid_run_keeps_the_answer(
     output = window.page.locator(".jp-OutputArea").last
     expect(output).to_contain_text("Completed", timeout=60_000)
     expect(output).to_contain_text("All is well.")
+    expect(window.panel()).to_have_count(0)
     window.save()
     lab.shut_kernels_down()
     window.open()
     expect(window.page.locator(".jp-OutputArea").last).to_contain_text("All is well.")
-    assert all(WIDGET not in one["data"] for one in outputs_in_file(lab, window.name))
+    assert all(WIDGET_MIME not in one["data"] for one in outputs_in_file(lab, window.name))
     window.shot("reopened-after-reload")
+
+
+ASKS = "%%claude_task other --client mine -t save_note\nLook, then ask me."
+
+
+def waiting_in_second_turn(open_notebook: OpenNotebook, server: Server) -> Window:
+    """A page in which a later turn of the kernel waits for an approval in its first step."""
+    set_up = (
+        SET_UP + "_, mine = scripted(Reply(text='One.'), Reply(text='I look.', calls=[note('a')]),"
+        " Reply(text='All is well.'))"
+    )
+    first = "%%claude_task audit --client mine -t none\nSay one."
+    window = open_notebook(server, LOAD, set_up, ASKS)
+    window.run_to_end(0, 1)
+    window.evaluate(first)
+    window.run(2)
+    expect(window.panel().locator(".bm-approval")).to_have_count(1)
+    window.wait_for_report(2)
+    return window
+
+
+def test_a_file_saved_while_the_first_step_s_call_waits_tells_the_story(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    window = waiting_in_second_turn(open_notebook, lab)
+    window.save()
+    (output,) = outputs_in_file(lab, window.name)
+    html = "".join(output["data"]["text/html"])
+    assert WIDGET_MIME not in output["data"]
+    assert "Look, then ask me." in html
+    assert "I look." in html
+    expect(window.panel().locator(".bm-approval")).to_have_count(1)
+    window.page.locator("[data-act=approve]").click()
+    window.wait_done(2)
+
+
+def test_a_page_loaded_again_while_a_call_waits_says_what_to_do(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    window = waiting_in_second_turn(open_notebook, lab)
+    window.save()
+    window.open(while_it_runs=True)
+    output = window.page.locator(".jp-OutputArea").last
+    expect(output).to_contain_text("interrupt the kernel and run the cell again")
+    window.shot("reloaded-while-a-call-waits")
+
+    lab.interrupt_kernels()
+
+    expect(output).to_contain_text("Stopped", timeout=60_000)
+    window.save()
+    (shown,) = (one for one in outputs_in_file(lab, window.name) if "data" in one)
+    assert WIDGET_MIME not in shown["data"]
+    assert "Stopped" in "".join(shown["data"]["text/html"])
+
+
+def test_the_second_turn_of_a_kernel_survives_a_reload(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    two_steps = TWO_STEPS.replace("scripted(", "scripted(Reply(text='One.'), ")
+    window = open_notebook(lab, LOAD, two_steps, CELL)
+    window.run_to_end(0, 1)
+    window.evaluate("%%claude_task other --client mine -t none\nSay one.")
+    window.run(2)
+    expect(window.panel().locator(".bm-step")).to_have_count(2)
+    window.wait_for_report(2)
+    window.save()
+    window.open(while_it_runs=True)
+    output = window.page.locator(".jp-OutputArea").last
+    expect(output).to_contain_text("Completed", timeout=60_000)
+    expect(output).to_contain_text("All is well.")
+    expect(window.panel()).to_have_count(0)
+    window.save()
+    lab.shut_kernels_down()
+    window.open()
+    expect(window.page.locator(".jp-OutputArea").last).to_contain_text("All is well.")
+    assert all(WIDGET_MIME not in one["data"] for one in outputs_in_file(lab, window.name))
 
 
 def test_a_kernel_that_is_restarted_in_mid_run_leaves_what_was_written(
@@ -101,7 +178,7 @@ def test_a_kernel_that_is_restarted_in_mid_run_leaves_what_was_written(
     expect(output).to_contain_text("Stopped")
     expect(output).to_contain_text("All is well.")
     window.save()
-    assert all(WIDGET not in one.get("data", {}) for one in outputs_in_file(lab, window.name))
+    assert all(WIDGET_MIME not in one.get("data", {}) for one in outputs_in_file(lab, window.name))
 
 
 def test_a_panel_whose_kernel_was_killed_says_so_and_the_file_reads(
@@ -116,6 +193,6 @@ def test_a_panel_whose_kernel_was_killed_says_so_and_the_file_reads(
     window.shot("kernel-killed")
     window.save()
     (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET not in output["data"]
+    assert WIDGET_MIME not in output["data"]
     window.open(while_it_runs=True)
     expect(window.page.locator(".jp-OutputArea").last).to_contain_text("save_note")

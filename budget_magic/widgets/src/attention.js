@@ -12,6 +12,7 @@ export class Attention {
     this.since = now();
     this.state = "";
     this.title = "";
+    this.word = "";
     this.seen = () => this.look();
     document.addEventListener("visibilitychange", this.seen);
   }
@@ -23,22 +24,29 @@ export class Attention {
     const isFirst = this.state === "";
     this.state = state;
     const calls = state === "waiting" || (state === "ended" && this.now() - this.since > LONG_MS);
+    this.word = calls ? head.word.toLowerCase() : "";
     if (calls && !isFirst && document.hidden) this.call(head);
     else if (state !== "ended") this.restore();
   }
 
   /** @param {Head} head */
   call(head) {
-    this.restore();
-    this.title = document.title;
-    document.title = `(${head.word.toLowerCase()}) ${this.title}`;
+    this.mark();
     if (typeof Notification === "undefined" || Notification.permission !== "granted") return;
     const notice = new Notification(`${head.task}: ${head.word.toLowerCase()}`, { body: head.now });
     notice.addEventListener("click", () => window.focus());
   }
 
+  mark() {
+    this.restore();
+    this.title = document.title;
+    document.title = `(${this.word}) ${this.title}`;
+  }
+
+  /** Whoever leaves the page while a call waits is told so by the title. */
   look() {
     if (!document.hidden) this.restore();
+    else if (this.state === "waiting") this.mark();
   }
 
   restore() {

@@ -132,12 +132,13 @@ class KindsTable {
 
   /** @param {Gauge} gauge */
   update(gauge) {
-    const whole = KINDS.reduce((sum, kind) => sum + part(gauge, kind), 0) || 1;
+    const counts = KINDS.map((kind) => count(gauge.kinds[kind].text));
+    const whole = counts.reduce((sum, tokens) => sum + tokens, 0) || 1;
     KINDS.forEach((kind, place) => {
       const cell = this.cells[place];
       if (!cell) return;
       setText(cell.label, gauge.kinds[kind].label);
-      setText(cell.share, `${Math.round((100 * part(gauge, kind)) / whole)} %`);
+      setText(cell.share, `${Math.round((100 * (counts[place] ?? 0)) / whole)} %`);
       setText(cell.tokens, gauge.kinds[kind].text);
     });
     const about = gauge.estimated ? "≈ " : "";
@@ -152,10 +153,10 @@ class KindsTable {
 }
 
 /**
- * @param {Gauge} gauge
- * @param {KindName} kind
+ * Return a figure as a number, without its commas and marks.
+ * @param {string} text
  */
-const part = (gauge, kind) => gauge.kinds[kind].share + gauge.kinds[kind].live;
+const count = (text) => Number(text.replace(/\D/g, ""));
 
 class PaceLine {
   constructor() {

@@ -19,6 +19,14 @@ export function h(tag, className = "", ...children) {
 }
 
 /**
+ * Return a sentence in which what stands between backticks is code.
+ * @param {string} text
+ */
+export function coded(text) {
+  return text.split("`").map((part, place) => (place % 2 ? h("code", "", part) : part));
+}
+
+/**
  * Set attributes; false and "" remove one.
  * @template {Element} E
  * @param {E} el

@@ -1,7 +1,7 @@
 // @ts-check
 // Sentences: how the turn ended and goes on, what to know meanwhile, ceilings that are near.
 
-import { attrs, button, copyButton, disable, h, setText, show } from "./dom.js";
+import { attrs, button, coded, copyButton, disable, h, setText, show } from "./dom.js";
 
 /**
  * @typedef {import("./types").CeilingName} CeilingName
@@ -31,7 +31,7 @@ export class Verdict {
     if (!verdict) return;
     const [sentence, lead, command, after] = verdict;
     const [first, rest] = halves(sentence);
-    this.sentence.replaceChildren(h("b", "", first), rest ? ` ${rest}` : "");
+    this.sentence.replaceChildren(h("b", "", ...coded(first)), ...coded(rest && ` ${rest}`));
     setText(this.lead, lead);
     setText(this.command, command);
     setText(this.after, after);
@@ -63,7 +63,8 @@ export class Notes {
       notes.push(stopNote(head.now));
     if (this.shown === notes.join("\n")) return;
     this.shown = notes.join("\n");
-    this.texts.replaceChildren(...notes.map((note) => h("div", "bm-note", h("p", "", note))));
+    const shown = notes.map((note) => h("div", "bm-note", h("p", "", ...coded(note))));
+    this.texts.replaceChildren(...shown);
   }
 }
 

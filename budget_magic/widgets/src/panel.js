@@ -20,22 +20,31 @@ export default function panel() {
   /** @type {Set<View>} */
   const views = new Set();
   let gone = false;
+  let putAgain = () => {};
   return {
     /** @param {{model: Model}} context */
     initialize({ model }) {
       const saved = new NotebookFile(model);
       /** @param {Message & {saved?: Saved}} message */
       const heard = (message) => {
-        if (message.saved) keep(message.saved, false);
+        if (message.saved) keep(message.saved);
         else if (feed.take(message)) model.send({ k: "resync" });
       };
-      /** @param {Saved} report @param {boolean} again */
-      const keep = (report, again) => {
+      // Where the page saw the cell begin, the kernel had no report yet as the widget came.
+      const again = Boolean(model.get("saved")?.panel);
+      /** @type {Saved} */
+      let report = model.get("saved");
+      /** @param {Saved} newest */
+      const keep = (newest) => {
+        report = newest;
         if (saved.put(report, again) && report.ended) model.send({ k: "kept" });
+      };
+      putAgain = () => {
+        if (!report?.ended) saved.put(report, false);
       };
       const refresh = () => feed.takeSnapshot(model.get("snapshot"));
       refresh();
-      keep(model.get("saved"), true);
+      keep(report);
       model.on("msg:custom", heard);
       model.on("change:snapshot", refresh);
       const attention = new Attention();
@@ -63,6 +72,7 @@ export default function panel() {
       el.append(view.el);
       view.paint();
       model.send({ k: "hello", r: feed.revision });
+      putAgain(); // the output may not have been there when the report came
       return () => {
         views.delete(view);
         view.remove();

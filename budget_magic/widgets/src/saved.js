@@ -26,19 +26,27 @@ export class NotebookFile {
   }
 
   /**
-   * Put the report into the file, beside the live view in the page; return whether it is there.
+   * Put the report into the file, beside the live view in the page; return whether that was done.
    * @param {Saved} saved
    * @param {boolean} again whether the page was loaded while the turn ran
    */
   put(saved, again) {
     if (!this.works || !saved?.panel) return false;
-    const places = this.places(saved.panel);
-    for (const { cell, index, isLive } of places) {
-      if (isLive && !saved.ended)
-        cell.sharedModel.updateOutputs(index, index + 1, [output(saved)], SILENT);
-      else if (!isLive) cell.outputs.set(index, output(saved));
+    const found = this.places(saved.panel);
+    if (!found.length && again) {
+      const cell = this.cell(saved.cell);
+      cell?.outputs.add(output(saved));
+      if (cell) found.push({ cell, index: cell.outputs.length - 1, isLive: false });
     }
-    if (!places.length && again) this.cell(saved.cell)?.outputs.add(output(saved));
+    for (const { cell, index, isLive } of found) {
+      if (saved.ended) {
+        cell.outputs.set(index, output(saved));
+        continue;
+      }
+      // A page that was loaded again shows the report that the file had: it gets its panel back.
+      if (!isLive) cell.outputs.set(index, live(saved));
+      cell.sharedModel.updateOutputs(index, index + 1, [output(saved)], SILENT);
+    }
     return true;
   }
 
@@ -64,6 +72,13 @@ export class NotebookFile {
     for (const cell of this.notebook.cells) if (cell.id === id && cell.type === "code") return cell;
     return null;
   }
+}
+
+/** @param {Saved} saved */
+function live(saved) {
+  const widget = { version_major: 2, version_minor: 0, model_id: saved.panel };
+  const report = output(saved);
+  return { ...report, data: { ...report.data, [WIDGET]: widget } };
 }
 
 /** @param {Saved} saved */

@@ -100,6 +100,8 @@ export class StepItem {
    */
   allMarks({ row, blocks }, waiting) {
     if (this.view.gone && row.state === "live") return [["cut", "broke off", ""]];
+    if (this.view.gone)
+      return row.marks.map((mark) => (mark[0] === "waiting" ? ["cut", "not answered", ""] : mark));
     const waits = blocks?.some(({ id }) => id && waiting.has(id));
     if (!waits || row.marks.some(([kind]) => kind === "waiting")) return row.marks;
     return [...row.marks, ["waiting", "waiting for you", ""]];

@@ -76,7 +76,7 @@ export class Transcript {
     const numbers = [...feed.steps.keys()].sort((a, b) => a - b);
     const shown = numbers.slice(-this.most);
     this.drawEarlier(numbers.length - shown.length, feed.earlier);
-    const waiting = new Set(head.approvals.map((asked) => asked.id));
+    const waiting = new Set(this.view.gone ? [] : head.approvals.map((asked) => asked.id));
     const largest = largestStep(feed.steps.values());
     const all = change.all || largest !== this.largest || this.waiting !== [...waiting].join();
     this.largest = largest;

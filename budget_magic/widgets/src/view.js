@@ -20,6 +20,7 @@ import { Transcript } from "./transcript.js";
 
 const STOP_UNHEARD_MS = 1500;
 const FRAME_MS = 16;
+const FOLLOWING = 4; // Node.DOCUMENT_POSITION_FOLLOWING
 const QUIET = { "data-lm-suppress-shortcuts": "true" };
 
 export class View {
@@ -103,6 +104,16 @@ export class View {
     return this.gone || head.no_events || head.state === "starting";
   }
 
+  /**
+   * Keep a call that waits in view: from then on, open details stand below it.
+   * @param {Head} head
+   */
+  makeWay(head) {
+    const { details, box } = this;
+    if (head.approvals.length && details.el.compareDocumentPosition(box.el) & FOLLOWING)
+      box.grip.after(details.el);
+  }
+
   /** @param {Change} change */
   later(change) {
     for (const key of change.head) this.change.head.add(key);
@@ -138,6 +149,7 @@ export class View {
     this.verdict.update(head);
     this.notes.update(head);
     this.approvals.update(head);
+    this.makeWay(head);
     this.box.show(!head.ended);
     const home = head.ended ? this.verdict.el : this.approvals.el;
     if (head.ended && this.notes.el.previousElementSibling !== home) home.after(this.notes.el);
