@@ -169,6 +169,29 @@ def test_the_second_turn_of_a_kernel_survives_a_reload(
     assert all(WIDGET_MIME not in one["data"] for one in outputs_in_file(lab, window.name))
 
 
+def test_a_turn_in_the_background_gets_its_panel_back_after_a_reload(
+    lab: Server, open_notebook: OpenNotebook
+) -> None:
+    slow = SET_UP + "_, mine = scripted(Reply(text='So it goes. ' + LONG * 9), pace=60)"
+    cell = "%%claude_task audit --client mine -t none --background\nWrite at length."
+    window = open_notebook(lab, LOAD, slow, cell)
+    window.run_to_end(0, 1, 2)
+    expect(window.panel()).to_contain_text("So it goes.")
+    window.wait_for_report(2)
+    window.save()
+    window.open()
+    expect(window.panel().locator(".bm-state")).to_contain_text("Running")
+    window.shot("background-after-reload")
+
+    window.panel().locator("[data-act=stop]").click()
+
+    expect(window.page.locator(".jp-OutputArea").last).to_contain_text("Stopped")
+    expect(window.panel()).to_have_count(0)
+    window.save()
+    (output,) = outputs_in_file(lab, window.name)
+    assert "So it goes." in "".join(output["data"]["text/html"])
+
+
 def test_a_kernel_that_is_restarted_in_mid_run_leaves_what_was_written(
     lab: Server, open_notebook: OpenNotebook
 ) -> None:
