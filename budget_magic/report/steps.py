@@ -160,7 +160,7 @@ def _live(step: StepFacts, live: LiveState | None) -> StepView:
         number=step.number,
         state="live",
         parts=(TitlePart(detail=f"{doing}: {why}" if why else doing),),
-        marks=(*_retried(step), state),
+        marks=_retried(step) if why else (*_retried(step), state),
         streaming=streaming,
         counted=f"{mark}{exact(counted)}" if counted else "",
         counted_tokens=counted,

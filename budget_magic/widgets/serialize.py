@@ -50,7 +50,9 @@ def head_json(view: TurnView, render: Callable[[str], str]) -> dict[str, Any]:
     """
     prompt = cut_text(view.prompt, lines=PROMPT_LINES, chars=PREVIEW_CHARS)
     return {
-        **_picked(view, "task", "turn", "now", "simulated"),
+        **_picked(view, "task", "turn", "simulated"),
+        # The row of the step says why it is tried again.
+        "now": view.now.partition(": ")[0] if view.state.name == "retrying" else view.now,
         "prompt": prompt.text,
         "prompt_note": prompt.note,
         "step": current_step(view),

@@ -27,7 +27,14 @@ from budget_magic.models import user_prices
 from budget_magic.report.gauges import kinds_sum
 from budget_magic.report.labels import split_verdict
 from budget_magic.report.view import view_turn
-from budget_magic.report.view_models import CeilingView, InputField, LiveState, TurnView
+from budget_magic.report.view_models import (
+    CeilingView,
+    InputField,
+    LiveState,
+    TitlePart,
+    TurnView,
+)
+from budget_magic.widgets.serialize import head_json
 from tests.report.records import (
     ANSWER,
     PORT_COMMAND,
@@ -253,7 +260,13 @@ def test_retrying_says_why_and_when() -> None:
         "step 8, try 2 of 4 in 6 s: Claude is overloaded",
     )
     later = replace(LIVE, doing="retrying", retry_in_s=2.2)
-    assert story.view(live=later).now == "step 8, try 2 of 4 in 2 s: Claude is overloaded"
+    view = story.view(live=later)
+    assert view.now == "step 8, try 2 of 4 in 2 s: Claude is overloaded"
+    row = view.steps[-1]
+    assert row.parts == (TitlePart(detail="retrying: Claude is overloaded"),)
+    assert "sent" not in [mark.text for mark in row.marks]
+    # In the panel, the row above says why.
+    assert head_json(view, str)["now"] == "step 8, try 2 of 4 in 2 s"
     assert story.view(live=LIVE).state.name == "running"
 
 
