@@ -1,0 +1,1 @@
+"""Experiments with budgets: what many runs of one prompt say."""
