@@ -38,22 +38,26 @@ def outputs_in_file(server: Server, name: str) -> list[dict[str, Any]]:
     return outputs
 
 
+def saved_report(server: Server, window: Window) -> str:
+    """Save, and return the HTML of the last cell's only output, which is no widget."""
+    window.save()
+    (output,) = outputs_in_file(server, window.name)
+    assert WIDGET_MIME not in output["data"]
+    return "".join(output["data"]["text/html"])
+
+
 def test_a_file_saved_in_mid_run_tells_the_story_so_far(
     lab: Server, open_notebook: OpenNotebook
 ) -> None:
     window = running_second_step(open_notebook, lab)
-    window.save()
-    (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET_MIME not in output["data"]
-    assert "Look, then report." in "".join(output["data"]["text/html"])
-    assert "save_note" in "".join(output["data"]["text/html"])
+    html = saved_report(lab, window)
+    assert "Look, then report." in html
+    assert "save_note" in html
     expect(window.panel().locator(".bm-state")).to_contain_text("Running")
     window.wait_done(2)
-    window.save()
+    assert "Completed" in saved_report(lab, window)
     (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET_MIME not in output["data"]
     assert "budget_magic" not in output["metadata"]
-    assert "Completed" in "".join(output["data"]["text/html"])
 
 
 def test_a_page_loaded_again_after_the_end_changes_nothing(
@@ -116,10 +120,7 @@ def test_a_file_saved_while_the_first_step_s_call_waits_tells_the_story(
     lab: Server, open_notebook: OpenNotebook
 ) -> None:
     window = waiting_in_second_turn(open_notebook, lab)
-    window.save()
-    (output,) = outputs_in_file(lab, window.name)
-    html = "".join(output["data"]["text/html"])
-    assert WIDGET_MIME not in output["data"]
+    html = saved_report(lab, window)
     assert "Look, then ask me." in html
     assert "I look." in html
     expect(window.panel().locator(".bm-approval")).to_have_count(1)
@@ -187,9 +188,7 @@ def test_a_turn_in_the_background_gets_its_panel_back_after_a_reload(
 
     expect(window.page.locator(".jp-OutputArea").last).to_contain_text("Stopped")
     expect(window.panel()).to_have_count(0)
-    window.save()
-    (output,) = outputs_in_file(lab, window.name)
-    assert "So it goes." in "".join(output["data"]["text/html"])
+    assert "So it goes." in saved_report(lab, window)
 
 
 def test_a_kernel_that_is_restarted_in_mid_run_leaves_what_was_written(
@@ -214,8 +213,6 @@ def test_a_panel_whose_kernel_was_killed_says_so_and_the_file_reads(
     expect(panel.locator(".bm-note--gone")).to_contain_text("The kernel that ran this turn is gone")
     expect(panel.locator(".bm-stop")).to_be_disabled()
     window.shot("kernel-killed")
-    window.save()
-    (output,) = outputs_in_file(lab, window.name)
-    assert WIDGET_MIME not in output["data"]
+    saved_report(lab, window)
     window.open(while_it_runs=True)
     expect(window.page.locator(".jp-OutputArea").last).to_contain_text("save_note")
