@@ -109,7 +109,7 @@ def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
         return None
     detail = ended.detail
     if ended.state == "completed" and not ended.suggestions:
-        _, _, detail = detail.partition("; ")  # after the figures
+        detail = advice_of(detail)
         if not detail or unattended_text(facts):  # then that says it
             return None
     suggestions = [
@@ -124,6 +124,15 @@ def verdict_view(facts: TurnFacts, word: Word) -> VerdictView | None:
     ]
     detail = join_clauses(one_line(detail, DETAIL_CHARS), clauses)
     return split_verdict(detail, commands[-1] if commands else "")
+
+
+def advice_of(detail: str) -> str:
+    """Return what the detail of a completed turn says after its figures; often nothing.
+
+    >>> advice_of("1 step, 0 tool calls, $0.50; the budget looks too small")
+    'the budget looks too small'
+    """
+    return detail.partition("; ")[2]
 
 
 def split_verdict(detail: str, command: str) -> VerdictView:

@@ -18,6 +18,7 @@ _OPEN_END: Final = re.compile(
 )
 """A terminal escape that what follows may complete; a longer one is not held back."""
 _MOST_OPEN: Final = 80
+"""Characters at the end of a piece in which such an escape may begin."""
 _CONTROL_PICTURES: Final = 0x2400
 _SPACE: Final = 0x20
 _DELETE: Final = 0x7F

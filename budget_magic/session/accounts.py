@@ -16,7 +16,8 @@ COST_VARIABLE: Final = "ANTHROPIC_COST_BUDGET"
 TOKEN_VARIABLE: Final = "ANTHROPIC_TOKEN_BUDGET"  # noqa: S105 - a count of tokens, no secret
 COST_SETTING: Final = "session_cost"
 TOKEN_SETTING: Final = "session_tokens"  # noqa: S105 - likewise
-MOST: Final = 10**15
+_MOST: Final = 10**15
+"""Beyond any bill, in dollars or tokens."""
 
 
 def set_ceilings(
@@ -69,6 +70,6 @@ def _number(environ: Mapping[str, str], name: str, unit: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value < MOST:
+    if not value.is_finite() or not 0 <= value < _MOST:
         raise ConfigurationError(f"{name} is {text!r}; set it to a number of {unit}, or unset it")
     return value

@@ -8,6 +8,7 @@ from functools import partial
 
 from budget_magic.events import Reason, State
 from budget_magic.meter import Spend
+from budget_magic.report.labels import advice_of
 from budget_magic.report.numbers import clock, dollars, exact, plural
 from budget_magic.report.text import clean_text
 
@@ -87,9 +88,8 @@ class Outcome:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.task}, turn {self.turn}: {self._ending}"
-        # The detail of a completed turn begins with the figures of the next line.
-        _, _, advice = self.detail.partition("; ")
-        said = advice if self.state == "completed" else self.detail
+        # The next line has the figures of a completed turn.
+        said = advice_of(self.detail) if self.state == "completed" else self.detail
         if said:
             yield clean_text(said)
         spend = self.spend
@@ -102,9 +102,10 @@ class Outcome:
             figures.append(f"{dollars(spend.unconfirmed_usd)} unconfirmed")
         yield ", ".join(figures)
         if self.budget is not None and self.remaining is not None:
-            is_over, tokens = self.remaining < 0, exact(abs(self.remaining))
-            said = "tokens over" if is_over else "of"
-            yield f"{tokens} {said} {exact(self.budget)}{'' if is_over else ' tokens left'}"
+            if self.remaining < 0:
+                yield f"{exact(-self.remaining)} tokens over {exact(self.budget)}"
+            else:
+                yield f"{exact(self.remaining)} of {exact(self.budget)} tokens left"
         if self.text.strip():
             text = clean_text(self.text.strip())
             first = "\n".join(text.split("\n")[:SHOWN_LINES])[:SHOWN_CHARS].rstrip()

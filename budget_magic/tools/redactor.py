@@ -21,6 +21,8 @@ MINIMUM_LENGTH: Final = 8
 _LONGEST_GRAM: Final = 8
 _BITS: Final = 6
 """Bits that one character of base64 holds."""
+_ESCAPED_IN_MARKDOWN: Final = ("_", "_*", string.punctuation)
+"""What a writer of Markdown puts a backslash before: the usual marks, or all."""
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
@@ -235,11 +237,7 @@ def _forms(value: str) -> Iterator[str]:
     """
     yield value
     yield from _in_python(value)
-    for special in (
-        "_",
-        "_*",
-        string.punctuation,
-    ):  # as Markdown escapes them, all or the usual ones
+    for special in _ESCAPED_IN_MARKDOWN:
         yield "".join(f"\\{one}" if one in special else one for one in value)
     yield escape(value, quote=False)
     yield escape(value)

@@ -83,7 +83,8 @@ def offers_json(offers: Offers, step: int) -> dict[str, Any]:
     """Return the offers as JSON values, each with its cost in words; `step` is under way."""
     price, cached = _price(offers.rewrite_usd), f"{compact(offers.rewrite_tokens)} tokens"
     rewrites = offers.rewrite_tokens > 0
-    at_least = f"{price} or more" if price.startswith("+") else "not known yet"
+    is_known = rewrites and price.startswith("+")
+    at_least = f"{price} or more" if is_known else "not known yet"
     now = f"From step {step + 1}"
     free = _choice(now, FREE, "Nothing is in the cache yet.")
     effort_now = _choice(
@@ -102,7 +103,7 @@ def offers_json(offers: Offers, step: int) -> dict[str, Any]:
         effort_next = _choice("Next cell", at_least, why)
     budget_next = _choice(
         "Next cell",
-        at_least if rewrites else "not known yet",
+        at_least,
         "The cache is written again then too, with what this turn still adds.",
     )
     return {

@@ -97,9 +97,10 @@ class Panel:
         self._requests = Requests(controls)
         self._closed = threading.Event()
         self._fold_shown: TurnFold | None = None
-        self._steps_shown = 0
-        self._shown: object = None
-        self._saved_as_shown: object = None
+        self._shown: tuple[int, tuple[str, ...]] = 0, ()
+        """Steps and waiting calls of the last view."""
+        self._saved_as: tuple[int, tuple[str, ...]] | None = None
+        """The same of the last report that was sent for the file."""
         self._looks_again = self._no_events = self._ended = False
         self._viewed_at = 0.0
         self._logged: set[str] = set()
@@ -191,12 +192,13 @@ class Panel:
             if due_s > 0 and not (has_changed or last):
                 self._send(self._sync.text_beat(self._turn.look().blocks))
                 return due_s
-            before = self._steps_shown
+            before, _ = self._shown
             self._send(self._look())
-            if self.is_saved_by_page and self._saved_as_shown != self._shown:
-                self._saved_as_shown = self._shown
+            # The final report is sent once, after the display has it.
+            if self.is_saved_by_page and not self._ended and self._saved_as != self._shown:
+                self._saved_as = self._shown
                 self._tell_saved()
-            if self._steps_shown > before and not self.said_hello.is_set():
+            if self._shown[0] > before and not self.said_hello.is_set():
                 # A browser that cannot ask for a snapshot may have missed something.
                 self.widget.send_state("snapshot")
         except Exception as error:  # noqa: BLE001 - a view must not break a run
@@ -208,8 +210,7 @@ class Panel:
         look = self._turn.look()
         view = look.view()
         self._fold_shown, self._ended = look.fold, view.state.ended
-        self._steps_shown = look.fold.reading.total.steps
-        self._shown = self._steps_shown, tuple(look.fold.facts.waiting)
+        self._shown = look.fold.reading.total.steps, tuple(look.fold.facts.waiting)
         extra = {
             "offers": offers_json(
                 Offers() if self._ended else self._controls.offers(), current_step(view)
@@ -229,7 +230,8 @@ class Panel:
 
     def _tell_saved(self) -> None:
         try:
-            self._send({"saved": self._saved(self.widget.model_id)})
+            # The report is redacted already.
+            self.widget.send({"saved": self._saved(self.widget.model_id)})
         except Exception as error:  # noqa: BLE001 - a view must not break a run
             self._log("the report for the notebook's file", error)
 

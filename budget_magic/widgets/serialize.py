@@ -120,8 +120,10 @@ def _near(row: CeilingView) -> tuple[str, str]:
     told = f"{row.spent} {row.of}{unit} {'is' if is_one else 'are'} {SPENT[row.kind]}."
     if row.kind == "steps" and row.left == "0":
         return told, "This step is the last."
-    is_one |= row.left == "1"
-    return told, f"{row.left} {'is' if is_one else 'are'} left; {NEXT[row.kind]}."
+    return (
+        told,
+        f"{row.left} {'is' if is_one or row.left == '1' else 'are'} left; {NEXT[row.kind]}.",
+    )
 
 
 def _pace(pace: PaceView) -> dict[str, Any]:

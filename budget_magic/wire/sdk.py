@@ -42,9 +42,13 @@ _TAKE_INFERENCE_GEO: Final = frozenset({"AsyncAnthropic", "AsyncAnthropicAWS"})
 """The API itself and the Claude Platform on AWS (their "Data residency" pages, 2026-11)."""
 DRAIN_S: Final = 0.5
 LONGEST_REASON: Final = 500
-LONGEST_MESSAGE: Final = 2_000
-"""Characters of a server's error message that are kept: it may be a whole page of a proxy."""
 """Characters shown of an error of the SDK; some hold everything that had streamed."""
+LONGEST_MESSAGE: Final = 2_000
+"""Characters kept of a server's error message, which may be a whole page of a proxy."""
+BAD_HEADER: Final = (
+    "a header holds a character that HTTP forbids: look for a line end in the API key, or in what"
+    " the client adds"
+)
 _BLOCKS: Final[dict[str, DeltaKind]] = {
     "thinking": "thinking",
     "text": "text",
@@ -310,12 +314,6 @@ def _is_whole(text: str) -> bool:
     except (ValueError, RecursionError):
         return not text
     return True
-
-
-BAD_HEADER: Final = (
-    "a header holds a character that HTTP forbids: look for a line end in the API key, or in what"
-    " the client adds"
-)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ export class Attention {
   call(head) {
     this.mark();
     if (typeof Notification === "undefined" || Notification.permission !== "granted") return;
-    const notice = new Notification(`${head.task}: ${head.word.toLowerCase()}`, { body: head.now });
+    const notice = new Notification(`${head.task}: ${this.word}`, { body: head.now });
     notice.addEventListener("click", () => window.focus());
   }
 

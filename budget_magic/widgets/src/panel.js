@@ -30,10 +30,10 @@ export default function panel() {
         if (message.saved) keep(message.saved);
         else if (feed.take(message)) model.send({ k: "resync" });
       };
-      // Where the page saw the cell begin, the kernel had no report yet as the widget came.
-      const again = Boolean(model.get("saved")?.panel);
       /** @type {Saved} */
       let report = model.get("saved");
+      // Where the page saw the cell begin, the kernel had no report yet as the widget came.
+      const again = Boolean(report?.panel);
       /** @param {Saved} newest */
       const keep = (newest) => {
         report = newest;
